@@ -1,0 +1,32 @@
+// Time as a parameter: product code asks a Clock, tests move a ManualClock.
+#pragma once
+
+#include <cstdint>
+
+namespace holdfast {
+
+// Milliseconds since 1970, as this machine believes. Not trusted to be right or monotonic.
+using TimeMs = std::int64_t;
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimeMs now() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  TimeMs now() const override;
+};
+
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(TimeMs start) : now_(start) {}
+  TimeMs now() const override { return now_; }
+  void advance(TimeMs by) { now_ += by; }
+
+ private:
+  TimeMs now_;
+};
+
+}  // namespace holdfast
