@@ -1,0 +1,44 @@
+# Compiler and linker flags for everything of ours.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS ON)  # TRY is a GNU statement expression
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+
+find_program(HF_CCACHE ccache)
+if(HF_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${HF_CCACHE}")
+endif()
+
+include(CheckPIESupported)
+check_pie_supported()
+
+add_compile_options(
+  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor
+  -fno-omit-frame-pointer "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+add_compile_definitions(_GLIBCXX_ASSERTIONS _FILE_OFFSET_BITS=64)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options(-Wthread-safety -Wthread-safety-beta)
+endif()
+
+if(HOLDFAST_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "HOLDFAST_FUZZ needs clang")
+  endif()
+  set(HOLDFAST_SANITIZE "fuzzer-no-link,address,undefined")
+endif()
+if(HOLDFAST_SANITIZE)
+  add_compile_options("-fsanitize=${HOLDFAST_SANITIZE}" -fno-sanitize-recover=all)
+  add_link_options("-fsanitize=${HOLDFAST_SANITIZE}")
+elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+    -fstack-protector-strong -fstack-clash-protection)
+  add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
+endif()

@@ -1,0 +1,109 @@
+# Every test kind, registered with ctest. Names end in the sanitizer's name, so that several
+# builds can be one ctest run. A higher COST runs earlier: unit tests come first.
+#
+#   src/<module>/*_test.cpp     test_<module>       label unit
+#   apps/<name>/*_test.cpp      test_<name>         label unit
+#   tests/<group>/*.cpp         test_<group>        label journey; links every module
+#   tests/cli/*.sh              bash SCRIPT BIN     label cli; HOLDFAST_BIN is BIN too
+#   tools/*                     the checkers on fixtures that must fail: label lint
+# (fuzz/*_fuzz.cpp, label fuzz-replay: Fuzz.cmake)
+enable_testing()
+find_package(GTest REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(cbor REQUIRED IMPORTED_TARGET libcbor)
+find_library(HF_RAPIDCHECK rapidcheck REQUIRED)
+include(GoogleTest)
+
+set(hf_suffix "")
+set(hf_environment "")
+if(HOLDFAST_SANITIZE MATCHES "address")
+  set(hf_suffix ".asan")
+  set(hf_environment
+    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1"
+    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
+elseif(HOLDFAST_SANITIZE MATCHES "thread")
+  set(hf_suffix ".tsan")
+  set(hf_environment
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${CMAKE_SOURCE_DIR}/tools/tsan.supp")
+endif()
+list(TRANSFORM HF_MODULES PREPEND hf_ OUTPUT_VARIABLE hf_all_modules)
+
+function(hf_test_program target)
+  set_target_properties(${target} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+  target_compile_definitions(${target} PRIVATE
+    HF_VECTORS_DIR="${CMAKE_SOURCE_DIR}/tests/vectors")
+  target_link_libraries(${target} PRIVATE
+    GTest::gtest GTest::gtest_main "${HF_RAPIDCHECK}" Threads::Threads)
+endfunction()
+
+function(hf_test_properties name label cost timeout)
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${label}" COST ${cost} TIMEOUT ${timeout} ENVIRONMENT "${hf_environment}")
+endfunction()
+
+foreach(module IN LISTS HF_MODULES)
+  file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${module}/*_test.cpp")
+  if(tests)
+    add_executable(test_${module} ${tests})
+    hf_test_program(test_${module})
+    target_link_libraries(test_${module} PRIVATE hf_${module} ${HF_LIBRARIES_${module}})
+    if(module STREQUAL "wire")
+      target_link_libraries(test_wire PRIVATE PkgConfig::cbor)  # an independent oracle
+    endif()
+    add_test(NAME unit.${module}${hf_suffix} COMMAND test_${module} --gtest_brief=1)
+    hf_test_properties(unit.${module}${hf_suffix} unit 1000 900)
+  endif()
+endforeach()
+
+foreach(app IN LISTS HF_APPS)
+  file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/apps/${app}/*_test.cpp")
+  if(tests)
+    hf_sources(sources "${CMAKE_SOURCE_DIR}/apps/${app}")
+    list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+    list(TRANSFORM HF_DEPS_${app} PREPEND hf_ OUTPUT_VARIABLE deps)
+    add_executable(test_${app} ${sources} ${tests})
+    hf_test_program(test_${app})
+    target_include_directories(test_${app} PRIVATE "${CMAKE_SOURCE_DIR}/apps/${app}")
+    target_compile_definitions(test_${app} PRIVATE HOLDFAST_VERSION="${PROJECT_VERSION}")
+    target_link_libraries(test_${app} PRIVATE ${deps} ${HF_LIBRARIES_${app}})
+    add_test(NAME unit.${app}${hf_suffix} COMMAND test_${app} --gtest_brief=1)
+    hf_test_properties(unit.${app}${hf_suffix} unit 1000 900)
+  endif()
+endforeach()
+
+# Helpers shared by the groups are in tests/support; each story is a ctest test of its own.
+file(GLOB support CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/support/*.cpp")
+file(GLOB group_files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/*/*_test.cpp")
+set(groups)
+foreach(file IN LISTS group_files)
+  cmake_path(GET file PARENT_PATH folder)
+  cmake_path(GET folder FILENAME group)
+  list(APPEND groups ${group})
+endforeach()
+list(REMOVE_DUPLICATES groups)
+foreach(group IN LISTS groups)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${group}/*.cpp")
+  add_executable(test_${group} ${sources} ${support})
+  hf_test_program(test_${group})
+  target_link_libraries(test_${group} PRIVATE ${hf_all_modules})
+  gtest_discover_tests(test_${group}
+    TEST_PREFIX "${group}." TEST_SUFFIX "${hf_suffix}" DISCOVERY_TIMEOUT 120
+    EXTRA_ARGS --gtest_brief=1
+    PROPERTIES LABELS journey COST 100 TIMEOUT 900 ENVIRONMENT "${hf_environment}")
+endforeach()
+
+file(GLOB scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/cli/*.sh")
+foreach(script IN LISTS scripts)
+  cmake_path(GET script STEM name)
+  add_test(NAME cli.${name}${hf_suffix} COMMAND bash "${script}" "${CMAKE_BINARY_DIR}/bin")
+  hf_test_properties(cli.${name}${hf_suffix} cli 200 600)
+  set_property(TEST cli.${name}${hf_suffix} APPEND PROPERTY
+    ENVIRONMENT "HOLDFAST_BIN=${CMAKE_BINARY_DIR}/bin")
+endforeach()
+
+if(NOT HOLDFAST_SANITIZE)
+  add_test(NAME lint.checkers COMMAND "${CMAKE_SOURCE_DIR}/tools/checkers_selftest")
+  hf_test_properties(lint.checkers lint 2000 60)
+endif()
