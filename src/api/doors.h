@@ -1,0 +1,117 @@
+// The doors: everything a device may ask of a store, in ids and in sealed or signed bytes.
+//
+// Whoever stands behind a door is NOT trusted. It can withhold, delete, reorder or show an old
+// state; it can never read content nor forge what a device accepts. Every answer is checked by its
+// caller. Every call may be repeated: doing it twice with the same arguments is doing it once.
+// Safe from several threads.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/id.h"
+#include "base/result.h"
+
+namespace holdfast::api {
+
+constexpr std::size_t kMaxJoinMessage = 8 * 1024;  // bytes of each message of an admission
+constexpr std::size_t kMaxOpenJoins = 64;          // requests to join that wait at one time
+constexpr std::size_t kMaxPackBytes = 64 * 1024 * 1024;
+constexpr std::size_t kMaxBlobBytes = 4 * 1024;
+
+// What the store says of an append: a log's promise of inclusion, where there is a log.
+struct Receipt {
+  std::optional<Bytes> promise;
+};
+
+// The last MAC of an admission; it travels with the statement that admits.
+struct Admission {
+  RequestId request;
+  Bytes mac;
+};
+
+// A statement and everything that must become visible with it, at once or not at all.
+struct Append {
+  Bytes statement;            // encoded circle::SignedStatement
+  std::vector<Bytes> blobs;   // the envelopes and sealed keys it names, in its order
+  std::optional<Admission> admission;
+};
+
+// The messages of one admission (docs/formats/admission.md). Each is written once.
+enum class JoinMessage { kRequest, kAnswer, kCounter };
+
+// What anyone may ask who knows an account's name.
+class Visitor {
+ public:
+  virtual ~Visitor() = default;
+
+  // Names of accounts, where the store's owner can see them anyway (a folder); a service answers
+  // kDenied: a visitor sees nothing of another account, not even whether it exists.
+  virtual Result<std::vector<std::string>> accounts() = 0;
+
+  // Makes an account from its genesis. kConflict if the name is taken.
+  virtual Result<Receipt> create_account(const std::string& account, const Append& genesis) = 0;
+
+  // kConflict if that message of that request was written before with other bytes; kUnavailable
+  // when too many requests wait.
+  virtual Result<void> put_join(const std::string& account, const RequestId& request,
+                                JoinMessage which, BytesView message) = 0;
+  // kNotFound until it is there.
+  virtual Result<Bytes> get_join(const std::string& account, const RequestId& request,
+                                 JoinMessage which) = 0;
+  // The statement's number and MAC once the request was admitted; kNotFound until then.
+  struct Admitted {
+    std::uint64_t seq = 0;
+    Bytes mac;
+  };
+  virtual Result<Admitted> get_admission(const std::string& account, const RequestId& request) = 0;
+
+  // The account whose current recovery capsule lies at `locate`, and that capsule. kNotFound.
+  struct Capsule {
+    std::string account;
+    Bytes capsule;
+  };
+  virtual Result<Capsule> find_capsule(const LocateId& locate) = 0;
+};
+
+// What a member, or the recovery key, may ask of its account.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  // Statements from number `from` on, in order, at most `kMaxPage` of them.
+  static constexpr std::size_t kMaxPage = 256;
+  virtual Result<std::vector<Bytes>> read_circle(std::uint64_t from) = 0;
+  // Compare-and-swap on the head that the statement names and on the vault heads in it. Durable
+  // once it returns. kConflict: the head moved, nothing was changed.
+  virtual Result<Receipt> append(const Append& append) = 0;
+  // kNotFound; the caller checks that its SHA-256 is `blob`.
+  virtual Result<Bytes> get_blob(const BlobId& blob) = 0;
+
+  virtual Result<std::vector<RequestId>> list_joins() = 0;
+  // Forgets a request that ended or expired.
+  virtual Result<void> drop_join(const RequestId& request) = 0;
+
+  // Records of a vault from number `from` (the first is 1) on, at most kMaxPage.
+  virtual Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) = 0;
+  // Compare-and-swap on the record before and on the circle's epoch. Durable once it returns, and
+  // so is every pack put before it. kConflict: one of them moved, nothing was changed.
+  virtual Result<Receipt> append_record(const VaultId& vault, BytesView record) = 0;
+
+  // Stores a pack or a key segment under the SHA-256 of its bytes, durably.
+  virtual Result<void> put_pack(const PackId& pack, BytesView bytes) = 0;
+  virtual Result<Bytes> get_pack(const PackId& pack) = 0;
+  // Which of these are there, in their order.
+  virtual Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) = 0;
+};
+
+// A store reached from here: both doors, for one place.
+class Store : public Visitor {
+ public:
+  // kNotFound when there is no such account.
+  virtual Result<std::unique_ptr<Session>> open_account(const std::string& account) = 0;
+};
+
+}  // namespace holdfast::api

@@ -1,0 +1,531 @@
+#include "circle/circle.h"
+
+#include <algorithm>
+
+#include "crypto/hash.h"
+
+namespace holdfast::circle {
+namespace {
+
+constexpr std::string_view kSignLabel = "holdfast/v1/statement/sig";
+constexpr std::string_view kCosignLabel = "holdfast/v1/statement/cosig";
+constexpr std::string_view kHeadLabel = "holdfast/v1/statement/head";
+constexpr std::string_view kReaderLabel = "holdfast/v1/reader-id";
+constexpr std::string_view kCircleLabel = "holdfast/v1/circle-id";
+
+Error broken(std::string what) { return {Code::kUnsafe, "the circle refuses it: " + what}; }
+
+ReaderId id_of_keys(BytesView verify_key, BytesView wrap_key) {
+  return ReaderId(
+      crypto::sha256(kReaderLabel, wire::encode_array(verify_key, wrap_key)).bytes);
+}
+
+bool printable(std::string_view text) {
+  if (text.empty() || text.size() > 64) return false;
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    const auto b = static_cast<unsigned char>(c);
+    return b < 0x20 || b == 0x7f;
+  });
+}
+
+bool valid_region(std::string_view region) {
+  return region.size() == 2 &&
+         std::all_of(region.begin(), region.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+bool sorted_and_unique(const std::vector<ReaderId>& ids) {
+  return std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) == ids.end();
+}
+
+template <class Body>
+Result<Body> decode_body(const Statement& statement) {
+  auto body = wire::decode<Body>(statement.body);
+  if (!body.ok()) return std::move(body).error().in("the body of a statement");
+  return body;
+}
+
+}  // namespace
+
+ReaderId reader_id(const DeviceInfo& device) {
+  return id_of_keys(device.verify_key, device.wrap_key);
+}
+ReaderId reader_id(const RecoveryInfo& recovery) {
+  return id_of_keys(recovery.verify_key, recovery.wrap_key);
+}
+
+CircleId circle_id(const DeviceInfo& first, const std::array<std::uint8_t, 32>& nonce) {
+  return CircleId(crypto::sha256(kCircleLabel, wire::encode_array(first, nonce)).bytes);
+}
+
+Bytes admission_bytes(const CircleId& circle, const Digest& request, const ReaderId& device) {
+  return wire::encode_array(circle, request, device);
+}
+Bytes recovery_bytes(const CircleId& circle, const Digest& prev, const ReaderId& device) {
+  return wire::encode_array(circle, prev, device);
+}
+
+std::vector<BlobSlot> reader_slots(const ReaderId& reader) {
+  return {{BlobKind::kRoot, reader, {}}};
+}
+
+std::vector<BlobSlot> vault_slots(const VaultId& vault) {
+  return {{BlobKind::kVaultKey, {}, vault},
+          {BlobKind::kNaming, {}, vault},
+          {BlobKind::kCutting, {}, vault}};
+}
+
+std::vector<BlobSlot> epoch_slots(const Circle& circle, const std::vector<ReaderId>& readers) {
+  std::vector<BlobSlot> slots = {{BlobKind::kBacklink, {}, {}}};
+  for (const ReaderId& reader : readers) slots.push_back({BlobKind::kRoot, reader, {}});
+  for (const Vault& vault : circle.vaults()) {
+    slots.push_back({BlobKind::kVaultKey, {}, vault.id});
+    slots.push_back({BlobKind::kVaultLink, {}, vault.id});
+    slots.push_back({BlobKind::kNaming, {}, vault.id});
+    slots.push_back({BlobKind::kCutting, {}, vault.id});
+  }
+  return slots;
+}
+
+SignedStatement sign_statement(const Draft& draft, const crypto::SigningKey& key) {
+  Statement statement;
+  statement.circle = draft.circle;
+  statement.seq = draft.seq;
+  statement.prev = draft.prev;
+  statement.time_ms = draft.time_ms;
+  statement.type = draft.type;
+  statement.signer = draft.signer;
+  statement.body = draft.body;
+  SignedStatement out;
+  out.statement = wire::encode(statement);
+  out.signature = key.sign(kSignLabel, out.statement);
+  return out;
+}
+
+void cosign(SignedStatement& statement, const ReaderId& signer, const crypto::SigningKey& key) {
+  statement.cosignatures.push_back({signer, key.sign(kCosignLabel, statement.statement)});
+}
+
+Digest statement_head(BytesView signed_statement) {
+  return crypto::sha256(kHeadLabel, signed_statement);
+}
+
+std::vector<const Device*> Circle::members() const {
+  std::vector<const Device*> out;
+  for (const Device& d : devices_)
+    if (!d.removed_seq) out.push_back(&d);
+  return out;
+}
+
+const Device* Circle::device(const ReaderId& id) const {
+  for (const Device& d : devices_)
+    if (d.id == id) return &d;
+  return nullptr;
+}
+
+const Device* Circle::member(const ReaderId& id) const {
+  const Device* const d = device(id);
+  return d != nullptr && !d->removed_seq ? d : nullptr;
+}
+
+const Device* Circle::member_named(std::string_view name) const {
+  for (const Device& d : devices_)
+    if (!d.removed_seq && d.info.name == name) return &d;
+  return nullptr;
+}
+
+std::vector<ReaderId> Circle::readers() const {
+  std::vector<ReaderId> ids;
+  for (const Device* d : members()) ids.push_back(d->id);
+  if (recovery_) ids.push_back(recovery_->id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+const Vault* Circle::vault(const VaultId& id) const {
+  for (const Vault& v : vaults_)
+    if (v.id == id) return &v;
+  return nullptr;
+}
+
+const Vault* Circle::vault_named(std::string_view name) const {
+  for (const Vault& v : vaults_)
+    if (v.name == name) return &v;
+  return nullptr;
+}
+
+std::uint32_t Circle::epoch_at(std::uint64_t seq) const {
+  for (auto it = epochs_.rbegin(); it != epochs_.rend(); ++it)
+    if (it->start_seq <= seq) return it->number;
+  return 0;
+}
+
+Result<BlobId> Circle::blob(std::uint32_t epoch, const BlobSlot& slot) const {
+  if (epoch >= 1 && epoch <= epochs_.size()) {
+    const auto& blobs = epochs_[epoch - 1].blobs;
+    if (const auto it = blobs.find(slot); it != blobs.end()) return it->second;
+  }
+  return Error{Code::kNotFound, "no statement of the circle gives this key"};
+}
+
+bool Circle::ever_committed_capsule(const Digest& capsule) const {
+  return capsules_.contains(capsule);
+}
+
+// One statement on its way into a circle. `next_` becomes the result.
+class Applier {
+ public:
+  static Result<Circle> start(BytesView signed_genesis);
+  Applier(const Circle& before, const Statement& statement, const SignedStatement& outer)
+      : next_(before), statement_(statement), outer_(outer) {}
+
+  Result<Circle> run(BytesView signed_statement);
+
+ private:
+  Result<void> dispatch();
+  Result<void> genesis();
+  Result<void> admit();
+  Result<void> remove();
+  Result<void> rotate();
+  Result<void> set_vault();
+  Result<void> set_region();
+  Result<void> set_recovery();
+  Result<void> recover();
+
+  Result<void> require_member_signature();
+  Result<void> require_no_cosignature() const;
+  Result<void> require_replacement_cosignature() const;
+  Result<void> require_new_keys(const ReaderId& id, BytesView verify_key, BytesView wrap_key) const;
+  Result<void> add_device(const DeviceInfo& info);
+  void remove_device(const ReaderId& id);
+  Result<void> same_epoch(const EpochInfo& info, const std::vector<BlobSlot>& slots);
+  Result<void> next_epoch(const EpochInfo& info);
+  Result<void> fill(Epoch& epoch, const EpochInfo& info, const std::vector<BlobSlot>& slots,
+                    bool fresh);
+  Result<void> check_heads(const EpochInfo& info) const;
+
+  Circle next_;
+  const Statement& statement_;
+  const SignedStatement& outer_;
+};
+
+Result<Circle> Circle::start(BytesView signed_genesis) { return Applier::start(signed_genesis); }
+
+namespace {
+
+struct Opened {
+  SignedStatement outer;
+  Statement statement;
+};
+
+Result<Opened> open_statement(BytesView bytes) {
+  if (bytes.size() > kMaxStatement) return Error{Code::kCorrupt, "a statement is too large"};
+  Opened opened;
+  opened.outer = TRY(wire::decode<SignedStatement>(bytes));
+  opened.statement = TRY(wire::decode<Statement>(opened.outer.statement));
+  if (opened.statement.suite != kSuite)
+    return Error{Code::kOutdated, "a statement of another crypto suite: update required"};
+  if (opened.statement.body.size() > kMaxBody)
+    return Error{Code::kCorrupt, "the body of a statement is too large"};
+  return opened;
+}
+
+}  // namespace
+
+Result<Circle> Applier::start(BytesView signed_genesis) {
+  const Opened opened = TRY(open_statement(signed_genesis));
+  if (opened.statement.type != StatementType::kGenesis || opened.statement.seq != 0)
+    return broken("a circle must begin with its genesis");
+  return Applier(Circle(), opened.statement, opened.outer).run(signed_genesis);
+}
+
+Result<Circle> Circle::apply(BytesView signed_statement) const {
+  const Opened opened = TRY(open_statement(signed_statement));
+  const Statement& statement = opened.statement;
+  if (statement.circle != id_) return broken("it belongs to another circle");
+  if (statement.seq != seq_ + 1 || statement.prev != head_)
+    return Error{Code::kConflict, "the circle has changed since this statement was made"};
+  if (statement.type == StatementType::kGenesis) return broken("a second genesis");
+  return Applier(*this, statement, opened.outer).run(signed_statement);
+}
+
+Result<Circle> Applier::run(BytesView signed_statement) {
+  TRY(dispatch());
+  next_.seq_ = statement_.seq;
+  next_.head_ = statement_head(signed_statement);
+  next_.heads_.push_back(next_.head_);
+  return std::move(next_);
+}
+
+Result<void> Applier::dispatch() {
+  switch (statement_.type) {
+    case StatementType::kGenesis: return genesis();
+    case StatementType::kAdmit: return admit();
+    case StatementType::kRemove: return remove();
+    case StatementType::kRotate: return rotate();
+    case StatementType::kSetVault: return set_vault();
+    case StatementType::kSetRegion: return set_region();
+    case StatementType::kSetRecovery: return set_recovery();
+    case StatementType::kRecover: return recover();
+    case StatementType::kSetLevel:
+    case StatementType::kPropose:
+    case StatementType::kComplete:
+    case StatementType::kCancel:
+    case StatementType::kAssist:
+    case StatementType::kPolicyAck:
+    case StatementType::kGrantWeb:
+    case StatementType::kRevokeWeb: break;
+  }
+  return Error{Code::kOutdated, "a statement of a kind this version does not know: update required"};
+}
+
+Result<void> Applier::genesis() {
+  const Genesis body = TRY(decode_body<Genesis>(statement_));
+  if (body.level != Level::kAdvanced || body.has_log)
+    return Error{Code::kOutdated, "this account uses a custodian or a log: update required"};
+  if (!valid_region(body.region)) return broken("the region is not two capital letters");
+  if (circle_id(body.device, body.nonce) != statement_.circle)
+    return broken("the circle's id does not commit to its first device");
+  if (!statement_.prev.is_zero()) return broken("a genesis follows nothing");
+  if (body.epoch.epoch != 1) return broken("the first epoch is 1");
+  next_.id_ = statement_.circle;
+  next_.region_ = body.region;
+  next_.level_ = body.level;
+  next_.trust_roots_ = body.trust_roots;
+  next_.lookup_ = body.lookup;
+  TRY(add_device(body.device));
+  TRY(require_member_signature());
+  TRY(require_no_cosignature());
+  next_.epochs_.push_back({1, 0, body.epoch.check, {}});
+  return fill(next_.epochs_.back(), body.epoch, reader_slots(reader_id(body.device)), true);
+}
+
+Result<void> Applier::admit() {
+  const Admit body = TRY(decode_body<Admit>(statement_));
+  TRY(require_member_signature());
+  TRY(require_no_cosignature());
+  const ReaderId id = reader_id(body.device);
+  // Without it a member could admit keys whose owner never asked, and show them as its doing.
+  if (!crypto::verify({body.device.verify_key}, kAdmissionLabel,
+                      admission_bytes(next_.id_, body.request, id), body.countersignature))
+    return broken("the new device did not sign its admission");
+  TRY(add_device(body.device));
+  return same_epoch(body.epoch, reader_slots(id));
+}
+
+Result<void> Applier::remove() {
+  const Remove body = TRY(decode_body<Remove>(statement_));
+  TRY(require_member_signature());
+  TRY(require_no_cosignature());
+  if (body.devices.empty() || !sorted_and_unique(body.devices))
+    return broken("the devices to remove are not a sorted list");
+  for (const ReaderId& id : body.devices) {
+    if (next_.member(id) == nullptr) return broken("a device to remove is not a member");
+    // It would make the next root and know it: it would not be removed.
+    if (id == statement_.signer) return broken("a device cannot remove itself");
+    remove_device(id);
+  }
+  return next_epoch(body.epoch);
+}
+
+Result<void> Applier::rotate() {
+  const Rotate body = TRY(decode_body<Rotate>(statement_));
+  TRY(require_member_signature());
+  TRY(require_no_cosignature());
+  return next_epoch(body.epoch);
+}
+
+Result<void> Applier::set_vault() {
+  const SetVault body = TRY(decode_body<SetVault>(statement_));
+  TRY(require_member_signature());
+  TRY(require_no_cosignature());
+  if (!printable(body.name)) return broken("a vault's name is empty, too long or not printable");
+  const auto known = std::find_if(next_.vaults_.begin(), next_.vaults_.end(),
+                                  [&](const Vault& v) { return v.id == body.vault; });
+  if (known != next_.vaults_.end()) {
+    if (known->name != body.name || known->always_e2e || !body.always_e2e)
+      return broken("a vault's one setting can only be set, and its name stays");
+    known->always_e2e = true;
+    return next_epoch(body.epoch);
+  }
+  if (next_.vaults_.size() >= kMaxVaults) return broken("64 vaults at most");
+  if (next_.vault_named(body.name) != nullptr) return broken("a vault of that name exists");
+  if (body.vault.is_zero()) return broken("a vault's id is zero");
+  // Heads are of the vaults before this one: it has none yet.
+  TRY(same_epoch(body.epoch, vault_slots(body.vault)));
+  next_.vaults_.push_back(
+      {body.vault, body.name, body.always_e2e, statement_.seq, next_.epoch()});
+  std::sort(next_.vaults_.begin(), next_.vaults_.end(),
+            [](const Vault& a, const Vault& b) { return a.id < b.id; });
+  return Ok{};
+}
+
+Result<void> Applier::set_region() {
+  const SetRegion body = TRY(decode_body<SetRegion>(statement_));
+  TRY(require_member_signature());
+  TRY(require_no_cosignature());
+  if (!valid_region(body.region)) return broken("the region is not two capital letters");
+  next_.region_ = body.region;
+  return Ok{};
+}
+
+Result<void> Applier::set_recovery() {
+  const SetRecovery body = TRY(decode_body<SetRecovery>(statement_));
+  TRY(require_member_signature());
+  if (!body.evidence.empty()) return broken("evidence of ages where no log proves any");
+  if (body.recovery.capsule.empty() || body.recovery.capsule.size() > kMaxCapsule)
+    return broken("the recovery capsule is empty or too large");
+  const ReaderId id = reader_id(body.recovery);
+  TRY(require_new_keys(id, body.recovery.verify_key, body.recovery.wrap_key));
+  const bool replaces = next_.recovery_.has_value();
+  if (replaces) {
+    TRY(require_replacement_cosignature());
+    next_.past_recoveries_.push_back(next_.recovery_->id);
+  } else {
+    TRY(require_no_cosignature());
+  }
+  next_.recovery_ = Recovery{id, body.recovery, statement_.seq, statement_.time_ms};
+  next_.capsules_.emplace(crypto::sha256(body.recovery.capsule), statement_.seq);
+  return replaces ? next_epoch(body.epoch) : same_epoch(body.epoch, reader_slots(id));
+}
+
+Result<void> Applier::recover() {
+  const Recover body = TRY(decode_body<Recover>(statement_));
+  if (!next_.recovery_) return broken("the account has no recovery key");
+  if (statement_.signer != next_.recovery_->id)
+    return broken("it is not signed by the recovery key that stands");
+  if (!crypto::verify({next_.recovery_->info.verify_key}, kSignLabel, outer_.statement,
+                      outer_.signature))
+    return broken("the recovery key's signature is wrong");
+  TRY(require_no_cosignature());
+  const ReaderId id = reader_id(body.device);
+  if (!crypto::verify({body.device.verify_key}, kRecoveryLabel,
+                      recovery_bytes(next_.id_, statement_.prev, id), body.countersignature))
+    return broken("the new device did not sign its admission");
+  if (!sorted_and_unique(body.kept)) return broken("the devices kept are not a sorted list");
+  for (const ReaderId& kept : body.kept)
+    if (next_.member(kept) == nullptr) return broken("a device kept is not a member");
+  std::vector<ReaderId> gone;
+  for (const Device* d : next_.members())
+    if (!std::binary_search(body.kept.begin(), body.kept.end(), d->id)) gone.push_back(d->id);
+  for (const ReaderId& g : gone) remove_device(g);
+  TRY(add_device(body.device));
+  return next_epoch(body.epoch);
+}
+
+Result<void> Applier::require_member_signature() {
+  const Device* const signer = next_.member(statement_.signer);
+  if (signer == nullptr) return broken("its signer is not a member");
+  if (!crypto::verify({signer->info.verify_key}, kSignLabel, outer_.statement, outer_.signature))
+    return broken("its signature is wrong");
+  return Ok{};
+}
+
+// A list that nobody checks would be a second spelling of the same statement.
+Result<void> Applier::require_no_cosignature() const {
+  if (!outer_.cosignatures.empty()) return broken("a cosignature where none is asked for");
+  return Ok{};
+}
+
+// Otherwise one stolen device could lock its owner out for good. A sole member may: removing the
+// others first would come to the same. (Where a log proves ages the rule is stricter.)
+Result<void> Applier::require_replacement_cosignature() const {
+  if (outer_.cosignatures.empty() && next_.members().size() == 1) return Ok{};
+  if (outer_.cosignatures.size() != 1)
+    return broken("replacing the recovery key takes the old one or a second device");
+  const Cosignature& second = outer_.cosignatures[0];
+  if (second.signer == statement_.signer) return broken("the signer cannot cosign");
+  crypto::VerifyKey key;
+  if (second.signer == next_.recovery_->id) {
+    key.bytes = next_.recovery_->info.verify_key;
+  } else if (const Device* const member = next_.member(second.signer)) {
+    key.bytes = member->info.verify_key;
+  } else {
+    return broken("the cosigner is not a member");
+  }
+  if (!crypto::verify(key, kCosignLabel, outer_.statement, second.signature))
+    return broken("the cosignature is wrong");
+  return Ok{};
+}
+
+// Ids never return, and no single key returns under another id: a removed device must not come
+// back by pairing its old signing key with a new wrapping key.
+Result<void> Applier::require_new_keys(const ReaderId& id, BytesView verify_key,
+                                       BytesView wrap_key) const {
+  for (const Device& d : next_.devices_) {
+    if (crypto::equal(d.info.verify_key, verify_key) || crypto::equal(d.info.wrap_key, wrap_key))
+      return broken("its keys were used before");
+  }
+  if (std::find(next_.past_recoveries_.begin(), next_.past_recoveries_.end(), id) !=
+      next_.past_recoveries_.end())
+    return broken("a recovery key that was replaced does not return");
+  if (next_.recovery_ && (crypto::equal(next_.recovery_->info.verify_key, verify_key) ||
+                          crypto::equal(next_.recovery_->info.wrap_key, wrap_key)))
+    return broken("its keys were used before");
+  return Ok{};
+}
+
+Result<void> Applier::add_device(const DeviceInfo& info) {
+  if (!printable(info.name)) return broken("a device's name is empty, too long or not printable");
+  if (next_.members().size() >= kMaxDevices) return broken("64 devices at most");
+  if (next_.member_named(info.name) != nullptr)
+    return broken("a device named \"" + info.name + "\" is already a member");
+  const ReaderId id = reader_id(info);
+  TRY(require_new_keys(id, info.verify_key, info.wrap_key));
+  next_.devices_.push_back({id, info, statement_.seq, statement_.time_ms, std::nullopt, {}});
+  return Ok{};
+}
+
+void Applier::remove_device(const ReaderId& id) {
+  for (Device& d : next_.devices_) {
+    if (d.id != id) continue;
+    d.removed_seq = statement_.seq;
+    d.removed_by = statement_.signer;
+  }
+}
+
+Result<void> Applier::same_epoch(const EpochInfo& info, const std::vector<BlobSlot>& slots) {
+  Epoch& epoch = next_.epochs_.back();
+  if (info.epoch != epoch.number || info.check != epoch.check)
+    return broken("it adds a reader to another epoch than the current one");
+  return fill(epoch, info, slots, false);
+}
+
+Result<void> Applier::next_epoch(const EpochInfo& info) {
+  if (info.epoch != next_.epoch() + 1) return broken("its epoch does not follow the current one");
+  const auto slots = epoch_slots(next_, next_.readers());
+  next_.epochs_.push_back({info.epoch, statement_.seq, info.check, {}});
+  return fill(next_.epochs_.back(), info, slots, true);
+}
+
+Result<void> Applier::fill(Epoch& epoch, const EpochInfo& info, const std::vector<BlobSlot>& slots,
+                           bool fresh) {
+  TRY(check_heads(info));
+  if (info.blobs.size() != slots.size())
+    return broken("it brings another number of keys than there are readers and vaults");
+  for (std::size_t i = 0; i < slots.size(); ++i) epoch.blobs.emplace(slots[i], info.blobs[i]);
+  next_.marks_.push_back({statement_.seq, epoch.number, fresh, info.vault_heads});
+  return Ok{};
+}
+
+// Exactly the vaults that exist, none going backwards: what the heads do not reach is refused for
+// ever, so a signer must not be able to leave one out or turn one back.
+Result<void> Applier::check_heads(const EpochInfo& info) const {
+  if (info.vault_heads.size() != next_.vaults_.size())
+    return broken("it does not name the head of every vault");
+  for (std::size_t i = 0; i < next_.vaults_.size(); ++i) {
+    const VaultHead& now = info.vault_heads[i];
+    if (now.vault != next_.vaults_[i].id) return broken("its vault heads are not in order");
+    if ((now.n == 0) != now.head.is_zero()) return broken("a vault head without its number");
+    for (auto mark = next_.marks_.rbegin(); mark != next_.marks_.rend(); ++mark) {
+      const auto before = std::find_if(mark->heads.begin(), mark->heads.end(),
+                                       [&](const VaultHead& h) { return h.vault == now.vault; });
+      if (before == mark->heads.end()) continue;
+      if (now.n < before->n || (now.n == before->n && now.head != before->head))
+        return broken("it turns a vault back");
+      break;
+    }
+  }
+  return Ok{};
+}
+
+}  // namespace holdfast::circle

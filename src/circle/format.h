@@ -1,0 +1,246 @@
+// The circle's statements and the vaults' records: what is signed, hashed and chained.
+// docs/formats/circle.md has the CDDL, the limits and an example of each.
+//
+// The store keeps and orders these bytes; whoever controls it can withhold them, never forge them.
+#pragma once
+
+#include "base/id.h"
+#include "crypto/sign.h"
+#include "crypto/wrap.h"
+#include "wire/fields.h"
+
+namespace holdfast::circle {
+
+constexpr std::uint8_t kSuite = 1;
+constexpr std::size_t kMaxBody = 64 * 1024;
+constexpr std::size_t kMaxStatement = kMaxBody + 4096;
+constexpr std::size_t kMaxRecord = 4 * 1024 * 1024;
+constexpr std::size_t kMaxDevices = 64;
+constexpr std::size_t kMaxVaults = 64;
+constexpr std::size_t kMaxCapsule = 16 * 1024;
+
+enum class StatementType : std::uint8_t {
+  kGenesis = 1,
+  kAdmit,
+  kRemove,
+  kRotate,
+  kSetLevel,     // reserved
+  kSetVault,
+  kSetRegion,
+  kSetRecovery,
+  kPropose,      // reserved, as are the next two
+  kComplete,
+  kCancel,
+  kRecover,
+  kAssist,       // reserved, as are all that follow
+  kPolicyAck,
+  kGrantWeb,
+  kRevokeWeb,
+  kLast = kRevokeWeb
+};
+
+enum class Level : std::uint8_t { kStandard = 1, kAdvanced, kLast = kAdvanced };
+
+struct DeviceInfo {
+  std::string name;  // 1 to 64 bytes, no control characters, unique among the members
+  std::array<std::uint8_t, crypto::VerifyKey::kSize> verify_key{};
+  std::array<std::uint8_t, crypto::WrapPublicKey::kSize> wrap_key{};
+  static constexpr auto kFields =
+      wire::fields(&DeviceInfo::name, &DeviceInfo::verify_key, &DeviceInfo::wrap_key);
+};
+
+// The newest record of a vault: n = 0 and a zero head before the first.
+struct VaultHead {
+  VaultId vault;
+  std::uint64_t n = 0;
+  Digest head;
+  static constexpr auto kFields =
+      wire::fields(&VaultHead::vault, &VaultHead::n, &VaultHead::head);
+  bool operator==(const VaultHead&) const = default;
+};
+
+// In every statement that changes who reads. `blobs` are the SHA-256 of each envelope and sealed
+// key that the statement brings, in the order of epoch_slots(): a device opens no other.
+struct EpochInfo {
+  std::uint32_t epoch = 0;
+  Digest check;  // HMAC under R_e: every reader got the same root
+  wire::Bounded<BlobId, 1024> blobs;
+  wire::Bounded<VaultHead, kMaxVaults> vault_heads;  // every vault, sorted by id
+  static constexpr auto kFields = wire::fields(&EpochInfo::epoch, &EpochInfo::check,
+                                               &EpochInfo::blobs, &EpochInfo::vault_heads);
+};
+
+// ---- bodies ----
+
+struct Genesis {
+  DeviceInfo device;
+  std::array<std::uint8_t, 32> nonce{};  // with the device, what circle_id commits to
+  std::string region;
+  Level level{};
+  bool has_log = false;  // whether the trust roots name a log; proven times come from it
+  Digest trust_roots;    // SHA-256 of the encoded TrustRoots
+  Digest lookup;         // SHA-256 of the lookup key
+  EpochInfo epoch;
+  static constexpr auto kFields =
+      wire::fields(&Genesis::device, &Genesis::nonce, &Genesis::region, &Genesis::level,
+                   &Genesis::has_log, &Genesis::trust_roots, &Genesis::lookup, &Genesis::epoch);
+};
+
+struct Admit {
+  DeviceInfo device;
+  Digest request;                      // SHA-256 of the request to join
+  crypto::Signature countersignature{};  // the new device's, over admission_bytes()
+  EpochInfo epoch;
+  static constexpr auto kFields =
+      wire::fields(&Admit::device, &Admit::request, &Admit::countersignature, &Admit::epoch);
+};
+
+struct Remove {
+  wire::Bounded<ReaderId, kMaxDevices> devices;  // sorted, at least one, not the signer
+  EpochInfo epoch;
+  static constexpr auto kFields = wire::fields(&Remove::devices, &Remove::epoch);
+};
+
+struct Rotate {
+  EpochInfo epoch;
+  static constexpr auto kFields = wire::fields(&Rotate::epoch);
+};
+
+struct SetVault {
+  VaultId vault;
+  std::string name;
+  bool always_e2e = false;
+  EpochInfo epoch;
+  static constexpr auto kFields =
+      wire::fields(&SetVault::vault, &SetVault::name, &SetVault::always_e2e, &SetVault::epoch);
+};
+
+struct SetRegion {
+  std::string region;
+  static constexpr auto kFields = wire::fields(&SetRegion::region);
+};
+
+struct RecoveryInfo {
+  std::array<std::uint8_t, crypto::VerifyKey::kSize> verify_key{};
+  std::array<std::uint8_t, crypto::WrapPublicKey::kSize> wrap_key{};
+  LocateId locate;
+  Bytes capsule;  // sealed under the recovery key
+  static constexpr auto kFields = wire::fields(&RecoveryInfo::verify_key, &RecoveryInfo::wrap_key,
+                                               &RecoveryInfo::locate, &RecoveryInfo::capsule);
+};
+
+struct SetRecovery {
+  RecoveryInfo recovery;
+  wire::Bounded<Bytes, 4> evidence;  // of ages, where a log proves times; empty without one
+  EpochInfo epoch;
+  static constexpr auto kFields =
+      wire::fields(&SetRecovery::recovery, &SetRecovery::evidence, &SetRecovery::epoch);
+};
+
+struct Recover {
+  DeviceInfo device;
+  crypto::Signature countersignature{};        // the new device's, over recovery_bytes()
+  wire::Bounded<ReaderId, kMaxDevices> kept;   // sorted; every other device is removed
+  EpochInfo epoch;
+  static constexpr auto kFields = wire::fields(&Recover::device, &Recover::countersignature,
+                                               &Recover::kept, &Recover::epoch);
+};
+
+// ---- the chain ----
+
+struct Statement {
+  wire::Fixed<"holdfast/v1/statement"> label;
+  std::uint8_t suite = kSuite;
+  CircleId circle;
+  std::uint64_t seq = 0;  // genesis is 0
+  Digest prev;            // head before; zero for genesis
+  std::int64_t time_ms = 0;  // by the signer's clock; shown, never relied on
+  StatementType type{};
+  ReaderId signer;
+  Bytes body;
+  static constexpr auto kFields = wire::fields(
+      &Statement::label, &Statement::suite, &Statement::circle, &Statement::seq, &Statement::prev,
+      &Statement::time_ms, &Statement::type, &Statement::signer, &Statement::body);
+};
+
+struct Cosignature {
+  ReaderId signer;
+  crypto::Signature signature{};
+  static constexpr auto kFields = wire::fields(&Cosignature::signer, &Cosignature::signature);
+};
+
+struct SignedStatement {
+  Bytes statement;
+  crypto::Signature signature{};
+  wire::Bounded<Cosignature, 4> cosignatures;
+  static constexpr auto kFields = wire::fields(
+      &SignedStatement::statement, &SignedStatement::signature, &SignedStatement::cosignatures);
+};
+
+// ---- records of a vault ----
+
+enum class RecordKind : std::uint8_t {
+  kSnapshot = 1,
+  kForget,  // reserved, as are all that follow
+  kRekey,
+  kPrune,
+  kUndo,
+  kLast = kUndo
+};
+
+struct KeySegmentRef {
+  PackId object;            // SHA-256 of the sealed segment
+  std::uint32_t epoch = 0;  // whose vault key seals it
+  static constexpr auto kFields = wire::fields(&KeySegmentRef::object, &KeySegmentRef::epoch);
+  bool operator==(const KeySegmentRef&) const = default;
+};
+
+struct Record {
+  wire::Fixed<"holdfast/v1/record"> label;
+  std::uint8_t suite = kSuite;
+  CircleId circle;
+  VaultId vault;
+  std::uint64_t n = 0;  // the first is 1
+  Digest prev;
+  std::uint64_t circle_seq = 0;  // the newest statement its writer had verified
+  std::uint32_t epoch = 0;       // current at circle_seq
+  std::int64_t time_ms = 0;      // by the signer's clock
+  RecordKind kind{};
+  ReaderId signer;
+  std::optional<PackId> snapshot;                      // the pack with the snapshot's root
+  wire::Bounded<KeySegmentRef, 1024> key_segments;     // all that are in use, not only new ones
+  wire::Bounded<PackId, 1024> index_segments;          // likewise
+  wire::Bounded<std::uint64_t, 65536> forgets;         // reserved: records forgotten
+  wire::Bounded<PackId, 16384> dropped;                // reserved: the store may delete these later
+  wire::Bounded<PackId, 16384> kept;                   // reserved: not these after all
+  static constexpr auto kFields = wire::fields(
+      &Record::label, &Record::suite, &Record::circle, &Record::vault, &Record::n, &Record::prev,
+      &Record::circle_seq, &Record::epoch, &Record::time_ms, &Record::kind, &Record::signer,
+      &Record::snapshot, &Record::key_segments, &Record::index_segments, &Record::forgets,
+      &Record::dropped, &Record::kept);
+};
+
+struct SignedRecord {
+  Bytes record;
+  crypto::Signature signature{};
+  static constexpr auto kFields = wire::fields(&SignedRecord::record, &SignedRecord::signature);
+};
+
+// Whom a device trusts besides the circle itself. Hashed into genesis, MACed to joiners, kept in
+// the recovery capsule. All empty where there is no service (`dir:`).
+struct TrustRoots {
+  wire::Fixed<"holdfast/v1/trust-roots"> label;
+  Bytes tls_pin;
+  Bytes log_key;
+  wire::Bounded<Bytes, 16> witness_keys;
+  std::uint32_t witness_quorum = 0;
+  Bytes auditor_key;
+  Bytes policy_key;
+  Bytes fleet_key;
+  static constexpr auto kFields =
+      wire::fields(&TrustRoots::label, &TrustRoots::tls_pin, &TrustRoots::log_key,
+                   &TrustRoots::witness_keys, &TrustRoots::witness_quorum, &TrustRoots::auditor_key,
+                   &TrustRoots::policy_key, &TrustRoots::fleet_key);
+};
+
+}  // namespace holdfast::circle
