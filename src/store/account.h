@@ -1,0 +1,74 @@
+// An account in a store: its circle and the chains of its vaults, each a list of files that only
+// grows. The order of writes is what makes a crash harmless:
+//
+//   1. blobs, named by their hash. Left over after a crash, they are garbage that nothing names.
+//   2. circle/<seq>, one file with the statement and the MAC of an admission: the commit.
+//
+// A record of a vault is one file, its packs were put before. There is no index beside these lists
+// that could disagree with them: recovery capsules and admissions are found by replaying.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/doors.h"
+#include "base/mutex.h"
+#include "circle/vault_chain.h"
+#include "store/files.h"
+#include "store/format.h"
+
+namespace holdfast::store {
+
+// Safe from several threads and beside other processes: each append takes the store's lock and
+// judges by what then lies there, never by what it remembers alone.
+class Account {
+ public:
+  Account(std::shared_ptr<Files> files, const std::string& name);
+
+  Result<bool> exists();
+  Result<api::Receipt> create(const api::Append& genesis);
+
+  Result<std::vector<Bytes>> read_circle(std::uint64_t from);
+  Result<api::Receipt> append(const api::Append& append);
+  Result<Bytes> get_blob(const BlobId& blob);
+  Result<api::Visitor::Admitted> get_admission(const RequestId& request);
+  // nullopt: none stands.
+  Result<std::optional<circle::RecoveryInfo>> recovery();
+
+  Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from);
+  Result<api::Receipt> append_record(const VaultId& vault, BytesView record);
+
+ private:
+  struct Tip {
+    circle::ChainTip chain;
+    Digest file;  // SHA-256 of the newest file
+  };
+  // What was verified; all of it can be read again.
+  struct Known {
+    circle::Circle circle;
+    Digest newest;  // SHA-256 of the newest entry's file
+    std::map<RequestId, api::Visitor::Admitted> admissions;
+    std::map<VaultId, Tip> tips;
+  };
+
+  Error absent() const;
+  std::string statement_path(std::uint64_t seq) const;
+  std::string record_path(const VaultId& vault, std::uint64_t n) const;
+
+  Result<void> refresh() HF_REQUIRES(mutex_);
+  Result<void> check_known() HF_REQUIRES(mutex_);
+  Result<void> learn(std::uint64_t seq, BytesView file) HF_REQUIRES(mutex_);
+  Result<Tip> tip(const VaultId& vault) HF_REQUIRES(mutex_);
+  Result<void> check_heads(const circle::EpochInfo& info) HF_REQUIRES(mutex_);
+  Result<void> put_blobs(const std::vector<Bytes>& blobs);
+
+  const std::shared_ptr<Files> files_;
+  const std::string name_;
+  const std::string folder_;
+  Mutex mutex_;
+  std::optional<Known> known_ HF_GUARDED_BY(mutex_);
+};
+
+}  // namespace holdfast::store
