@@ -148,4 +148,10 @@ Key<To> derive(const Key<From>& from, BytesView context = {}) {
       [&](std::span<std::uint8_t> out) { hkdf(expose(from), info, out); });
 }
 
+// Many secret bytes that are no key (the chunker's tables): HKDF(from, info = label).
+template <class From>
+void expand(const Key<From>& from, std::string_view label, std::span<std::uint8_t> out) {
+  hkdf(expose(from), as_bytes(label), out);
+}
+
 }  // namespace holdfast::crypto

@@ -1,0 +1,219 @@
+#include "archive/catalog.h"
+
+#include "base/file.h"
+#include "crypto/hash.h"
+#include "crypto/seal.h"
+
+namespace holdfast::archive {
+namespace {
+
+constexpr std::size_t kKeysPerSegment = 16384;
+constexpr std::size_t kPacksPerIndex = 512;
+constexpr std::size_t kMaxSegment = 8 * 1024 * 1024;
+
+Bytes segment_context(const VaultAccess& access, std::uint32_t epoch) {
+  return wire::encode_array("holdfast/v1/key-segment", access.circle, access.vault, epoch);
+}
+
+std::string short_name(const PackId& id) { return id.hex().substr(0, 16); }
+
+}  // namespace
+
+Result<Bytes> PackCache::get_named(const PackId& id) {
+  const std::string path = folder_ + "/" + id.hex();
+  if (!folder_.empty()) {
+    auto local = read_file(path, kMaxPack);
+    if (local.ok() && PackId(crypto::sha256(*local).bytes) == id) return local;
+  }
+  Bytes bytes = TRY(session_.get_pack(id));
+  if (PackId(crypto::sha256(bytes).bytes) != id)
+    return Error{Code::kCorrupt, "object " + short_name(id) +
+                                     " in the store is damaged: its bytes are not what its name says"};
+  keep(id, bytes);
+  return bytes;
+}
+
+// A cache that cannot be written costs time, not data.
+void PackCache::keep(const PackId& id, BytesView sealed) {
+  if (folder_.empty()) return;
+  static_cast<void>(create_file(folder_ + "/" + id.hex(), sealed).ok());
+}
+
+const ChunkPlace* Catalog::find(const ChunkId& id) const {
+  const auto it = chunks_.find(id);
+  return it == chunks_.end() ? nullptr : &it->second;
+}
+
+std::optional<std::uint32_t> Catalog::pack_number(const PackId& id) const {
+  const auto it = numbers_.find(id);
+  if (it == numbers_.end()) return std::nullopt;
+  return it->second;
+}
+
+void Catalog::index(std::uint32_t pack, PackHeader header) {
+  for (std::uint32_t f = 0; f < header.frames.size(); ++f) {
+    std::uint32_t offset = 0;
+    for (const ChunkInfo& chunk : header.frames[f].chunks) {
+      chunks_.try_emplace(chunk.id, ChunkPlace{pack, f, offset, chunk.length, chunk.type});
+      offset += chunk.length;
+    }
+  }
+  packs_[pack].header = std::move(header);
+}
+
+void Catalog::add(const PackId& id, keys::PackKey key, PackKind kind, std::uint32_t size,
+                  std::optional<PackHeader> header) {
+  const auto [it, fresh] = numbers_.try_emplace(id, static_cast<std::uint32_t>(packs_.size()));
+  if (fresh) packs_.push_back({id, std::move(key), kind, size, std::nullopt});
+  if (header && !packs_[it->second].header) index(it->second, std::move(*header));
+}
+
+Result<void> Catalog::load_keys(PackCache& cache, const VaultAccess& access,
+                                const SegmentRef& ref) {
+  const auto key = access.segment_keys.find(ref.epoch);
+  if (key == access.segment_keys.end())
+    return Error{Code::kDenied, "this device holds no key for epoch " + std::to_string(ref.epoch)};
+  const Bytes sealed = TRY(cache.get_named(ref.object));
+  const crypto::WipedBytes plain(
+      TRY(crypto::open(key->second, segment_context(access, ref.epoch), sealed)));
+  KeySegment segment = TRY(wire::decode<KeySegment>(plain.view()));
+  for (PackKeyEntry& entry : segment.entries) {
+    add(entry.pack, keys::PackKey::from_bytes(entry.key), entry.kind, entry.size, std::nullopt);
+    crypto::wipe(entry.key);
+  }
+  return Ok{};
+}
+
+Result<void> Catalog::load_index(PackCache& cache, const VaultAccess& access, const PackId& id) {
+  const auto number = pack_number(id);
+  if (!number) return Error{Code::kCorrupt, "no key segment has the key of index " + short_name(id)};
+  const Bytes plain = TRY(read_single_pack(cache, access, packs_[*number]));
+  IndexSegment segment = TRY(wire::decode<IndexSegment>(plain));
+  for (PackIndex& pack : segment.packs) {
+    const auto known = pack_number(pack.pack);
+    // A pack without a key cannot be read: its chunks count as missing.
+    if (known && !packs_[*known].header) index(*known, std::move(pack.header));
+  }
+  return Ok{};
+}
+
+Result<void> Catalog::rebuild(PackCache& cache, const VaultAccess& access, std::uint32_t pack) {
+  const PackEntry& entry = packs_[pack];
+  const Bytes sealed = TRY(cache.get_sealed(entry.id));
+  const OpenPack open = TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key,
+                                           entry.kind, sealed));
+  index(pack, open.header());
+  return Ok{};
+}
+
+Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
+                              const std::vector<SegmentRef>& key_segments,
+                              const std::vector<PackId>& index_segments, Findings& findings) {
+  Catalog catalog;
+  for (const SegmentRef& ref : key_segments)
+    if (auto done = catalog.load_keys(cache, access, ref); !done.ok())
+      findings.problems.push_back({"key segment " + short_name(ref.object), done.error().message});
+  bool rebuild_needed = false;
+  for (const PackId& id : index_segments) {
+    auto done = catalog.load_index(cache, access, id);
+    if (done.ok()) continue;
+    rebuild_needed = true;
+    findings.notes.push_back({"index " + short_name(id),
+                              done.error().message + "; it is rebuilt from the packs"});
+  }
+  if (!rebuild_needed) return catalog;
+  for (std::uint32_t i = 0; i < catalog.packs_.size(); ++i) {
+    const PackEntry& entry = catalog.packs_[i];
+    const bool holds_content = entry.kind == PackKind::kData || entry.kind == PackKind::kMeta;
+    if (entry.header || !holds_content) continue;
+    if (auto done = catalog.rebuild(cache, access, i); !done.ok())
+      findings.problems.push_back({"pack " + short_name(catalog.packs_[i].id), done.error().message});
+  }
+  return catalog;
+}
+
+PackKeyEntry key_entry(const PackEntry& pack) {
+  PackKeyEntry entry{pack.id, {}, pack.kind, pack.size};
+  const BytesView key = crypto::expose(pack.key);
+  std::copy(key.begin(), key.end(), entry.key.begin());
+  return entry;
+}
+
+Result<WrittenSegments> write_key_segments(PackCache& cache, const VaultAccess& access,
+                                           const Catalog& catalog,
+                                           const std::vector<std::uint32_t>& packs) {
+  WrittenSegments written;
+  const auto& key = access.segment_keys.at(access.epoch);
+  for (std::size_t from = 0; from < packs.size(); from += kKeysPerSegment) {
+    KeySegment segment;
+    for (std::size_t i = from; i < std::min(packs.size(), from + kKeysPerSegment); ++i)
+      segment.entries.push_back(key_entry(catalog.pack_at(packs[i])));
+    const crypto::WipedBytes plain(wire::encode(segment));
+    for (PackKeyEntry& entry : segment.entries) crypto::wipe(entry.key);
+    const Bytes sealed = crypto::seal(key, segment_context(access, access.epoch), plain.view());
+    const PackId id(crypto::sha256(sealed).bytes);
+    HF_CHECK(sealed.size() <= kMaxSegment);
+    TRY(cache.session().put_pack(id, sealed));
+    cache.keep(id, sealed);
+    written.refs.push_back({id, access.epoch});
+    written.bytes += sealed.size();
+  }
+  return written;
+}
+
+SealedPack make_single_pack(const VaultAccess& access, PackKind kind, ChunkType type,
+                            BytesView plain) {
+  PackBuilder builder(kind);
+  FrameInfo frame;
+  frame.raw = static_cast<std::uint32_t>(plain.size());
+  const ChunkId id(
+      crypto::Mac(access.naming).compute(static_cast<std::uint8_t>(type), plain).bytes);
+  frame.chunks.push_back({id, type, frame.raw});
+  builder.add(std::move(frame), Compressor().compress(plain));
+  return std::move(builder).seal(access.circle, access.vault);
+}
+
+std::vector<SealedPack> make_index_packs(const VaultAccess& access, const Catalog& catalog,
+                                         const std::vector<std::uint32_t>& packs) {
+  std::vector<SealedPack> made;
+  IndexSegment segment;
+  std::size_t chunks = 0;
+  const auto flush = [&] {
+    if (segment.packs.empty()) return;
+    made.push_back(
+        make_single_pack(access, PackKind::kIndex, ChunkType::kIndex, wire::encode(segment)));
+    segment.packs.clear();
+    chunks = 0;
+  };
+  for (const std::uint32_t number : packs) {
+    const PackEntry& entry = catalog.pack_at(number);
+    if (!entry.header || entry.kind == PackKind::kIndex || entry.kind == PackKind::kSnapshot)
+      continue;
+    segment.packs.push_back({entry.id, *entry.header});
+    for (const FrameInfo& frame : entry.header->frames) chunks += frame.chunks.size() + 1;
+    // About 45 bytes a chunk: stays well below the largest frame.
+    if (segment.packs.size() >= kPacksPerIndex || chunks >= 65536) flush();
+  }
+  flush();
+  return made;
+}
+
+Result<Bytes> read_single_pack(PackCache& cache, const VaultAccess& access,
+                               const PackEntry& entry) {
+  const Bytes sealed = TRY(cache.get_named(entry.id));
+  const OpenPack pack = TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key,
+                                           entry.kind, sealed));
+  const auto& frames = pack.header().frames;
+  if (frames.size() != 1 || frames[0].chunks.size() != 1)
+    return Error{Code::kCorrupt, "pack " + short_name(entry.id) + " does not hold one object"};
+  const ChunkInfo& chunk = frames[0].chunks[0];
+  const ChunkType wanted =
+      entry.kind == PackKind::kIndex ? ChunkType::kIndex : ChunkType::kSnapshot;
+  Bytes plain = TRY(pack.frame(0));
+  const Digest id = crypto::Mac(access.naming).compute(static_cast<std::uint8_t>(wanted), plain);
+  if (chunk.type != wanted || !crypto::equal(id.view(), chunk.id.view()))
+    return Error{Code::kCorrupt, "pack " + short_name(entry.id) + " holds another object"};
+  return plain;
+}
+
+}  // namespace holdfast::archive

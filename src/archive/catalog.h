@@ -1,0 +1,115 @@
+// What a vault holds: the packs with their keys, and in which pack each chunk lies. Read from the
+// key and index segments that the vault's head names; an index that is damaged or missing is made
+// again from the packs themselves.
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+
+#include "api/doors.h"
+#include "archive/pack.h"
+#include "archive/problem.h"
+
+namespace holdfast::archive {
+
+// A sealed key segment in the store.
+struct SegmentRef {
+  PackId object;
+  std::uint32_t epoch = 0;
+  bool operator==(const SegmentRef&) const = default;
+};
+
+struct ChunkPlace {
+  std::uint32_t pack = 0;    // Catalog::pack_at
+  std::uint32_t frame = 0;
+  std::uint32_t offset = 0;  // in the raw frame
+  std::uint32_t length = 0;
+  ChunkType type{};
+};
+
+struct PackEntry {
+  PackId id;
+  keys::PackKey key;
+  PackKind kind{};
+  std::uint32_t size = 0;
+  std::optional<PackHeader> header;  // known once it is indexed
+};
+
+// Keeps sealed packs that are read often (indexes, names, snapshots) in a local folder. What it
+// keeps is ciphertext; a file there that is not what its name says is fetched again.
+class PackCache {
+ public:
+  // An empty folder name keeps nothing.
+  PackCache(api::Session& session, std::string folder)
+      : session_(session), folder_(std::move(folder)) {}
+  // Checked against its name: kCorrupt when the store's bytes are others.
+  Result<Bytes> get_named(const PackId& id);
+  // Straight from the store and not checked, for packs whose seal is opened next.
+  Result<Bytes> get_sealed(const PackId& id) { return session_.get_pack(id); }
+  void keep(const PackId& id, BytesView sealed);
+  api::Session& session() { return session_; }
+
+ private:
+  api::Session& session_;
+  std::string folder_;
+};
+
+class Catalog {
+ public:
+  // Findings name every segment that could not be used; what they held is missing here, and a
+  // backup sends it again.
+  static Result<Catalog> load(PackCache& cache, const VaultAccess& access,
+                              const std::vector<SegmentRef>& key_segments,
+                              const std::vector<PackId>& index_segments, Findings& findings);
+
+  const ChunkPlace* find(const ChunkId& id) const;
+  const PackEntry& pack_at(std::uint32_t index) const { return packs_[index]; }
+  std::size_t pack_count() const { return packs_.size(); }
+  std::optional<std::uint32_t> pack_number(const PackId& id) const;
+
+  // Adds a pack, or its header to one that has none. Known packs stay as they are.
+  void add(const PackId& id, keys::PackKey key, PackKind kind, std::uint32_t size,
+           std::optional<PackHeader> header);
+
+ private:
+  void index(std::uint32_t pack, PackHeader header);
+  Result<void> load_keys(PackCache& cache, const VaultAccess& access, const SegmentRef& ref);
+  Result<void> load_index(PackCache& cache, const VaultAccess& access, const PackId& id);
+  Result<void> rebuild(PackCache& cache, const VaultAccess& access, std::uint32_t pack);
+
+  std::vector<PackEntry> packs_;
+  std::unordered_map<PackId, std::uint32_t, IdHash> numbers_;
+  std::unordered_map<ChunkId, ChunkPlace, IdHash> chunks_;
+};
+
+// ---- writing segments ----
+
+struct WrittenSegments {
+  std::vector<SegmentRef> refs;
+  std::uint64_t bytes = 0;
+};
+
+// Seals the keys of `packs` (numbers in the catalog) for access.epoch and puts them in the store.
+Result<WrittenSegments> write_key_segments(PackCache& cache, const VaultAccess& access,
+                                           const Catalog& catalog,
+                                           const std::vector<std::uint32_t>& packs);
+// Packs of kind kIndex that say where the chunks of `packs` lie; the caller stores them.
+std::vector<SealedPack> make_index_packs(const VaultAccess& access, const Catalog& catalog,
+                                         const std::vector<std::uint32_t>& packs);
+// A pack with one chunk of its own.
+SealedPack make_single_pack(const VaultAccess& access, PackKind kind, ChunkType type,
+                            BytesView plain);
+// That chunk; checks its type and id.
+Result<Bytes> read_single_pack(PackCache& cache, const VaultAccess& access, const PackEntry& entry);
+
+// ---- the journal of a backup ----
+
+// A pack on its way: what a killed backup must know to go on.
+struct JournalPack {
+  PackKeyEntry entry;
+  PackHeader header;
+  static constexpr auto kFields = wire::fields(&JournalPack::entry, &JournalPack::header);
+};
+PackKeyEntry key_entry(const PackEntry& pack);
+
+}  // namespace holdfast::archive

@@ -1,0 +1,173 @@
+// The client library: everything an app does with an account. It joins the circle (who) and the
+// keys (what); the store behind the doors is hostile.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/doors.h"
+#include "archive/problem.h"
+#include "archive/progress.h"
+#include "archive/target.h"
+#include "archive/walk.h"
+#include "base/clock.h"
+#include "circle/circle.h"
+#include "circle/vault_chain.h"
+#include "keys/spoken.h"
+#include "vault/home.h"
+
+namespace holdfast::vault {
+
+// An account as one device sees it: replayed, checked against what this device saw before, keys
+// opened. Made by the functions below; not shared between threads.
+class Account {
+ public:
+  // Reads what is new, verifies it and pins it. kUnsafe (evidence saved in the home, its path in
+  // the message) when the store shows an older or another history than this device saw; kDenied
+  // when this device was removed, by whom.
+  static Result<Account> open(Home& home, api::Store& store, const Clock& clock);
+  Account(Account&&) noexcept;
+  Account& operator=(Account&&) noexcept;
+  ~Account();
+
+  Result<void> sync();
+  const circle::Circle& circle() const;
+  const circle::Device& self() const;
+
+  // ---- who (account_*.cpp) ----
+  struct OpenRequest {
+    RequestId id;
+    std::string device_name;
+  };
+  // Admits the device whose request carries this code. kDenied: no open request matches (a wrong
+  // code; three tries a request are counted durably), kUnavailable: the new device went away.
+  Result<circle::Device> approve(std::string_view code, std::int64_t patience_ms);
+  Result<void> remove_devices(const std::vector<std::string>& names);
+  Result<void> rotate();
+  Result<void> create_vault(const std::string& name, bool always_e2e);
+  Result<void> set_always_e2e(const std::string& name);
+  Result<void> set_region(const std::string& region);
+  // Makes a recovery key and enrols it. Over a standing one: `old` cosigns unless this is the only
+  // device.
+  Result<keys::RecoveryKey> set_recovery(const keys::RecoveryKey* old);
+
+  // ---- what (vault_*.cpp) ----
+  struct SnapshotInfo {
+    Digest id;  // head of its record
+    std::uint64_t n = 0;
+    std::int64_t time_ms = 0;
+    std::string device;
+    archive::Snapshot root;
+  };
+  struct BackupOptions {
+    std::string vault = "main";
+    archive::WalkOptions walk;
+    bool dry_run = false;
+  };
+  struct BackupReport {
+    std::optional<SnapshotInfo> snapshot;  // none in a dry run
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t new_bytes = 0;     // content that no snapshot had
+    std::uint64_t stored_bytes = 0;  // sent to the store
+    std::uint64_t resumed_packs = 0; // found from a backup that was interrupted
+    archive::Findings findings;
+  };
+  Result<BackupReport> backup(const BackupOptions& options, archive::Progress& progress);
+
+  // Oldest first. Damaged ones are in findings.
+  Result<std::vector<SnapshotInfo>> snapshots(const std::string& vault, archive::Findings& findings);
+  // An id's prefix, `latest`, or a time ("2026-11-24", "2026-11-24 10:30"): the last one before it.
+  Result<SnapshotInfo> find_snapshot(const std::string& vault, const std::string& which);
+
+  // A cursor over a snapshot's entries with their absolute paths, in manifest order.
+  struct PathEntry {
+    std::string path;
+    archive::Entry entry;
+  };
+  class Listing {
+   public:
+    virtual ~Listing() = default;
+    virtual Result<std::optional<PathEntry>> next() = 0;
+  };
+  Result<std::unique_ptr<Listing>> list(const std::string& vault, const SnapshotInfo& snapshot);
+  // Writes a file's content to a descriptor.
+  Result<void> cat(const std::string& vault, const SnapshotInfo& snapshot, const std::string& path,
+                   int fd);
+
+  struct RestoreOptions {
+    std::string vault = "main";
+    std::string path;                    // "" or "/": everything, below its absolute paths
+    std::vector<archive::Glob> include;  // none: everything
+    archive::TargetOptions target;
+  };
+  struct RestoreReport {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t skipped = 0;
+    archive::Findings findings;
+  };
+  Result<RestoreReport> restore(const SnapshotInfo& snapshot, const RestoreOptions& options,
+                                archive::Progress& progress);
+
+  struct CheckReport {
+    std::uint64_t snapshots = 0;
+    std::uint64_t packs = 0;
+    std::uint64_t packs_read = 0;
+    std::uint64_t bytes_read = 0;
+    archive::Findings findings;  // each damaged object, then each file it touches
+  };
+  // `read_percent`: 0 checks names, keys and indexes only; 100 reads every pack.
+  Result<CheckReport> check(const std::string& vault, unsigned read_percent,
+                            archive::Progress& progress);
+
+ private:
+  struct State;
+  explicit Account(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// ---- how a device comes to an account ----
+
+struct InitOptions {
+  std::string account;
+  std::string device_name;
+  std::string region = "ZZ";  // not stated
+};
+struct Initialised {
+  Account account;
+  keys::RecoveryKey recovery;  // to be shown once
+};
+// Makes the account, its recovery key and the vault `main`. The home must be empty and unlocked.
+Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
+                         const InitOptions& options);
+
+// Asking to be admitted, step by step: start() gives the code to show, wait() does the rest.
+class Join {
+ public:
+  static Result<Join> start(Home& home, api::Store& store, const Clock& clock,
+                            const std::string& account, const std::string& device_name);
+  Join(Join&&) noexcept;
+  ~Join();
+  std::string code() const;
+  // Until admitted, refused, or ten minutes are over (kUnavailable: a new code is needed).
+  Result<Account> wait();
+
+ private:
+  struct State;
+  explicit Join(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+struct RecoverOptions {
+  std::string device_name;
+  std::vector<std::string> keep;  // devices that stay members; all others are removed
+};
+// Back from nothing but the recovery key and the store.
+Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
+                        const keys::RecoveryKey& key, const RecoverOptions& options);
+
+}  // namespace holdfast::vault
