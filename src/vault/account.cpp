@@ -1,0 +1,345 @@
+#include <algorithm>
+
+#include "crypto/hash.h"
+#include "crypto/seal.h"
+#include "vault/account_state.h"
+
+namespace holdfast::vault {
+namespace {
+
+constexpr unsigned kRebases = 16;
+
+Result<circle::DeviceInfo> own_info(const circle::Circle& circle, const ReaderId& self) {
+  const circle::Device* const device = circle.device(self);
+  if (device == nullptr)
+    return Error{Code::kDenied, "this device is not a member of the account"};
+  if (device->removed_seq) {
+    const circle::Device* const by = circle.device(device->removed_by);
+    return Error{Code::kDenied, "this device was removed from the account by " +
+                                    (by != nullptr ? "\"" + by->info.name + "\"" : "the recovery key") +
+                                    ". What is written from now on is closed to it"};
+  }
+  return device->info;
+}
+
+}  // namespace
+
+circle::DeviceInfo device_info(const keys::DeviceKey& key, const std::string& name) {
+  circle::DeviceInfo info;
+  info.name = name;
+  info.verify_key = signing_key(key).verify_key().bytes;
+  info.wrap_key = crypto::wrap_public_key(crypto::derive<crypto::WrapPurpose>(key)).bytes;
+  return info;
+}
+
+crypto::SigningKey signing_key(const keys::DeviceKey& key) {
+  return crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(key));
+}
+
+Digest lookup_hash(const keys::LookupKey& key) {
+  return crypto::mac(key, "holdfast/v1/lookup-hash", {});
+}
+
+Digest roots_hash(const circle::TrustRoots& roots) {
+  return crypto::sha256("holdfast/v1/trust-roots-hash", wire::encode(roots));
+}
+
+Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
+                           const keys::LookupKey& lookup, const std::vector<Bytes>& statements) {
+  TRY(home.save_lookup(lookup));
+  TRY(home.add_statements(0, statements));
+  TRY(home.set_setting("account", account));
+  TRY(home.set_setting("device_name", device_name));
+  return home.set_setting("member", "yes");
+}
+
+Account::Account(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Account::Account(Account&&) noexcept = default;
+Account& Account::operator=(Account&&) noexcept = default;
+Account::~Account() = default;
+
+Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock) {
+  if (!home.is_member())
+    return Error{Code::kNotFound,
+                 "this device belongs to no account yet: use init, join or recover first"};
+  auto session = TRY(store.open_account(home.setting("account")));
+  const ReaderId self = circle::reader_id(device_info(home.device_key(), ""));
+  auto state = std::make_unique<State>(
+      State{home, store, clock, signing_key(home.device_key()),
+            Replica(std::move(session), self,
+                    crypto::derive<crypto::WrapPurpose>(home.device_key()))});
+  TRY(state->sync());
+  return Account(std::move(state));
+}
+
+Result<void> Account::State::sync() {
+  TRY(replica.sync(&home));
+  auto own = own_info(circle(), replica.self());
+  if (!own.ok()) return std::move(own).error();
+  return Ok{};
+}
+
+Result<void> Account::sync() { return state_->sync(); }
+const circle::Circle& Account::circle() const { return state_->circle(); }
+const circle::Device& Account::self() const {
+  return *state_->circle().device(state_->replica.self());
+}
+
+Result<void> Account::State::append(const std::function<Result<Made>()>& make,
+                                    const std::function<void(circle::SignedStatement&)>& finish) {
+  for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
+    Made made = TRY(make());
+    circle::SignedStatement statement = circle::sign_statement(
+        {circle().id(), circle().seq() + 1, circle().head(), clock.now(), made.type, replica.self(),
+         std::move(made.body)},
+        signing);
+    if (finish) finish(statement);
+    api::Append append{wire::encode(statement), std::move(made.blobs), std::nullopt};
+    // What the circle would refuse is refused here, in words, before a store sees it.
+    if (auto next = circle().apply(append.statement); !next.ok()) return std::move(next).error();
+    auto receipt = replica.session().append(append);
+    if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
+    TRY(sync());
+    if (receipt.ok()) return Ok{};
+  }
+  return Error{Code::kConflict, "other devices keep changing the account; try again"};
+}
+
+Result<void> Account::remove_devices(const std::vector<std::string>& names) {
+  return state_->append([&]() -> Result<State::Made> {
+    circle::Remove body;
+    auto readers = state_->replica.wrap_keys();
+    for (const std::string& name : names) {
+      const circle::Device* const device = circle().member_named(name);
+      if (device == nullptr)
+        return Error{Code::kNotFound, "no device named \"" + name + "\" is a member"};
+      if (device->id == state_->replica.self())
+        return Error{Code::kInvalid,
+                     "a device cannot remove itself: do it from another device, or with the "
+                     "recovery key"};
+      body.devices.push_back(device->id);
+      readers.erase(device->id);
+    }
+    std::sort(body.devices.begin(), body.devices.end());
+    auto draft = TRY(state_->replica.next_epoch(readers));
+    body.epoch = std::move(draft.info);
+    return State::Made{circle::StatementType::kRemove, wire::encode(body), std::move(draft.blobs)};
+  });
+}
+
+Result<void> Account::rotate() {
+  const std::uint32_t before = circle().epoch();
+  return state_->append([&]() -> Result<State::Made> {
+    if (circle().epoch() != before)
+      return Error{Code::kConflict, "another device began a new epoch already: nothing to do"};
+    auto draft = TRY(state_->replica.next_epoch(state_->replica.wrap_keys()));
+    return State::Made{circle::StatementType::kRotate,
+                       wire::encode(circle::Rotate{std::move(draft.info)}), std::move(draft.blobs)};
+  });
+}
+
+Result<void> Account::create_vault(const std::string& name, bool always_e2e) {
+  circle::SetVault body;
+  crypto::random_fill(body.vault.bytes);
+  body.name = name;
+  body.always_e2e = always_e2e;
+  const auto key = keys::VaultKey::random();
+  const auto naming = keys::NamingKey::random();
+  const auto cutting = keys::CuttingKey::random();
+  return state_->append([&]() -> Result<State::Made> {
+    const keys::Place place{circle().id(), circle().epoch(), body.vault};
+    const keys::RootKey* const root = TRY(state_->replica.root(circle().epoch()));
+    auto draft = TRY(state_->replica.same_epoch({keys::seal_vault_key(*root, place, key),
+                                                 keys::seal_naming(*root, place, naming),
+                                                 keys::seal_cutting(*root, place, cutting)}));
+    body.epoch = std::move(draft.info);
+    return State::Made{circle::StatementType::kSetVault, wire::encode(body),
+                       std::move(draft.blobs)};
+  });
+}
+
+Result<void> Account::set_always_e2e(const std::string& name) {
+  return state_->append([&]() -> Result<State::Made> {
+    const circle::Vault* const vault = circle().vault_named(name);
+    if (vault == nullptr) return Error{Code::kNotFound, "there is no vault \"" + name + "\""};
+    auto draft = TRY(state_->replica.next_epoch(state_->replica.wrap_keys()));
+    const circle::SetVault body{vault->id, name, true, std::move(draft.info)};
+    return State::Made{circle::StatementType::kSetVault, wire::encode(body),
+                       std::move(draft.blobs)};
+  });
+}
+
+Result<void> Account::set_region(const std::string& region) {
+  return state_->append([&]() -> Result<State::Made> {
+    return State::Made{circle::StatementType::kSetRegion, wire::encode(circle::SetRegion{region}),
+                       {}};
+  });
+}
+
+circle::RecoveryInfo make_recovery_info(const keys::RecoveryKey& key, const Replica& replica,
+                                        const keys::LookupKey& lookup) {
+  circle::RecoveryInfo info;
+  info.verify_key =
+      crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(key)).verify_key().bytes;
+  info.wrap_key = crypto::wrap_public_key(crypto::derive<crypto::WrapPurpose>(key)).bytes;
+  info.locate = keys::locate_id(key);
+  const auto capsule_key = crypto::derive<keys::CapsulePurpose>(key);
+  Capsule capsule;
+  capsule.circle = replica.circle().id();
+  capsule.seq = replica.circle().seq();
+  capsule.head = replica.circle().head();
+  capsule.lookup = crypto::seal_key(
+      capsule_key, wire::encode_array("holdfast/v1/capsule/lookup", info.locate), lookup);
+  capsule.vault_heads = wire::Bounded<circle::VaultHead, circle::kMaxVaults>(replica.heads());
+  info.capsule = crypto::seal(capsule_key, wire::encode_array("holdfast/v1/capsule", info.locate),
+                              wire::encode(capsule));
+  return info;
+}
+
+Result<keys::RecoveryKey> Account::set_recovery(const keys::RecoveryKey* old) {
+  auto key = keys::RecoveryKey::random();
+  const keys::LookupKey lookup = TRY(state_->home.lookup());
+  const auto cosign = [&](circle::SignedStatement& statement) {
+    if (!circle().recovery() || old == nullptr) return;
+    circle::cosign(statement, circle().recovery()->id,
+                   crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(*old)));
+  };
+  TRY(state_->append(
+      [&]() -> Result<State::Made> {
+        circle::SetRecovery body;
+        body.recovery = make_recovery_info(key, state_->replica, lookup);
+        const ReaderId id = circle::reader_id(body.recovery);
+        crypto::WrapPublicKey wrap;
+        wrap.bytes = body.recovery.wrap_key;
+        EpochDraft draft;
+        if (circle().recovery()) {
+          auto readers = state_->replica.wrap_keys();
+          readers.erase(circle().recovery()->id);
+          readers[id] = wrap;
+          draft = TRY(state_->replica.next_epoch(readers));
+        } else {
+          const keys::RootKey* const root = TRY(state_->replica.root(circle().epoch()));
+          const Bytes envelope =
+              TRY(keys::wrap_root(*root, {circle().id(), circle().epoch(), {}}, wrap));
+          draft = TRY(state_->replica.same_epoch({envelope}));
+        }
+        body.epoch = std::move(draft.info);
+        return State::Made{circle::StatementType::kSetRecovery, wire::encode(body),
+                           std::move(draft.blobs)};
+      },
+      cosign));
+  return key;
+}
+
+Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
+                         const InitOptions& options) {
+  const auto lookup = keys::LookupKey::random();
+  const auto root = keys::RootKey::random();
+  circle::Genesis genesis;
+  genesis.device = device_info(home.device_key(), options.device_name);
+  crypto::random_fill(genesis.nonce);
+  genesis.region = options.region;
+  genesis.level = circle::Level::kAdvanced;
+  genesis.trust_roots = roots_hash({});
+  genesis.lookup = lookup_hash(lookup);
+  const CircleId id = circle::circle_id(genesis.device, genesis.nonce);
+  crypto::WrapPublicKey wrap;
+  wrap.bytes = genesis.device.wrap_key;
+  const Bytes envelope = TRY(keys::wrap_root(root, {id, 1, {}}, wrap));
+  genesis.epoch.epoch = 1;
+  genesis.epoch.check = keys::epoch_check(root, id, 1);
+  genesis.epoch.blobs.push_back(BlobId(crypto::sha256(envelope).bytes));
+  const Bytes statement = wire::encode(circle::sign_statement(
+      {id, 0, {}, clock.now(), circle::StatementType::kGenesis, circle::reader_id(genesis.device),
+       wire::encode(genesis)},
+      signing_key(home.device_key())));
+  if (auto circle = circle::Circle::start(statement); !circle.ok())
+    return std::move(circle).error();
+  TRY(store.create_account(options.account, {statement, {envelope}, std::nullopt}));
+  TRY(become_member(home, options.account, options.device_name, lookup, {statement}));
+  Account account = TRY(Account::open(home, store, clock));
+  TRY(account.create_vault("main", false));
+  auto recovery = TRY(account.set_recovery(nullptr));
+  return Initialised{std::move(account), std::move(recovery)};
+}
+
+Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
+                        const keys::RecoveryKey& key, const RecoverOptions& options) {
+  const LocateId locate = keys::locate_id(key);
+  auto found = store.find_capsule(locate);
+  if (!found.ok()) {
+    if (found.error().code != Code::kNotFound) return std::move(found).error();
+    return Error{Code::kNotFound,
+                 "no account in this store has this recovery key. It may have been replaced by a "
+                 "newer one, or this is another store"};
+  }
+  const auto capsule_key = crypto::derive<keys::CapsulePurpose>(key);
+  const Bytes opened = TRY(crypto::open(
+      capsule_key, wire::encode_array("holdfast/v1/capsule", locate), found->capsule));
+  const Capsule capsule = TRY(wire::decode<Capsule>(opened));
+  const auto lookup = TRY(crypto::open_key<keys::LookupPurpose>(
+      capsule_key, wire::encode_array("holdfast/v1/capsule/lookup", locate), capsule.lookup));
+
+  const crypto::SigningKey signing(crypto::derive<crypto::SigningPurpose>(key));
+  circle::RecoveryInfo public_keys;
+  public_keys.verify_key = signing.verify_key().bytes;
+  public_keys.wrap_key = crypto::wrap_public_key(crypto::derive<crypto::WrapPurpose>(key)).bytes;
+  const ReaderId self = circle::reader_id(public_keys);
+  auto session = TRY(store.open_account(found->account));
+  Replica replica(std::move(session), self, crypto::derive<crypto::WrapPurpose>(key));
+
+  for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
+    TRY(replica.sync(nullptr));
+    const circle::Circle& circle = replica.circle();
+    // A circle built around the person's recovery key by others, or an older one, ends here.
+    if (circle.id() != capsule.circle || circle.seq() < capsule.seq ||
+        circle.head_at(capsule.seq) != capsule.head || circle.lookup() != lookup_hash(lookup) ||
+        circle.trust_roots() != roots_hash(capsule.trust_roots) ||
+        !circle.ever_committed_capsule(crypto::sha256(found->capsule)))
+      return Error{Code::kUnsafe,
+                   "the store shows another account than the one this recovery key was made for, "
+                   "or an older state of it: do not trust this store"};
+    if (!circle.recovery() || circle.recovery()->id != self)
+      return Error{Code::kDenied, "this recovery key was replaced by a newer one"};
+    for (const circle::VaultHead& head : capsule.vault_heads) {
+      const Chain& chain = replica.chain(head.vault);
+      if (chain.tip.n < head.n || (head.n > 0 && chain.records[head.n - 1].tip.head != head.head))
+        return Error{Code::kUnsafe, "the store is older than this recovery key remembers"};
+    }
+
+    circle::Recover body;
+    body.device = device_info(home.device_key(), options.device_name);
+    const ReaderId device = circle::reader_id(body.device);
+    body.countersignature = signing_key(home.device_key())
+                                .sign(circle::kRecoveryLabel,
+                                      circle::recovery_bytes(circle.id(), circle.head(), device));
+    std::map<ReaderId, crypto::WrapPublicKey> readers;
+    for (const std::string& name : options.keep) {
+      const circle::Device* const kept = circle.member_named(name);
+      if (kept == nullptr)
+        return Error{Code::kNotFound, "no device named \"" + name + "\" is a member"};
+      body.kept.push_back(kept->id);
+      readers[kept->id].bytes = kept->info.wrap_key;
+    }
+    std::sort(body.kept.begin(), body.kept.end());
+    readers[device].bytes = body.device.wrap_key;
+    readers[self].bytes = public_keys.wrap_key;
+    auto draft = TRY(replica.next_epoch(readers));
+    body.epoch = std::move(draft.info);
+    const Bytes statement = wire::encode(circle::sign_statement(
+        {circle.id(), circle.seq() + 1, circle.head(), clock.now(),
+         circle::StatementType::kRecover, self, wire::encode(body)},
+        signing));
+    if (auto next = circle.apply(statement); !next.ok()) return std::move(next).error();
+    auto receipt = replica.session().append({statement, std::move(draft.blobs), std::nullopt});
+    if (!receipt.ok() && receipt.error().code == Code::kConflict) continue;
+    if (!receipt.ok()) return std::move(receipt).error();
+    std::vector<Bytes> statements = replica.statements();
+    statements.push_back(statement);
+    TRY(become_member(home, found->account, options.device_name, lookup, statements));
+    return Account::open(home, store, clock);
+  }
+  return Error{Code::kConflict, "other devices keep changing the account; try again"};
+}
+
+}  // namespace holdfast::vault

@@ -1,0 +1,263 @@
+#include <chrono>
+#include <thread>
+
+#include "crypto/hash.h"
+#include "vault/account_state.h"
+
+namespace holdfast::vault {
+namespace {
+
+constexpr std::int64_t kCodeLifeMs = 10 * 60 * 1000;
+constexpr unsigned kTries = 3;
+constexpr std::string_view kMacLabel = "holdfast/v1/admission/mac";
+
+template <class Purpose>
+Bytes authenticate(const keys::CodeKey& code, const RequestId& request, Bytes body) {
+  const Digest mac = crypto::mac(keys::message_key<Purpose>(code, request), kMacLabel, body);
+  return wire::encode(Authenticated{std::move(body), mac});
+}
+
+// kDenied when the MAC is not of this code.
+template <class Purpose>
+Result<Bytes> authentic(const keys::CodeKey& code, const RequestId& request, BytesView message) {
+  Authenticated opened = TRY(wire::decode<Authenticated>(message));
+  const Digest mac = crypto::mac(keys::message_key<Purpose>(code, request), kMacLabel, opened.body);
+  if (!crypto::equal(mac.view(), opened.mac.view()))
+    return Error{Code::kDenied, "a message of the admission was not made with this code"};
+  return std::move(opened.body);
+}
+
+Bytes lookup_info(const CircleId& circle, const RequestId& request) {
+  return wire::encode_array("holdfast/v1/admission/lookup", circle, request);
+}
+
+Bytes admitted_bytes(std::uint64_t seq, const Digest& head,
+                     const std::vector<circle::VaultHead>& heads) {
+  return wire::encode_array(seq, head, heads);
+}
+
+void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(100)); }
+
+// A monotonic end of patience: the clock on the wall may be wrong or set meanwhile.
+class Deadline {
+ public:
+  explicit Deadline(std::int64_t ms)
+      : end_(std::chrono::steady_clock::now() + std::chrono::milliseconds(ms)) {}
+  bool over() const { return std::chrono::steady_clock::now() >= end_; }
+
+ private:
+  std::chrono::steady_clock::time_point end_;
+};
+
+struct Match {
+  JoinRequest request;
+  Digest hash;  // of the whole message
+};
+
+}  // namespace
+
+Result<circle::Device> Account::approve(std::string_view spoken, std::int64_t patience_ms) {
+  const keys::CodeKey code = TRY(keys::read_code(spoken));
+  api::Session& session = state_->replica.session();
+  const std::string& account = state_->home.setting("account");
+  std::optional<Match> match;
+  std::vector<RequestId> others;
+  const std::vector<RequestId> waiting = TRY(session.list_joins());
+  for (const RequestId& id : waiting) {
+    auto message = state_->store.get_join(account, id, api::JoinMessage::kRequest);
+    if (!message.ok()) continue;
+    auto body = authentic<keys::JoinRequestPurpose>(code, id, *message);
+    auto request = body.ok() ? wire::decode<JoinRequest>(*body) : std::move(body).error();
+    if (request.ok() && request->request == id) {
+      match = Match{std::move(request).value(), crypto::sha256(*message)};
+    } else {
+      others.push_back(id);
+    }
+  }
+  if (!match) {
+    if (others.empty())
+      return Error{Code::kNotFound,
+                   "no device is asking to join. Run `holdfast join` on the new device first; its "
+                   "code is good for ten minutes"};
+    unsigned most = 0;
+    for (const RequestId& id : others) most = std::max(most, TRY(state_->home.count_try(id)));
+    if (most >= kTries)
+      return Error{Code::kDenied,
+                   "that was the third wrong code: this request is closed. Run `holdfast join` "
+                   "again on the new device for a new code"};
+    return Error{Code::kDenied,
+                 "the code is wrong: no device that asks to join shows it. Nothing was changed"};
+  }
+  const RequestId id = match->request.request;
+  if (TRY(state_->home.count_try(id)) > kTries)
+    return Error{Code::kDenied,
+                 "three wrong codes were typed for this request: it is closed. Run `holdfast join` "
+                 "again on the new device for a new code"};
+  const std::int64_t age = state_->clock.now() - match->request.time_ms;
+  if (age > kCodeLifeMs || age < -kCodeLifeMs)
+    return Error{Code::kDenied,
+                 "the code is older than ten minutes, or the clock of one of the two devices is "
+                 "wrong. Check both clocks, then run `holdfast join` again for a new code"};
+  if (circle().member_named(match->request.device.name) != nullptr)
+    return Error{Code::kInvalid, "a device named \"" + match->request.device.name +
+                                     "\" is already a member; join under another name"};
+
+  const keys::LookupKey lookup = TRY(state_->home.lookup());
+  JoinAnswer answer;
+  answer.request = match->hash;
+  answer.circle = circle().id();
+  crypto::WrapPublicKey wrap;
+  wrap.bytes = match->request.device.wrap_key;
+  answer.lookup = TRY(crypto::wrap_key(wrap, lookup_info(circle().id(), id), lookup));
+  auto put = state_->store.put_join(
+      account, id, api::JoinMessage::kAnswer,
+      authenticate<keys::JoinAnswerPurpose>(code, id, wire::encode(answer)));
+  if (!put.ok() && put.error().code == Code::kConflict)
+    return Error{Code::kConflict,
+                 "this code was used already, perhaps on another of your devices: one code admits "
+                 "once. If the new device was not admitted, get a new code from it"};
+  TRY(put);
+
+  std::optional<Bytes> counter_message;
+  for (const Deadline deadline(patience_ms); !counter_message;) {
+    auto got = state_->store.get_join(account, id, api::JoinMessage::kCounter);
+    if (got.ok()) {
+      counter_message = std::move(got).value();
+    } else if (got.error().code != Code::kNotFound) {
+      return std::move(got).error();
+    } else if (deadline.over()) {
+      return Error{Code::kUnavailable,
+                   "the new device does not answer; is `holdfast join` still running there? "
+                   "Nothing was changed"};
+    } else {
+      pause();
+    }
+  }
+  const JoinCounter counter = TRY(wire::decode<JoinCounter>(*counter_message));
+
+  for (unsigned attempt = 0; attempt < 16; ++attempt) {
+    const ReaderId device = circle::reader_id(match->request.device);
+    const keys::RootKey* const root = TRY(state_->replica.root(circle().epoch()));
+    const Bytes envelope = TRY(keys::wrap_root(*root, {circle().id(), circle().epoch(), {}}, wrap));
+    auto draft = TRY(state_->replica.same_epoch({envelope}));
+    const circle::Admit body{match->request.device, match->hash, counter.signature, draft.info};
+    const Bytes statement = wire::encode(circle::sign_statement(
+        {circle().id(), circle().seq() + 1, circle().head(), state_->clock.now(),
+         circle::StatementType::kAdmit, state_->replica.self(), wire::encode(body)},
+        state_->signing));
+    if (auto next = circle().apply(statement); !next.ok()) return std::move(next).error();
+    const Bytes mac = authenticate<keys::JoinAdmittedPurpose>(
+        code, id,
+        admitted_bytes(circle().seq() + 1, circle::statement_head(statement),
+                       draft.info.vault_heads));
+    auto receipt =
+        state_->replica.session().append({statement, std::move(draft.blobs), api::Admission{id, mac}});
+    if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
+    TRY(sync());
+    if (receipt.ok()) return *circle().device(device);
+  }
+  return Error{Code::kConflict, "other devices keep changing the account; try again"};
+}
+
+struct Join::State {
+  Home& home;
+  api::Store& store;
+  const Clock& clock;
+  std::string account;
+  std::string device_name;
+  keys::CodeKey code;
+  RequestId request;
+  Bytes message;
+
+  Result<Bytes> wait_for(const Deadline& deadline, api::JoinMessage which);
+  Result<api::Visitor::Admitted> wait_admitted(const Deadline& deadline);
+  Error too_late() const {
+    return {Code::kUnavailable, "nobody approved this device within ten minutes: the code is over. "
+                                "Run `holdfast join` again for a new one"};
+  }
+};
+
+Join::Join(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Join::Join(Join&&) noexcept = default;
+Join::~Join() = default;
+std::string Join::code() const { return keys::spell_code(state_->code); }
+
+Result<Join> Join::start(Home& home, api::Store& store, const Clock& clock,
+                         const std::string& account, const std::string& device_name) {
+  auto state = std::make_unique<State>(
+      State{home, store, clock, account, device_name, keys::CodeKey::random(), {}, {}});
+  crypto::random_fill(state->request.bytes);
+  JoinRequest request;
+  request.request = state->request;
+  request.device = device_info(home.device_key(), device_name);
+  request.time_ms = clock.now();
+  state->message = authenticate<keys::JoinRequestPurpose>(state->code, state->request,
+                                                          wire::encode(request));
+  TRY(store.put_join(account, state->request, api::JoinMessage::kRequest, state->message));
+  return Join(std::move(state));
+}
+
+Result<Bytes> Join::State::wait_for(const Deadline& deadline, api::JoinMessage which) {
+  for (;;) {
+    auto got = store.get_join(account, request, which);
+    if (got.ok() || got.error().code != Code::kNotFound) return got;
+    if (deadline.over()) return too_late();
+    pause();
+  }
+}
+
+Result<api::Visitor::Admitted> Join::State::wait_admitted(const Deadline& deadline) {
+  for (;;) {
+    auto got = store.get_admission(account, request);
+    if (got.ok() || got.error().code != Code::kNotFound) return got;
+    if (deadline.over()) return too_late();
+    pause();
+  }
+}
+
+Result<Account> Join::wait() {
+  State& s = *state_;
+  const Deadline deadline(kCodeLifeMs);
+  const Error refused{Code::kUnsafe,
+                      "the store answered with another account than the one your trusted device "
+                      "vouched for: this device was not joined"};
+  const Bytes message = TRY(s.wait_for(deadline, api::JoinMessage::kAnswer));
+  auto body = authentic<keys::JoinAnswerPurpose>(s.code, s.request, message);
+  if (!body.ok()) return refused;
+  const JoinAnswer answer = TRY(wire::decode<JoinAnswer>(*body));
+  if (answer.request != crypto::sha256(s.message)) return refused;
+  const auto lookup = TRY(crypto::unwrap_key<keys::LookupPurpose>(
+      crypto::derive<crypto::WrapPurpose>(s.home.device_key()),
+      lookup_info(answer.circle, s.request), answer.lookup));
+  const ReaderId self = circle::reader_id(device_info(s.home.device_key(), s.device_name));
+  JoinCounter counter;
+  counter.signature =
+      signing_key(s.home.device_key())
+          .sign(circle::kAdmissionLabel,
+                circle::admission_bytes(answer.circle, answer.request, self));
+  TRY(s.store.put_join(s.account, s.request, api::JoinMessage::kCounter, wire::encode(counter)));
+
+  const api::Visitor::Admitted admitted = TRY(s.wait_admitted(deadline));
+  auto session = TRY(s.store.open_account(s.account));
+  Replica replica(std::move(session), self, crypto::derive<crypto::WrapPurpose>(s.home.device_key()));
+  TRY(replica.sync(nullptr));
+  const circle::Circle& circle = replica.circle();
+  if (circle.id() != answer.circle || circle.seq() < admitted.seq ||
+      circle.lookup() != lookup_hash(lookup) ||
+      circle.trust_roots() != roots_hash(answer.trust_roots))
+    return refused;
+  const circle::HeadMark* mark = nullptr;
+  for (const circle::HeadMark& m : circle.head_marks())
+    if (m.seq == admitted.seq) mark = &m;
+  if (mark == nullptr) return refused;
+  auto last = authentic<keys::JoinAdmittedPurpose>(s.code, s.request, admitted.mac);
+  if (!last.ok() || *last != admitted_bytes(admitted.seq, circle.head_at(admitted.seq), mark->heads))
+    return refused;
+  if (circle.member(self) == nullptr) return refused;
+  TRY(become_member(s.home, s.account, s.device_name, lookup, replica.statements()));
+  // The request did its work; a store that keeps it gains nothing.
+  static_cast<void>(replica.session().drop_join(s.request).ok());
+  return Account::open(s.home, s.store, s.clock);
+}
+
+}  // namespace holdfast::vault

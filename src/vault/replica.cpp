@@ -1,0 +1,251 @@
+#include "vault/replica.h"
+
+#include <algorithm>
+
+#include "crypto/hash.h"
+
+namespace holdfast::vault {
+namespace {
+
+using circle::BlobKind;
+using circle::BlobSlot;
+
+// Keeps what proves it, and says where.
+Error unsafe(Home* home, std::string_view what, const std::vector<Bytes>& evidence,
+             std::string sentence) {
+  if (home != nullptr) {
+    auto path = home->save_evidence(what, evidence);
+    if (path.ok()) sentence += ". The evidence is in " + *path;
+  }
+  return {Code::kUnsafe, sentence};
+}
+
+}  // namespace
+
+Result<void> Replica::replay(const std::vector<Bytes>& statements, Home* home) {
+  for (const Bytes& statement : statements) {
+    auto next = circle_ ? circle_->apply(statement) : circle::Circle::start(statement);
+    if (!next.ok()) {
+      if (next.error().code != Code::kUnsafe) return std::move(next).error().in("the circle");
+      return unsafe(home, "circle", {statement}, next.error().message);
+    }
+    circle_ = std::move(next).value();
+    statements_.push_back(statement);
+  }
+  return Ok{};
+}
+
+Result<void> Replica::sync_circle(Home* home) {
+  for (;;) {
+    const std::uint64_t from = circle_ ? circle_->seq() : 0;
+    std::vector<Bytes> page = TRY(session_->read_circle(from));
+    if (circle_) {
+      if (page.empty())
+        return unsafe(home, "rollback", {statements_.back()},
+                      "the store is older than what this device saw: statement " +
+                          std::to_string(from) + " of the circle is gone");
+      if (circle::statement_head(page.front()) != circle_->head())
+        return unsafe(home, "fork", {statements_.back(), page.front()},
+                      "the store shows another history of this account than this device saw, from "
+                      "statement " + std::to_string(from) +
+                          " on. If you copied the store and used both copies, choose one; if not, "
+                          "do not trust this store");
+      page.erase(page.begin());
+    } else if (page.empty()) {
+      return Error{Code::kNotFound, "the store has no such account"};
+    }
+    if (page.empty()) return Ok{};
+    const std::uint64_t first = circle_ ? from + 1 : 0;
+    TRY(replay(page, home));
+    if (home != nullptr) TRY(home->add_statements(first, page));
+  }
+}
+
+Result<void> Replica::extend(const VaultId& vault, Chain& chain, BytesView record, Home* home) {
+  auto linked = circle::extend(*circle_, vault, chain.tip, record);
+  if (!linked.ok()) {
+    const Code code = linked.error().code;
+    // After a sync the circle holds every statement: a record that looks further, or does not
+    // follow, was never accepted by an honest store.
+    if (code != Code::kUnsafe && code != Code::kConflict) return std::move(linked).error();
+    return unsafe(home, "vault", {to_bytes(record)}, linked.error().message);
+  }
+  chain.tip = linked->tip;
+  chain.records.push_back(std::move(linked).value());
+  return Ok{};
+}
+
+Result<void> Replica::sync_chain(const VaultId& vault, Home* home) {
+  Chain& chain = chains_[vault];
+  if (home != nullptr && chain.records.empty()) {
+    const std::vector<Bytes> pinned = TRY(home->records(vault));
+    for (const Bytes& record : pinned) TRY(extend(vault, chain, record, home));
+  }
+  for (;;) {
+    const std::uint64_t from = chain.tip.n + 1;
+    std::vector<Bytes> page = TRY(session_->read_records(vault, std::max<std::uint64_t>(from - 1, 1)));
+    if (from > 1) {
+      circle::ChainTip before;
+      if (chain.records.size() >= 2) before = chain.records[chain.records.size() - 2].tip;
+      if (page.empty())
+        return unsafe(home, "rollback", {}, "the store is older than what this device saw: the "
+                                            "newest snapshots of a vault are gone");
+      const auto same = circle::extend(*circle_, vault, before, page.front());
+      if (!same.ok() || same->tip.head != chain.tip.head)
+        return unsafe(home, "fork", {page.front()},
+                      "the store shows another history of a vault than this device saw");
+      page.erase(page.begin());
+    }
+    if (page.empty()) break;
+    for (const Bytes& record : page) TRY(extend(vault, chain, record, home));
+    if (home != nullptr) TRY(home->add_records(vault, from, page));
+  }
+  for (const circle::HeadMark& mark : circle_->head_marks())
+    for (const circle::VaultHead& head : mark.heads)
+      if (head.vault == vault && head.n > chain.tip.n)
+        return unsafe(home, "rollback", {}, "the store is older than its own circle says: the "
+                                            "newest snapshots of a vault are gone");
+  return Ok{};
+}
+
+Result<void> Replica::sync(Home* home) {
+  if (!circle_ && home != nullptr) {
+    const std::vector<Bytes> pinned = TRY(home->statements());
+    TRY(replay(pinned, home));
+  }
+  TRY(sync_circle(home));
+  for (const circle::Vault& vault : circle_->vaults()) TRY(sync_chain(vault.id, home));
+  return Ok{};
+}
+
+std::vector<circle::VaultHead> Replica::heads() const {
+  std::vector<circle::VaultHead> heads;
+  for (const circle::Vault& vault : circle_->vaults()) {
+    const auto chain = chains_.find(vault.id);
+    if (chain == chains_.end()) {
+      heads.push_back({vault.id, 0, {}});
+    } else {
+      heads.push_back({vault.id, chain->second.tip.n, chain->second.tip.head});
+    }
+  }
+  return heads;
+}
+
+Result<Bytes> Replica::blob(std::uint32_t epoch, const BlobSlot& slot) {
+  const BlobId id = TRY(circle_->blob(epoch, slot));
+  Bytes bytes = TRY(session_->get_blob(id));
+  if (BlobId(crypto::sha256(bytes).bytes) != id)
+    return Error{Code::kCorrupt, "key " + id.hex().substr(0, 16) +
+                                     " in the store is damaged: its bytes are not what the circle says"};
+  return bytes;
+}
+
+Result<const keys::RootKey*> Replica::root(std::uint32_t epoch) {
+  if (const auto it = roots_.find(epoch); it != roots_.end()) return &it->second;
+  const keys::Place place{circle_->id(), epoch, {}};
+  if (epoch == circle_->epoch()) {
+    const Bytes wrapped = TRY(blob(epoch, {BlobKind::kRoot, self_, {}}));
+    auto key = TRY(keys::unwrap_root(wrapping_, place, wrapped, circle_->epochs()[epoch - 1].check));
+    return &roots_.insert_or_assign(epoch, std::move(key)).first->second;
+  }
+  const keys::RootKey* const newer = TRY(root(epoch + 1));
+  const Bytes sealed = TRY(blob(epoch + 1, {BlobKind::kBacklink, {}, {}}));
+  auto key = TRY(keys::open_backlink(*newer, {circle_->id(), epoch + 1, {}}, sealed,
+                                     circle_->epochs()[epoch - 1].check));
+  return &roots_.insert_or_assign(epoch, std::move(key)).first->second;
+}
+
+Result<std::map<std::uint32_t, keys::VaultKey>> Replica::vault_keys(const circle::Vault& vault) {
+  std::map<std::uint32_t, keys::VaultKey> keys;
+  std::uint32_t epoch = circle_->epoch();
+  const keys::RootKey* const newest = TRY(root(epoch));
+  const Bytes sealed = TRY(blob(epoch, {BlobKind::kVaultKey, {}, vault.id}));
+  keys.emplace(epoch,
+               TRY(keys::open_vault_key(*newest, {circle_->id(), epoch, vault.id}, sealed)));
+  for (; epoch > vault.first_epoch; --epoch) {
+    const Bytes link = TRY(blob(epoch, {BlobKind::kVaultLink, {}, vault.id}));
+    keys.emplace(epoch - 1, TRY(keys::open_vault_link(keys.at(epoch),
+                                                      {circle_->id(), epoch, vault.id}, link)));
+  }
+  return keys;
+}
+
+Result<archive::VaultAccess> Replica::access(const circle::Vault& vault) {
+  const std::uint32_t epoch = circle_->epoch();
+  const keys::Place place{circle_->id(), epoch, vault.id};
+  const keys::RootKey* const newest = TRY(root(epoch));
+  const Bytes naming = TRY(blob(epoch, {BlobKind::kNaming, {}, vault.id}));
+  const Bytes cutting = TRY(blob(epoch, {BlobKind::kCutting, {}, vault.id}));
+  const auto vault_key_by_epoch = TRY(vault_keys(vault));
+  archive::VaultAccess access{circle_->id(), vault.id, epoch,
+                              TRY(keys::open_naming(*newest, place, naming)),
+                              TRY(keys::open_cutting(*newest, place, cutting)), {}};
+  for (const auto& [e, key] : vault_key_by_epoch)
+    access.segment_keys.emplace(e, crypto::derive<keys::SegmentPurpose>(key));
+  return access;
+}
+
+std::map<ReaderId, crypto::WrapPublicKey> Replica::wrap_keys() const {
+  std::map<ReaderId, crypto::WrapPublicKey> keys;
+  for (const circle::Device* d : circle_->members()) keys[d->id].bytes = d->info.wrap_key;
+  if (circle_->recovery()) keys[circle_->recovery()->id].bytes = circle_->recovery()->info.wrap_key;
+  return keys;
+}
+
+Result<EpochDraft> Replica::same_epoch(std::vector<Bytes> blobs) {
+  EpochDraft draft;
+  draft.info.epoch = circle_->epoch();
+  draft.info.check = circle_->epochs().back().check;
+  draft.info.vault_heads = heads();
+  for (const Bytes& b : blobs) draft.info.blobs.push_back(BlobId(crypto::sha256(b).bytes));
+  draft.blobs = std::move(blobs);
+  return draft;
+}
+
+Result<EpochDraft> Replica::next_epoch(const std::map<ReaderId, crypto::WrapPublicKey>& readers) {
+  const std::uint32_t epoch = circle_->epoch() + 1;
+  const auto fresh = keys::RootKey::random();
+  const keys::RootKey* const old = TRY(root(epoch - 1));
+  std::vector<ReaderId> ids;
+  for (const auto& [id, key] : readers) ids.push_back(id);
+
+  EpochDraft draft;
+  draft.info.epoch = epoch;
+  draft.info.check = keys::epoch_check(fresh, circle_->id(), epoch);
+  draft.info.vault_heads = heads();
+  std::map<VaultId, keys::VaultKey> vault_key;
+  for (const BlobSlot& slot : circle::epoch_slots(*circle_, ids)) {
+    const keys::Place place{circle_->id(), epoch, slot.vault};
+    const keys::Place before{circle_->id(), epoch - 1, slot.vault};
+    Bytes made;
+    switch (slot.kind) {
+      case BlobKind::kBacklink: made = keys::seal_backlink(fresh, place, *old); break;
+      case BlobKind::kRoot: made = TRY(keys::wrap_root(fresh, place, readers.at(slot.reader))); break;
+      case BlobKind::kVaultKey:
+        made = keys::seal_vault_key(
+            fresh, place, vault_key.emplace(slot.vault, keys::VaultKey::random()).first->second);
+        break;
+      case BlobKind::kVaultLink: {
+        const Bytes sealed = TRY(blob(epoch - 1, {BlobKind::kVaultKey, {}, slot.vault}));
+        const auto previous = TRY(keys::open_vault_key(*old, before, sealed));
+        made = keys::seal_vault_link(vault_key.at(slot.vault), place, previous);
+        break;
+      }
+      case BlobKind::kNaming: {
+        const Bytes sealed = TRY(blob(epoch - 1, {BlobKind::kNaming, {}, slot.vault}));
+        made = keys::seal_naming(fresh, place, TRY(keys::open_naming(*old, before, sealed)));
+        break;
+      }
+      case BlobKind::kCutting: {
+        const Bytes sealed = TRY(blob(epoch - 1, {BlobKind::kCutting, {}, slot.vault}));
+        made = keys::seal_cutting(fresh, place, TRY(keys::open_cutting(*old, before, sealed)));
+        break;
+      }
+    }
+    draft.info.blobs.push_back(BlobId(crypto::sha256(made).bytes));
+    draft.blobs.push_back(std::move(made));
+  }
+  return draft;
+}
+
+}  // namespace holdfast::vault

@@ -1,0 +1,70 @@
+// One reader's verified copy of an account: the circle, the vaults' chains and the keys that its
+// own key opens. Used by a device (Account) and, once, by the recovery key.
+#pragma once
+
+#include <map>
+
+#include "api/doors.h"
+#include "archive/access.h"
+#include "circle/vault_chain.h"
+#include "keys/envelopes.h"
+#include "vault/home.h"
+
+namespace holdfast::vault {
+
+struct Chain {
+  circle::ChainTip tip;
+  std::vector<circle::LinkedRecord> records;  // records[i].tip.n == i + 1
+};
+
+// An epoch statement's keys, made and ready to append.
+struct EpochDraft {
+  circle::EpochInfo info;
+  std::vector<Bytes> blobs;
+};
+
+class Replica {
+ public:
+  Replica(std::unique_ptr<api::Session> session, ReaderId self,
+          crypto::Key<crypto::WrapPurpose> wrapping)
+      : session_(std::move(session)), self_(self), wrapping_(std::move(wrapping)) {}
+
+  // Replays the pins of `home`, then what the store has beyond them, and pins that. Without a home
+  // (a recovery) nothing is known before. kUnsafe: the store shows another or an older history.
+  Result<void> sync(Home* home);
+
+  api::Session& session() { return *session_; }
+  const ReaderId& self() const { return self_; }
+  const circle::Circle& circle() const { return *circle_; }
+  const Chain& chain(const VaultId& vault) { return chains_[vault]; }
+  std::vector<circle::VaultHead> heads() const;
+  // All statements verified so far, for a home that begins here.
+  const std::vector<Bytes>& statements() const { return statements_; }
+
+  Result<Bytes> blob(std::uint32_t epoch, const circle::BlobSlot& slot);
+  Result<const keys::RootKey*> root(std::uint32_t epoch);
+  Result<archive::VaultAccess> access(const circle::Vault& vault);
+
+  // The keys of the epoch after this one for exactly these readers (sorted).
+  Result<EpochDraft> next_epoch(const std::map<ReaderId, crypto::WrapPublicKey>& readers);
+  // The current epoch, for a statement that adds `blobs` to it.
+  Result<EpochDraft> same_epoch(std::vector<Bytes> blobs);
+  std::map<ReaderId, crypto::WrapPublicKey> wrap_keys() const;  // of all current readers
+
+ private:
+  Result<void> replay(const std::vector<Bytes>& statements, Home* home);
+  Result<void> sync_circle(Home* home);
+  Result<void> sync_chain(const VaultId& vault, Home* home);
+  Result<void> extend(const VaultId& vault, Chain& chain, BytesView record, Home* home);
+  Result<std::map<std::uint32_t, keys::VaultKey>> vault_keys(const circle::Vault& vault);
+
+  std::unique_ptr<api::Session> session_;
+  ReaderId self_;
+  crypto::Key<crypto::WrapPurpose> wrapping_;
+  std::optional<circle::Circle> circle_;
+  std::vector<Bytes> statements_;
+  std::map<VaultId, Chain> chains_;
+  std::map<std::uint32_t, keys::RootKey> roots_;
+};
+
+}  // namespace holdfast::vault
