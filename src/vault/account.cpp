@@ -204,30 +204,29 @@ Result<keys::RecoveryKey> Account::set_recovery(const keys::RecoveryKey* old) {
     circle::cosign(statement, circle().recovery()->id,
                    crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(*old)));
   };
-  TRY(state_->append(
-      [&]() -> Result<State::Made> {
-        circle::SetRecovery body;
-        body.recovery = make_recovery_info(key, state_->replica, lookup);
-        const ReaderId id = circle::reader_id(body.recovery);
-        crypto::WrapPublicKey wrap;
-        wrap.bytes = body.recovery.wrap_key;
-        EpochDraft draft;
-        if (circle().recovery()) {
-          auto readers = state_->replica.wrap_keys();
-          readers.erase(circle().recovery()->id);
-          readers[id] = wrap;
-          draft = TRY(state_->replica.next_epoch(readers));
-        } else {
-          const keys::RootKey* const root = TRY(state_->replica.root(circle().epoch()));
-          const Bytes envelope =
-              TRY(keys::wrap_root(*root, {circle().id(), circle().epoch(), {}}, wrap));
-          draft = TRY(state_->replica.same_epoch({envelope}));
-        }
-        body.epoch = std::move(draft.info);
-        return State::Made{circle::StatementType::kSetRecovery, wire::encode(body),
-                           std::move(draft.blobs)};
-      },
-      cosign));
+  const auto make = [&]() -> Result<State::Made> {
+    circle::SetRecovery body;
+    body.recovery = make_recovery_info(key, state_->replica, lookup);
+    const ReaderId id = circle::reader_id(body.recovery);
+    crypto::WrapPublicKey wrap;
+    wrap.bytes = body.recovery.wrap_key;
+    EpochDraft draft;
+    if (circle().recovery()) {
+      auto readers = state_->replica.wrap_keys();
+      readers.erase(circle().recovery()->id);
+      readers[id] = wrap;
+      draft = TRY(state_->replica.next_epoch(readers));
+    } else {
+      const keys::RootKey* const root = TRY(state_->replica.root(circle().epoch()));
+      const Bytes envelope =
+          TRY(keys::wrap_root(*root, {circle().id(), circle().epoch(), {}}, wrap));
+      draft = TRY(state_->replica.same_epoch({envelope}));
+    }
+    body.epoch = std::move(draft.info);
+    return State::Made{circle::StatementType::kSetRecovery, wire::encode(body),
+                       std::move(draft.blobs)};
+  };
+  TRY(state_->append(make, cosign));
   return key;
 }
 
