@@ -25,6 +25,8 @@ namespace holdfast::vault {
 // opened. Made by the functions below; not shared between threads.
 class Account {
  public:
+  struct State;  // for this module's own files
+
   // Reads what is new, verifies it and pins it. kUnsafe (evidence saved in the home, its path in
   // the message) when the store shows an older or another history than this device saw; kDenied
   // when this device was removed, by whom.
@@ -125,7 +127,6 @@ class Account {
                             archive::Progress& progress);
 
  private:
-  struct State;
   explicit Account(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

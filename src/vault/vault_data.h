@@ -1,0 +1,30 @@
+// One vault as its head shows it, with its keys open: what backup, restore and check work on.
+#pragma once
+
+#include "archive/catalog.h"
+#include "vault/account_state.h"
+
+namespace holdfast::vault {
+
+struct VaultData {
+  circle::Vault vault;
+  archive::VaultAccess access;
+  archive::PackCache cache;
+  archive::Catalog catalog;
+  const Chain* chain;  // in the replica; valid until its next sync adds a vault
+
+  const circle::Record* newest() const {
+    return chain->records.empty() ? nullptr : &chain->records.back().record;
+  }
+};
+
+// Findings name what of it could not be read.
+Result<VaultData> open_vault(Account::State& account, const std::string& name,
+                             archive::Findings& findings);
+
+std::vector<archive::SegmentRef> segment_refs(const circle::Record& record);
+
+Result<Account::SnapshotInfo> read_snapshot(VaultData& data, const circle::Circle& circle,
+                                            const circle::LinkedRecord& record);
+
+}  // namespace holdfast::vault
