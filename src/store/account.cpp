@@ -269,7 +269,7 @@ Result<api::Receipt> Account::append_record(const VaultId& vault, BytesView reco
   if (record.size() > circle::kMaxRecord)
     return Error{Code::kInvalid, "a record of a vault is too large"};
   const auto outer = TRY(wire::decode<circle::SignedRecord>(record));
-  const std::uint64_t n = TRY(wire::decode<circle::Record>(outer.record)).n;
+  const auto inner = TRY(wire::decode<circle::Record>(outer.record));
 
   const Lock guard(mutex_);
   const auto held = TRY(files_->lock());
@@ -277,16 +277,17 @@ Result<api::Receipt> Account::append_record(const VaultId& vault, BytesView reco
   if (known_->circle.vault(vault) == nullptr)
     return Error{Code::kNotFound, "the circle has no such vault"};
   const Tip now = TRY(tip(vault));
-  if (n >= 1 && n <= now.chain.n) {
-    TRY(commit(*files_, record_path(vault, n), record));  // repeated, or kConflict
+  if (inner.n >= 1 && inner.n <= now.chain.n) {
+    TRY(commit(*files_, record_path(vault, inner.n), record));  // repeated, or kConflict
     return api::Receipt{};
   }
   TRY(files_->persist(statement_path(known_->circle.seq())));
-  const auto linked = TRY(circle::extend(known_->circle, vault, now.chain, record));
-  if (linked.record.epoch != known_->circle.epoch())
+  // Asked first: to extend() a record that an epoch overtook is foul play, here it is a race.
+  if (inner.epoch != known_->circle.epoch())
     return Error{Code::kConflict, "the circle's keys have changed since this record was made"};
+  const auto linked = TRY(circle::extend(known_->circle, vault, now.chain, record));
 
-  TRY(commit(*files_, record_path(vault, n), record));
+  TRY(commit(*files_, record_path(vault, inner.n), record));
   known_->tips[vault] = {linked.tip, crypto::sha256(record)};
   return api::Receipt{};
 }

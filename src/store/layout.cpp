@@ -5,9 +5,11 @@
 namespace holdfast::store {
 namespace {
 
+// The decoder judges it: `text` with the head of a CBOR text, of at most 64 bytes (RFC 8949 3.1).
 bool is_utf8(std::string_view text) {
-  Bytes bytes;
-  wire::Encoder(bytes).put_text(text);
+  const auto size = static_cast<std::uint8_t>(text.size());
+  Bytes bytes = size < 24 ? Bytes{static_cast<std::uint8_t>(0x60 + size)} : Bytes{0x78, size};
+  append(bytes, as_bytes(text));
   return wire::Decoder(bytes).get_text().ok();
 }
 
