@@ -19,7 +19,7 @@ set(hf_environment "")
 if(HOLDFAST_SANITIZE MATCHES "address")
   set(hf_suffix ".asan")
   set(hf_environment
-    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1"
+    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
 elseif(HOLDFAST_SANITIZE MATCHES "thread")
   set(hf_suffix ".tsan")

@@ -3,6 +3,7 @@
 #
 #   tools/botan.sh          make sure there is one; prints nothing when there is nothing to do
 #   tools/botan.sh --print  name it ("system VERSION" or "cache PREFIX"), or fail when there is none
+#   tools/botan.sh --mirrors [/etc/apt]   where the source package would come from
 #
 # A system Botan (Debian 13: libbotan-3-dev) is used as it is. Without one, Debian 13's own source
 # package is built once into the user's cache. apt fetches and verifies it against Debian's
@@ -36,10 +37,10 @@ cached_prefix() {
   [[ -n $newest ]] && printf '%s' "$newest"
 }
 
-# One "SUITES<tab>COMPONENTS<tab>URI" line for each enabled archive of the machine, from one-line
-# and deb822 sources. Binary archives count too: Debian's mirrors carry the sources beside them.
+# One "SUITES<tab>COMPONENTS<tab>URI" line for each enabled archive below $1, from one-line and
+# deb822 sources. Binary archives count too: Debian's mirrors carry the sources beside them.
 configured_archives() {
-  local etc=/etc/apt file
+  local etc=$1 file
   for file in "$etc/sources.list" "$etc"/sources.list.d/*.list; do
     [[ -r $file ]] || continue
     awk '
@@ -80,9 +81,9 @@ configured_archives() {
 # The mirrors that may carry Debian itself: component main of a plain suite (not -security,
 # -updates or -backports), those whose path looks like Debian's first.
 debian_mirrors() {
-  local codename
+  local etc=${1:-/etc/apt} codename
   codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-stable}")
-  configured_archives | awk -F'\t' -v codename="$codename" '
+  configured_archives "$etc" | awk -F'\t' -v codename="$codename" '
     $3 ~ /^(cdrom|file|copy):/ { next }
     {
       n = split($1, suites, " "); wanted = 0
@@ -190,9 +191,9 @@ main() {
   fi
   case ${1:-} in
     --print) [[ -n $found ]] && printf '%s\n' "$found" ;;
-    --mirrors) debian_mirrors ;;
+    --mirrors) debian_mirrors "${2:-}" ;;
     "") [[ -n $found ]] || build ;;
-    *) die "usage: tools/botan.sh [--print | --mirrors]" ;;
+    *) die "usage: tools/botan.sh [--print | --mirrors [/etc/apt]]" ;;
   esac
 }
 
