@@ -1,0 +1,35 @@
+// What each command does. The Result is an exit code; an Error is printed by main.
+#pragma once
+
+#include "console.h"
+#include "options.h"
+
+namespace holdfast::app {
+
+// ---- commands_account.cpp: who ----
+Result<int> run_init(const Common& common, const InitArgs& args, Console& console);
+Result<int> run_join(const Common& common, const JoinArgs& args, Console& console);
+Result<int> run_recover(const Common& common, const RecoverArgs& args, Console& console);
+Result<int> run_devices_list(const Common& common, Console& console);
+Result<int> run_devices_approve(const Common& common, Console& console);
+Result<int> run_devices_remove(const Common& common, const std::vector<std::string>& names,
+                               Console& console);
+Result<int> run_readers(const Common& common, Console& console);
+Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, Console& console);
+Result<int> run_vault_list(const Common& common, Console& console);
+Result<int> run_vault_create(const Common& common, const VaultCreateArgs& args, Console& console);
+Result<int> run_region_set(const Common& common, const std::string& region, Console& console);
+Result<int> run_passphrase_change(const Common& common, const PassphraseArgs& args,
+                                  Console& console);
+
+// ---- commands_data.cpp: what ----
+Result<int> run_backup(const Common& common, const BackupArgs& args, Console& console);
+Result<int> run_snapshots(const Common& common, const std::string& vault, Console& console);
+Result<int> run_ls(const Common& common, const LsArgs& args, Console& console);
+Result<int> run_cat(const Common& common, const CatArgs& args, Console& console);
+Result<int> run_diff(const Common& common, const DiffArgs& args, Console& console);
+Result<int> run_find(const Common& common, const FindArgs& args, Console& console);
+Result<int> run_restore(const Common& common, const RestoreArgs& args, Console& console);
+Result<int> run_check(const Common& common, const CheckArgs& args, Console& console);
+
+}  // namespace holdfast::app

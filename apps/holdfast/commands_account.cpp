@@ -1,0 +1,398 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "base/file.h"
+#include "commands.h"
+#include "keys/spoken.h"
+#include "opening.h"
+
+namespace holdfast::app {
+namespace {
+
+constexpr std::int64_t kApprovePatienceMs = 120'000;
+constexpr int kKeyTries = 3;
+
+constexpr std::string_view kNeedsServer =
+    "Which store? Give --server dir:PATH (a disk, a stick, a mounted share).";
+constexpr std::string_view kKeepKey =
+    "Keep it where you will find it when every device is gone: whoever has it can read everything.";
+
+// A key on its way to the person; wiped when it goes.
+class Spelling {
+ public:
+  explicit Spelling(std::string text) : text_(std::move(text)) {}
+  ~Spelling() { crypto::wipe({reinterpret_cast<std::uint8_t*>(text_.data()), text_.size()}); }
+  Spelling(const Spelling&) = delete;
+  Spelling& operator=(const Spelling&) = delete;
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+// A file made before the key is, so that a key is never made that cannot be written down.
+class KeyFile {
+ public:
+  // Nothing when `path` is empty.
+  static Result<KeyFile> reserve(const std::string& path) {
+    if (path.empty()) return KeyFile("", Fd());
+    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd.valid() && errno == EEXIST)
+      return Error{Code::kConflict,
+                   path + " exists and a key never replaces a file; name another."};
+    if (!fd.valid()) return io_error("create", path, errno);
+    return KeyFile(path, std::move(fd));
+  }
+  KeyFile(KeyFile&& other) noexcept
+      : path_(std::move(other.path_)), fd_(std::move(other.fd_)), kept_(other.kept_) {
+    other.kept_ = true;
+  }
+  ~KeyFile() {
+    if (!kept_ && fd_.valid()) ::unlink(path_.c_str());
+  }
+
+  bool wanted() const { return fd_.valid(); }
+  const std::string& path() const { return path_; }
+  Result<void> write(std::string_view key) {
+    kept_ = true;  // even half a key is a trace to keep, once the account has it
+    TRY(write_all(fd_.get(), as_bytes(key), path_));
+    TRY(write_all(fd_.get(), as_bytes("\n"), path_));
+    if (::fsync(fd_.get()) != 0 && errno != EINVAL) return io_error("save", path_, errno);
+    return sync_folder();
+  }
+
+ private:
+  KeyFile(std::string path, Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  Result<void> sync_folder() const {
+    const std::size_t slash = path_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid() || (::fsync(fd.get()) != 0 && errno != EINVAL))
+      return io_error("save", folder, errno);
+    return {};
+  }
+
+  std::string path_;
+  Fd fd_;
+  bool kept_ = false;
+};
+
+// Shows the key once and asks for it back.
+Result<int> show_key(const keys::RecoveryKey& key, Console& console) {
+  const Spelling spelling(keys::spell_recovery_key(key));
+  console.warn("\nYour recovery key, shown once. Write it down now:\n");
+  console.warn("    " + std::string(spelling.text()) + "\n");
+  console.warn(kKeepKey);
+  for (int tries = 0; tries < kKeyTries; ++tries) {
+    const crypto::WipedBytes typed = TRY(console.secret("Type it back: "));
+    const Result<keys::RecoveryKey> read = keys::read_recovery_key(as_text(typed.view()));
+    if (read.ok() && Spelling(keys::spell_recovery_key(*read)).text() == spelling.text()) {
+      console.say("That is the key.");
+      return kOk;
+    }
+    console.warn(read.ok() ? "That is another key." : read.error().message);
+  }
+  return Error{Code::kInvalid,
+               "The key was not typed back, so it may not be written down right. The account "
+               "stands; make another key with: holdfast recovery key"};
+}
+
+Result<int> hand_over(const keys::RecoveryKey& key, KeyFile& file, Console& console) {
+  if (!file.wanted()) return show_key(key, console);
+  const Spelling spelling(keys::spell_recovery_key(key));
+  Result<void> written = file.write(spelling.text());
+  if (!written.ok())
+    return std::move(written).error().in(
+        "the account stands, but its recovery key could not be written (make another with "
+        "holdfast recovery key)");
+  console.say("The recovery key is in " + printable(file.path()) + ". " + std::string(kKeepKey));
+  return kOk;
+}
+
+Result<keys::RecoveryKey> ask_recovery_key(const std::string& file, std::string_view prompt,
+                                           Console& console) {
+  const crypto::WipedBytes text =
+      TRY(file.empty() ? console.secret(prompt) : read_secret_file(file));
+  return keys::read_recovery_key(as_text(text.view()));
+}
+
+std::string name_of(const circle::Circle& circle, const ReaderId& id) {
+  if (const circle::Device* device = circle.device(id)) return device->info.name;
+  return "the recovery key";
+}
+
+void add_device(JsonObject& object, const circle::Device& device) {
+  object.text("name", device.info.name)
+      .text("id", device.id.hex())
+      .integer("admitted_ms", device.admitted_ms);
+}
+
+void report_member(std::string_view event, const Common& common, const vault::Account& account,
+                   Console& console) {
+  JsonObject object(event);
+  add_device(object, account.self());
+  object.text("home", common.home).number("epoch", account.circle().epoch());
+  console.event(object);
+}
+
+Result<std::string> only_account(api::Store& store) {
+  const std::vector<std::string> accounts = TRY(store.accounts());
+  if (accounts.size() == 1) return accounts.front();
+  if (accounts.empty())
+    return Error{Code::kNotFound, "The store holds no account yet; begin with holdfast init."};
+  std::string names;
+  for (const std::string& account : accounts) names += " " + account;
+  return Error{Code::kInvalid,
+               "The store holds several accounts:" + names + "; say which with --account NAME."};
+}
+
+}  // namespace
+
+Result<int> run_init(const Common& common, const InitArgs& args, Console& console) {
+  if (!args.advanced)
+    return console.usage(
+        "Say init --advanced: only your devices and your recovery key will read your data. The "
+        "standard level, where the provider's custodian can help you back in, arrives with the "
+        "custodian; this version does not have it.");
+  if (common.server.empty()) return console.usage(kNeedsServer);
+  if (args.recovery_key_file.empty() && !console.can_ask())
+    return console.usage(
+        "The recovery key must be shown to somebody or written somewhere: run init on a terminal, "
+        "or give --recovery-key-file F.");
+  KeyFile file = TRY(KeyFile::reserve(args.recovery_key_file));
+  const auto fresh = TRY(open_fresh(common, store::Create::kYes, console));
+  vault::InitOptions options;
+  options.account = args.account.empty() ? default_account() : args.account;
+  options.device_name = args.device_name.empty() ? default_device_name() : args.device_name;
+  options.region = args.region;
+  const vault::Initialised made =
+      TRY(vault::init(fresh->home, *fresh->store, fresh->clock, options));
+  console.say("Account " + printable(options.account) + " is made, with this device (" +
+              printable(options.device_name) +
+              ") as its first. What is backed up can be read by it and by the recovery key; the "
+              "store gets no key.");
+  JsonObject object("account");
+  object.text("account", options.account)
+      .text("device", options.device_name)
+      .text("device_id", made.account.self().id.hex())
+      .text("region", options.region)
+      .text("level", "advanced")
+      .path("recovery_key_file", args.recovery_key_file);
+  const int code = TRY(hand_over(made.recovery, file, console));
+  console.event(object);
+  return code;
+}
+
+Result<int> run_join(const Common& common, const JoinArgs& args, Console& console) {
+  if (common.server.empty()) return console.usage(kNeedsServer);
+  const auto fresh = TRY(open_fresh(common, store::Create::kNo, console));
+  const std::string account =
+      args.account.empty() ? TRY(only_account(*fresh->store)) : args.account;
+  const std::string name = args.device_name.empty() ? default_device_name() : args.device_name;
+  vault::Join join =
+      TRY(vault::Join::start(fresh->home, *fresh->store, fresh->clock, account, name));
+  console.event(
+      JsonObject("code").text("code", join.code()).text("account", account).text("device", name));
+  console.print("The code: " + console.strong(join.code()));
+  console.say(
+      "On a device that is in the account already, type: holdfast devices approve\n"
+      "and give it this code. Waiting, at most ten minutes ...");
+  console.flush();
+  const vault::Account admitted = TRY(join.wait());
+  report_member("admitted", common, admitted, console);
+  console.say("Admitted. This device, " + printable(name) + ", can now back up to account " +
+              printable(account) + " and read all of it.");
+  return kOk;
+}
+
+Result<int> run_recover(const Common& common, const RecoverArgs& args, Console& console) {
+  if (common.server.empty()) return console.usage(kNeedsServer);
+  const keys::RecoveryKey key =
+      TRY(ask_recovery_key(args.recovery_key_file, "The recovery key: ", console));
+  const auto fresh = TRY(open_fresh(common, store::Create::kNo, console));
+  vault::RecoverOptions options;
+  options.device_name = args.device_name.empty() ? default_device_name() : args.device_name;
+  options.keep = args.keep;
+  const vault::Account account =
+      TRY(vault::recover(fresh->home, *fresh->store, fresh->clock, key, options));
+  report_member("recovered", common, account, console);
+  console.say("You are back: this device, " + printable(options.device_name) +
+              ", is in the account and reads all of it. A new epoch began; devices that were not "
+              "kept are out and read nothing that is made from now on.");
+  console.say(
+      "The recovery key still works. If somebody else may have seen it, make another: "
+      "holdfast recovery key");
+  return kOk;
+}
+
+Result<int> run_devices_list(const Common& common, Console& console) {
+  const auto opened = TRY(open_account(common, console));
+  const circle::Circle& circle = opened->account().circle();
+  for (const circle::Device& device : circle.devices()) {
+    const bool self = device.id == opened->account().self().id;
+    JsonObject object("device");
+    add_device(object, device);
+    object.flag("this_device", self).text("state", device.removed_seq ? "removed" : "member");
+    if (device.removed_seq) object.text("removed_by", name_of(circle, device.removed_by));
+    console.event(object);
+    std::string line = printable(device.info.name) + "  since " + human_time(device.admitted_ms);
+    if (device.removed_seq) line += "  removed by " + printable(name_of(circle, device.removed_by));
+    console.print(line + (self ? "  (this device)" : ""));
+  }
+  return kOk;
+}
+
+Result<int> run_devices_approve(const Common& common, Console& console) {
+  const auto opened = TRY(open_account(common, console));
+  const crypto::WipedBytes code = TRY(console.secret("The code that the new device shows: "));
+  const circle::Device device =
+      TRY(opened->account().approve(as_text(code.view()), kApprovePatienceMs));
+  JsonObject object("approved");
+  add_device(object, device);
+  console.event(object);
+  console.say("Admitted " + printable(device.info.name) +
+              ". It can read everything in the account, from the first snapshot on.");
+  return kOk;
+}
+
+Result<int> run_devices_remove(const Common& common, const std::vector<std::string>& names,
+                               Console& console) {
+  const auto opened = TRY(open_account(common, console));
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  if (!TRY(console.confirm("Remove " + printable(list) +
+                           " from the account? It keeps what it has already read, and reads "
+                           "nothing that is made from now on."))) {
+    console.warn("Nothing was changed.");
+    return kFailed;
+  }
+  TRY(opened->account().remove_devices(names));
+  const std::uint32_t epoch = opened->account().circle().epoch();
+  console.event(JsonObject("removed").texts("names", names).number("epoch", epoch));
+  console.say("Removed " + printable(list) + ". Epoch " + std::to_string(epoch) +
+              " began: the next snapshot is closed to it. What it could read before, it may have "
+              "kept.");
+  return kOk;
+}
+
+Result<int> run_readers(const Common& common, Console& console) {
+  const auto opened = TRY(open_account(common, console));
+  const circle::Circle& circle = opened->account().circle();
+  console.print(console.strong("Who can read this account:"));
+  for (const circle::Device* device : circle.members()) {
+    const bool self = device->id == opened->account().self().id;
+    JsonObject object("reader");
+    object.text("kind", "device")
+        .text("name", device->info.name)
+        .text("id", device->id.hex())
+        .integer("since_ms", device->admitted_ms)
+        .flag("this_device", self);
+    console.event(object);
+    console.print("  " + printable(device->info.name) + ", a device, since " +
+                  human_time(device->admitted_ms) + (self ? " (this device)" : ""));
+  }
+  if (circle.recovery()) {
+    console.event(JsonObject("reader")
+                      .text("kind", "recovery_key")
+                      .text("name", "the recovery key")
+                      .text("id", circle.recovery()->id.hex())
+                      .integer("since_ms", circle.recovery()->set_ms)
+                      .flag("this_device", false));
+    console.print("  the recovery key, since " + human_time(circle.recovery()->set_ms));
+  } else {
+    console.print(
+        "  No recovery key: if all devices are lost, so is the data. Make one: holdfast "
+        "recovery key");
+  }
+  console.print("Nobody else. The store cannot: it never held a key.");
+  console.print("Level advanced, epoch " + std::to_string(circle.epoch()) + ", statement " +
+                std::to_string(circle.seq()) +
+                " of the circle. Times are as the devices' clocks "
+                "said.");
+  console.event(JsonObject("summary")
+                    .number("readers", circle.readers().size())
+                    .text("level", "advanced")
+                    .text("region", circle.region())
+                    .number("epoch", circle.epoch())
+                    .number("statement", circle.seq())
+                    .flag("store_can_read", false));
+  return kOk;
+}
+
+Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, Console& console) {
+  if (args.recovery_key_file.empty() && !console.can_ask())
+    return console.usage("Give --recovery-key-file F for the new key, or run this on a terminal.");
+  const auto opened = TRY(open_account(common, console));
+  const circle::Circle& circle = opened->account().circle();
+  std::optional<keys::RecoveryKey> old;
+  if (circle.recovery() && (circle.members().size() > 1 || !args.old_recovery_key_file.empty()))
+    old.emplace(TRY(ask_recovery_key(
+        args.old_recovery_key_file,
+        "The old recovery key (one device alone may not replace it while others stand): ",
+        console)));
+  KeyFile file = TRY(KeyFile::reserve(args.recovery_key_file));
+  const keys::RecoveryKey key = TRY(opened->account().set_recovery(old ? &*old : nullptr));
+  console.say(circle.recovery() && old ? "The old recovery key opens nothing any more."
+                                       : "The account has a new recovery key.");
+  const int code = TRY(hand_over(key, file, console));
+  console.event(JsonObject("recovery_key")
+                    .path("recovery_key_file", args.recovery_key_file)
+                    .number("epoch", opened->account().circle().epoch()));
+  return code;
+}
+
+Result<int> run_vault_list(const Common& common, Console& console) {
+  const auto opened = TRY(open_account(common, console));
+  for (const circle::Vault& vault : opened->account().circle().vaults()) {
+    console.event(JsonObject("vault")
+                      .text("name", vault.name)
+                      .text("id", vault.id.hex())
+                      .flag("always_e2e", vault.always_e2e)
+                      .number("first_epoch", vault.first_epoch));
+    console.print(printable(vault.name) +
+                  (vault.always_e2e ? "  always-e2e: never readable by a custodian" : ""));
+  }
+  return kOk;
+}
+
+Result<int> run_vault_create(const Common& common, const VaultCreateArgs& args, Console& console) {
+  const auto opened = TRY(open_account(common, console));
+  TRY(opened->account().create_vault(args.name, args.always_e2e));
+  console.event(
+      JsonObject("vault_created").text("name", args.name).flag("always_e2e", args.always_e2e));
+  console.say("Vault " + printable(args.name) + " is made. Back up to it with --vault " +
+              printable(args.name) + ".");
+  return kOk;
+}
+
+Result<int> run_region_set(const Common& common, const std::string& region, Console& console) {
+  const auto opened = TRY(open_account(common, console));
+  TRY(opened->account().set_region(region));
+  console.event(JsonObject("region").text("region", region));
+  console.say("The account's region is now " + printable(region) +
+              ". Who can read it has not changed.");
+  return kOk;
+}
+
+Result<int> run_passphrase_change(const Common& common, const PassphraseArgs& args,
+                                  Console& console) {
+  vault::Home home = TRY(open_member_home(common, console));
+  vault::Unlock unlock;
+  if (!args.new_unattended)
+    unlock = TRY(ask_unlock(args.new_passphrase_file, Wanted::kNew, console));
+  TRY(home.change_unlock(unlock));
+  console.event(JsonObject("passphrase_changed").flag("unattended", args.new_unattended));
+  console.say(args.new_unattended
+                  ? "This device now opens itself by a key file beside its state: who can read "
+                    "that file as you, or as root, can use the device."
+                  : "This device's passphrase is changed. The recovery key and the other devices "
+                    "are as they were.");
+  return kOk;
+}
+
+}  // namespace holdfast::app

@@ -1,0 +1,147 @@
+#include "opening.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+namespace holdfast::app {
+namespace {
+
+constexpr std::string_view kFolderScheme = "dir:";
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// "dir:PATH" with the path absolute, so that it may be remembered.
+Result<std::string> absolute_server(std::string_view server) {
+  if (!server.starts_with(kFolderScheme) || server.size() == kFolderScheme.size())
+    return Error{Code::kInvalid, "\"" + std::string(server) +
+                                     "\" is no store: this version knows folders, --server "
+                                     "dir:PATH (a disk, a stick, a mounted share)."};
+  std::error_code failed;
+  const std::filesystem::path path =
+      std::filesystem::absolute(server.substr(kFolderScheme.size()), failed);
+  if (failed) return Error{Code::kUnavailable, "The working directory is gone."};
+  return std::string(kFolderScheme) + path.lexically_normal().string();
+}
+
+Result<std::unique_ptr<api::Store>> open_store(std::string_view server, store::Create create) {
+  return store::open_folder(std::string(server.substr(kFolderScheme.size())), create);
+}
+
+bool same(const crypto::WipedBytes& a, const crypto::WipedBytes& b) {
+  return as_text(a.view()) == as_text(b.view());  // both typed here just now
+}
+
+}  // namespace
+
+Result<vault::Unlock> ask_unlock(const std::string& file, Wanted wanted, Console& console) {
+  if (!file.empty()) {
+    crypto::WipedBytes secret = TRY(read_secret_file(file));
+    if (secret.view().empty())
+      return Error{Code::kInvalid, "The first line of " + file + " is empty; a passphrase is not."};
+    return vault::Unlock{std::move(secret)};
+  }
+  if (!console.can_ask())
+    return Error{Code::kInvalid,
+                 "There is no terminal to ask for the passphrase on; give --passphrase-file F, or "
+                 "--unattended for a device that opens itself by a key file."};
+  const bool fresh = wanted == Wanted::kNew;
+  crypto::WipedBytes first =
+      TRY(console.secret(fresh ? "A passphrase for this device: " : "This device's passphrase: "));
+  if (fresh) {
+    if (first.view().empty()) return Error{Code::kInvalid, "The passphrase is empty."};
+    const crypto::WipedBytes second = TRY(console.secret("The same again: "));
+    if (!same(first, second))
+      return Error{Code::kInvalid, "The two passphrases differ; nothing was changed."};
+  }
+  return vault::Unlock{std::move(first)};
+}
+
+Result<vault::Home> open_member_home(const Common& common, Console& console) {
+  if (!exists(common.home))
+    return Error{Code::kNotFound, "There is no device at " + common.home +
+                                      "; begin with holdfast init, join or recover."};
+  vault::Home home = TRY(vault::Home::open(common.home));
+  if (!home.is_member())
+    return Error{Code::kNotFound, "The device at " + common.home +
+                                      " belongs to no account yet; begin with holdfast init, join "
+                                      "or recover."};
+  if (home.unattended()) {
+    TRY(home.unlock({}));
+  } else if (common.unattended) {
+    return Error{Code::kDenied,
+                 "This device is sealed by a passphrase, not by a key file; leave out --unattended "
+                 "and give the passphrase."};
+  } else {
+    const vault::Unlock unlock =
+        TRY(ask_unlock(common.passphrase_file, Wanted::kStanding, console));
+    TRY(home.unlock(unlock));
+  }
+  return home;
+}
+
+Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console) {
+  vault::Home home = TRY(open_member_home(common, console));
+  const std::string named = common.server.empty() ? home.setting("server") : common.server;
+  if (named.empty())
+    return Error{Code::kInvalid,
+                 "This device does not remember its store; give --server dir:PATH."};
+  const std::string server = TRY(absolute_server(named));
+  std::unique_ptr<api::Store> store = TRY(open_store(server, store::Create::kNo));
+  std::unique_ptr<Opened> opened(new Opened{std::move(home), std::move(store), {}, {}});
+  opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
+  return opened;
+}
+
+Result<std::unique_ptr<Fresh>> open_fresh(const Common& common, store::Create create,
+                                          Console& console) {
+  const std::string server = TRY(absolute_server(common.server));
+  vault::Home home = TRY(vault::Home::open(common.home));
+  if (home.is_member())
+    return Error{Code::kConflict, "The device at " + common.home + " already belongs to account " +
+                                      home.setting("account") +
+                                      "; for a second device on this machine give another --home."};
+  std::unique_ptr<api::Store> store = TRY(open_store(server, create));
+  vault::Unlock unlock;
+  if (!common.unattended) unlock = TRY(ask_unlock(common.passphrase_file, Wanted::kNew, console));
+  TRY(home.create_device(unlock));
+  TRY(home.set_setting("server", server));
+  return std::unique_ptr<Fresh>(new Fresh{std::move(home), std::move(store), {}});
+}
+
+std::string default_home() {
+  if (std::string home = environment("HOLDFAST_HOME"); !home.empty()) return home;
+  std::string user = environment("HOME");
+  if (user.empty()) {
+    const passwd* entry = getpwuid(getuid());
+    user = entry == nullptr ? "/" : entry->pw_dir;
+  }
+  return user + "/.local/state/holdfast";
+}
+
+std::string default_account() {
+  const passwd* entry = getpwuid(getuid());
+  return entry == nullptr || entry->pw_name[0] == '\0' ? "me" : entry->pw_name;
+}
+
+std::string default_device_name() {
+  std::array<char, 65> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "device";
+  return name.data();
+}
+
+Where split_where(std::string_view text) {
+  const std::size_t at = text.find(":/");
+  if (at == std::string_view::npos) return {std::string(text), ""};
+  std::string path(text.substr(at + 1));
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return {std::string(text.substr(0, at)), path};
+}
+
+}  // namespace holdfast::app

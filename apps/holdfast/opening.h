@@ -1,0 +1,54 @@
+// From what was typed to the home, the store and the account that a command works on.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "console.h"
+#include "options.h"
+#include "store/local_store.h"
+#include "vault/home.h"
+#include "vault/vault.h"
+
+namespace holdfast::app {
+
+// A home that belongs to an account, unlocked, and the account read and verified from the store.
+// The account refers to the others, so all stay where they are.
+struct Opened {
+  vault::Home home;
+  std::unique_ptr<api::Store> store;
+  SystemClock clock;
+  std::optional<vault::Account> opened;
+
+  vault::Account& account() { return *opened; }
+};
+Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console);
+
+// A home that belongs to no account yet, with a fresh device secret, and the store named.
+struct Fresh {
+  vault::Home home;
+  std::unique_ptr<api::Store> store;
+  SystemClock clock;
+};
+Result<std::unique_ptr<Fresh>> open_fresh(const Common& common, store::Create create,
+                                          Console& console);
+
+// Without the store.
+Result<vault::Home> open_member_home(const Common& common, Console& console);
+
+enum class Wanted { kStanding, kNew };  // a new passphrase is asked for twice
+Result<vault::Unlock> ask_unlock(const std::string& file, Wanted wanted, Console& console);
+
+std::string default_home();
+std::string default_account();
+std::string default_device_name();
+
+struct Where {
+  std::string snapshot;
+  std::string path;  // "" when there was none
+};
+Where split_where(std::string_view text);  // SNAP[:/PATH]
+
+}  // namespace holdfast::app

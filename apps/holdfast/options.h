@@ -1,0 +1,101 @@
+// What was typed, as plain values: main.cpp fills them and nothing else knows the command line.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace holdfast::app {
+
+struct Common {
+  std::string home;
+  std::string server;
+  std::string passphrase_file;
+  bool unattended = false;
+  bool json = false;
+  bool quiet = false;
+  bool yes = false;
+};
+
+struct InitArgs {
+  bool advanced = false;
+  std::string account;
+  std::string device_name;
+  std::string region = "ZZ";
+  std::string recovery_key_file;
+};
+
+struct JoinArgs {
+  std::string account;
+  std::string device_name;
+};
+
+struct RecoverArgs {
+  std::string device_name;
+  std::string recovery_key_file;
+  std::vector<std::string> keep;
+};
+
+struct RecoveryKeyArgs {
+  std::string recovery_key_file;
+  std::string old_recovery_key_file;
+};
+
+struct VaultCreateArgs {
+  std::string name;
+  bool always_e2e = false;
+};
+
+struct PassphraseArgs {
+  std::string new_passphrase_file;
+  bool new_unattended = false;
+};
+
+struct BackupArgs {
+  std::string vault = "main";
+  std::vector<std::string> paths;
+  std::vector<std::string> exclude;
+  std::vector<std::string> exclude_from;
+  bool exclude_caches = false;
+  bool one_file_system = false;
+  bool nodump = false;
+  bool dry_run = false;
+};
+
+struct LsArgs {
+  std::string vault = "main";
+  std::string where;   // SNAP[:/PATH]
+  unsigned depth = 0;  // 0: all the way down
+};
+
+struct CatArgs {
+  std::string vault = "main";
+  std::string where;
+};
+
+struct DiffArgs {
+  std::string vault = "main";
+  std::string from;
+  std::string to;
+};
+
+struct FindArgs {
+  std::string vault = "main";
+  std::string glob;
+};
+
+struct RestoreArgs {
+  std::string vault = "main";
+  std::string where;
+  std::string target;
+  std::vector<std::string> include;
+  std::string overwrite = "never";
+  bool dry_run = false;
+  bool numeric_ids = false;
+};
+
+struct CheckArgs {
+  std::string vault = "main";
+  unsigned read_percent = 0;
+};
+
+}  // namespace holdfast::app
