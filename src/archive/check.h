@@ -1,0 +1,27 @@
+// Looks for damage: in packs by reading them, in snapshots by looking up all they refer to.
+#pragma once
+
+#include <set>
+
+#include "archive/reader.h"
+
+namespace holdfast::archive {
+
+struct PackCheck {
+  std::set<std::uint32_t> damaged;  // numbers in the catalog; also packs that are missing
+  std::uint64_t read = 0;
+  std::uint64_t bytes = 0;
+};
+
+// Asks the store for every pack, and reads about `percent` of them (chosen at random) from the
+// store: name, seal, every frame, the id of every chunk. A damaged pack is a problem in `findings`.
+Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
+                              unsigned percent, Progress& progress, Findings& findings);
+
+// A file of which a part is missing, or lies in one of the damaged packs, is a problem in
+// `findings`. Fails where the manifest itself cannot be read.
+Result<void> check_tree(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
+                        const Snapshot& snapshot, const std::set<std::uint32_t>& damaged,
+                        Findings& findings);
+
+}  // namespace holdfast::archive
