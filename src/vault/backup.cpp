@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "vault/vault_data.h"
 
 namespace holdfast::vault {

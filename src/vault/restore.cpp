@@ -8,15 +8,6 @@
 namespace holdfast::vault {
 namespace {
 
-std::string joined(const std::vector<Bytes>& path) {
-  std::string text;
-  for (const Bytes& name : path) {
-    text += '/';
-    text += as_text(name);
-  }
-  return text;
-}
-
 std::vector<Bytes> split(std::string_view path) {
   std::vector<Bytes> names;
   while (!path.empty()) {
@@ -39,7 +30,7 @@ class SnapshotListing final : public Account::Listing {
   Result<std::optional<Account::PathEntry>> next() override {
     auto entry = TRY(entries_.next());
     if (!entry) return std::optional<Account::PathEntry>{};
-    return std::optional<Account::PathEntry>{{joined(entries_.path()), std::move(*entry)}};
+    return std::optional<Account::PathEntry>{{archive::path_text(entries_.path()), std::move(*entry)}};
   }
 
  private:
