@@ -16,16 +16,20 @@ constexpr std::string_view kCircleLabel = "holdfast/v1/circle-id";
 Error broken(std::string what) { return {Code::kUnsafe, "the circle refuses it: " + what}; }
 
 ReaderId id_of_keys(BytesView verify_key, BytesView wrap_key) {
-  return ReaderId(
-      crypto::sha256(kReaderLabel, wire::encode_array(verify_key, wrap_key)).bytes);
+  return ReaderId(crypto::sha256(kReaderLabel, wire::encode_array(verify_key, wrap_key)).bytes);
 }
 
+// No control characters: not the ASCII ones, nor U+0080 to U+009F (in UTF-8 c2 and that byte),
+// which a terminal may obey as well.
 bool printable(std::string_view text) {
   if (text.empty() || text.size() > 64) return false;
-  return std::none_of(text.begin(), text.end(), [](char c) {
+  unsigned char before = 0;
+  for (const char c : text) {
     const auto b = static_cast<unsigned char>(c);
-    return b < 0x20 || b == 0x7f;
-  });
+    if (b < 0x20 || b == 0x7f || (before == 0xc2 && b < 0xa0)) return false;
+    before = b;
+  }
+  return true;
 }
 
 bool valid_region(std::string_view region) {
@@ -194,7 +198,7 @@ class Applier {
   Result<void> require_member_signature();
   Result<void> require_no_cosignature() const;
   Result<void> require_replacement_cosignature() const;
-  Result<void> require_new_keys(const ReaderId& id, BytesView verify_key, BytesView wrap_key) const;
+  Result<void> require_new_keys(BytesView verify_key, BytesView wrap_key) const;
   Result<void> add_device(const DeviceInfo& info);
   void remove_device(const ReaderId& id);
   Result<void> same_epoch(const EpochInfo& info, const std::vector<BlobSlot>& slots);
@@ -275,7 +279,8 @@ Result<void> Applier::dispatch() {
     case StatementType::kGrantWeb:
     case StatementType::kRevokeWeb: break;
   }
-  return Error{Code::kOutdated, "a statement of a kind this version does not know: update required"};
+  return Error{Code::kOutdated,
+               "a statement of a kind this version does not know: update required"};
 }
 
 Result<void> Applier::genesis() {
@@ -352,8 +357,7 @@ Result<void> Applier::set_vault() {
   if (body.vault.is_zero()) return broken("a vault's id is zero");
   // Heads are of the vaults before this one: it has none yet.
   TRY(same_epoch(body.epoch, vault_slots(body.vault)));
-  next_.vaults_.push_back(
-      {body.vault, body.name, body.always_e2e, statement_.seq, next_.epoch()});
+  next_.vaults_.push_back({body.vault, body.name, body.always_e2e, statement_.seq, next_.epoch()});
   std::sort(next_.vaults_.begin(), next_.vaults_.end(),
             [](const Vault& a, const Vault& b) { return a.id < b.id; });
   return Ok{};
@@ -375,11 +379,12 @@ Result<void> Applier::set_recovery() {
   if (body.recovery.capsule.empty() || body.recovery.capsule.size() > kMaxCapsule)
     return broken("the recovery capsule is empty or too large");
   const ReaderId id = reader_id(body.recovery);
-  TRY(require_new_keys(id, body.recovery.verify_key, body.recovery.wrap_key));
+  TRY(require_new_keys(body.recovery.verify_key, body.recovery.wrap_key));
   const bool replaces = next_.recovery_.has_value();
   if (replaces) {
     TRY(require_replacement_cosignature());
-    next_.past_recoveries_.push_back(next_.recovery_->id);
+    const RecoveryInfo& old = next_.recovery_->info;
+    next_.past_recoveries_.push_back({old.verify_key, old.wrap_key, old.locate, {}});
   } else {
     TRY(require_no_cosignature());
   }
@@ -447,20 +452,18 @@ Result<void> Applier::require_replacement_cosignature() const {
   return Ok{};
 }
 
-// Ids never return, and no single key returns under another id: a removed device must not come
-// back by pairing its old signing key with a new wrapping key.
-Result<void> Applier::require_new_keys(const ReaderId& id, BytesView verify_key,
-                                       BytesView wrap_key) const {
-  for (const Device& d : next_.devices_) {
-    if (crypto::equal(d.info.verify_key, verify_key) || crypto::equal(d.info.wrap_key, wrap_key))
-      return broken("its keys were used before");
-  }
-  if (std::find(next_.past_recoveries_.begin(), next_.past_recoveries_.end(), id) !=
-      next_.past_recoveries_.end())
-    return broken("a recovery key that was replaced does not return");
-  if (next_.recovery_ && (crypto::equal(next_.recovery_->info.verify_key, verify_key) ||
-                          crypto::equal(next_.recovery_->info.wrap_key, wrap_key)))
-    return broken("its keys were used before");
+// No key returns, under its own id or another: a removed device must not come back by pairing its
+// old signing key with a new wrapping key, nor a replaced recovery key as a device.
+Result<void> Applier::require_new_keys(BytesView verify_key, BytesView wrap_key) const {
+  const auto uses = [&](const auto& info) {
+    return crypto::equal(info.verify_key, verify_key) || crypto::equal(info.wrap_key, wrap_key);
+  };
+  const bool used =
+      std::any_of(next_.devices_.begin(), next_.devices_.end(),
+                  [&](const Device& d) { return uses(d.info); }) ||
+      std::any_of(next_.past_recoveries_.begin(), next_.past_recoveries_.end(), uses) ||
+      (next_.recovery_ && uses(next_.recovery_->info));
+  if (used) return broken("its keys were used before");
   return Ok{};
 }
 
@@ -470,7 +473,7 @@ Result<void> Applier::add_device(const DeviceInfo& info) {
   if (next_.member_named(info.name) != nullptr)
     return broken("a device named \"" + info.name + "\" is already a member");
   const ReaderId id = reader_id(info);
-  TRY(require_new_keys(id, info.verify_key, info.wrap_key));
+  TRY(require_new_keys(info.verify_key, info.wrap_key));
   next_.devices_.push_back({id, info, statement_.seq, statement_.time_ms, std::nullopt, {}});
   return Ok{};
 }

@@ -85,7 +85,9 @@ class Circle {
   const Digest& trust_roots() const { return trust_roots_; }
   const Digest& lookup() const { return lookup_; }
 
-  const std::vector<Device>& devices() const { return devices_; }  // all ever, in order of admission
+  const std::vector<Device>& devices() const {
+    return devices_;
+  }  // all ever, in order of admission
   std::vector<const Device*> members() const;
   const Device* device(const ReaderId& id) const;  // also removed ones; nullptr if never admitted
   const Device* member(const ReaderId& id) const;
@@ -122,7 +124,7 @@ class Circle {
   Digest lookup_;
   std::vector<Device> devices_;
   std::optional<Recovery> recovery_;
-  std::vector<ReaderId> past_recoveries_;
+  std::vector<RecoveryInfo> past_recoveries_;  // their keys only
   std::vector<Vault> vaults_;
   std::vector<Epoch> epochs_;
   std::vector<HeadMark> marks_;
