@@ -1,0 +1,213 @@
+// The main job in one process, over the store in memory: who can read, and what it takes.
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "store/local_store.h"
+#include "vault/vault.h"
+
+namespace holdfast {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (fs::temp_directory_path() / "holdfast-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+    path_ = pattern;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+template <class T>
+T must(Result<T> result) {
+  if (!result.ok()) {
+    ADD_FAILURE() << result.error().message;
+    std::abort();
+  }
+  return std::move(result).value();
+}
+void must_do(Result<void> result) {
+  if (!result.ok()) FAIL() << result.error().message;
+}
+
+void write(const std::string& path, const std::string& text) {
+  fs::create_directories(fs::path(path).parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+std::string read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+vault::Home new_home(const std::string& folder) {
+  vault::Home home = must(vault::Home::open(folder));
+  must_do(home.create_device({}));
+  return home;
+}
+
+std::string backup_id(vault::Account& account, const std::string& path) {
+  archive::Progress progress;
+  vault::Account::BackupOptions options;
+  options.walk.roots = {path};
+  auto report = must(account.backup(options, progress));
+  EXPECT_TRUE(report.findings.problems.empty());
+  return report.snapshot->id.hex();
+}
+
+void restore_to(vault::Account& account, const std::string& path, const std::string& target) {
+  archive::Progress progress;
+  vault::Account::RestoreOptions options;
+  options.path = path;
+  options.target.directory = target;
+  const auto snapshot = must(account.find_snapshot("main", "latest"));
+  const auto report = must(account.restore(snapshot, options, progress));
+  for (const auto& problem : report.findings.problems) ADD_FAILURE() << problem.path << ": " << problem.reason;
+}
+
+class MainJob : public ::testing::Test {
+ protected:
+  MainJob() : laptop_home_(new_home(folder_ / "laptop")) {
+    write(folder_ / "data/a.txt", "alpha");
+    write(folder_ / "data/sub/b.bin", std::string(3 * 1024 * 1024, 'b') + "end");
+  }
+  vault::Initialised begin() {
+    return must(vault::init(laptop_home_, *store_, clock_, {"me", "laptop", "ZZ"}));
+  }
+  vault::Account join(vault::Account& trusted, vault::Home& home, const std::string& name) {
+    auto asking = must(vault::Join::start(home, *store_, clock_, "me", name));
+    std::optional<vault::Account> joined;
+    std::thread waiting([&] { joined = must(asking.wait()); });
+    EXPECT_EQ(must(trusted.approve(asking.code(), 60000)).info.name, name);
+    waiting.join();
+    return std::move(*joined);
+  }
+
+  Folder folder_;
+  SystemClock clock_;
+  std::unique_ptr<api::Store> store_ = store::open_memory();
+  vault::Home laptop_home_;
+};
+
+TEST_F(MainJob, RestoreGivesBackWhatWasSaved) {
+  auto begun = begin();
+  backup_id(begun.account, folder_ / "data");
+  restore_to(begun.account, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha");
+  EXPECT_EQ(read(folder_ / "out/sub/b.bin"), read(folder_ / "data/sub/b.bin"));
+}
+
+TEST_F(MainJob, SecondBackupSendsAlmostNothing) {
+  auto begun = begin();
+  backup_id(begun.account, folder_ / "data");
+  archive::Progress progress;
+  vault::Account::BackupOptions options;
+  options.walk.roots = {folder_ / "data"};
+  const auto report = must(begun.account.backup(options, progress));
+  EXPECT_EQ(report.files, 2U);
+  EXPECT_LT(report.new_bytes, 4096U);
+}
+
+TEST_F(MainJob, AnAdmittedDeviceReadsAndWritesToo) {
+  auto begun = begin();
+  backup_id(begun.account, folder_ / "data");
+  vault::Home desk_home = new_home(folder_ / "desk");
+  auto desk = join(begun.account, desk_home, "desk");
+  restore_to(desk, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha");
+  write(folder_ / "data/c.txt", "gamma");
+  const std::string id = backup_id(desk, folder_ / "data");
+  must_do(begun.account.sync());
+  EXPECT_EQ(must(begun.account.find_snapshot("main", "latest")).id.hex(), id);
+}
+
+TEST_F(MainJob, AWrongCodeChangesNothingAndTheThirdClosesTheRequest) {
+  auto begun = begin();
+  vault::Home desk_home = new_home(folder_ / "desk");
+  auto asking = must(vault::Join::start(desk_home, *store_, clock_, "me", "desk"));
+  const auto before = begun.account.circle().head();
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(begun.account.approve("0000-0000-0000-0000", 1000).error().code, Code::kDenied);
+  EXPECT_EQ(begun.account.approve(asking.code(), 1000).error().code, Code::kDenied);
+  must_do(begun.account.sync());
+  EXPECT_EQ(begun.account.circle().head(), before);
+}
+
+TEST_F(MainJob, ARemovedDeviceIsToldAndSeesNoNewEpoch) {
+  auto begun = begin();
+  vault::Home desk_home = new_home(folder_ / "desk");
+  auto desk = join(begun.account, desk_home, "desk");
+  const auto epoch = begun.account.circle().epoch();
+  must_do(begun.account.remove_devices({"desk"}));
+  EXPECT_EQ(begun.account.circle().epoch(), epoch + 1);
+  backup_id(begun.account, folder_ / "data");
+  const auto refused = desk.sync();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kDenied);
+  EXPECT_NE(refused.error().message.find("laptop"), std::string::npos);
+  archive::Findings findings;
+  EXPECT_FALSE(desk.snapshots("main", findings).ok());
+  restore_to(begun.account, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha");
+}
+
+TEST_F(MainJob, TheRecoveryKeyAloneBringsEverythingBack) {
+  auto begun = begin();
+  backup_id(begun.account, folder_ / "data");
+  vault::Home new_laptop = new_home(folder_ / "new-laptop");
+  auto back = must(vault::recover(new_laptop, *store_, clock_, begun.recovery, {"new-laptop", {}}));
+  EXPECT_EQ(back.circle().members().size(), 1U);
+  restore_to(back, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/sub/b.bin"), read(folder_ / "data/sub/b.bin"));
+  EXPECT_EQ(begun.account.sync().error().code, Code::kDenied);
+}
+
+TEST_F(MainJob, AReplacedRecoveryKeyOpensNothing) {
+  auto begun = begin();
+  const auto second = must(begun.account.set_recovery(nullptr));
+  vault::Home home = new_home(folder_ / "h");
+  EXPECT_FALSE(vault::recover(home, *store_, clock_, begun.recovery, {"h", {}}).ok());
+  EXPECT_TRUE(vault::recover(home, *store_, clock_, second, {"h", {}}).ok());
+}
+
+TEST_F(MainJob, TwoDevicesBackingUpAtOnceBothSucceed) {
+  auto begun = begin();
+  vault::Home desk_home = new_home(folder_ / "desk");
+  auto desk = join(begun.account, desk_home, "desk");
+  must_do(begun.account.sync());
+  std::thread other([&] { backup_id(desk, folder_ / "data"); });
+  backup_id(begun.account, folder_ / "data");
+  other.join();
+  archive::Findings findings;
+  must_do(begun.account.sync());
+  EXPECT_EQ(must(begun.account.snapshots("main", findings)).size(), 2U);
+  EXPECT_TRUE(findings.problems.empty());
+}
+
+TEST_F(MainJob, CheckReadsEverythingAndFindsNothingWrong) {
+  auto begun = begin();
+  backup_id(begun.account, folder_ / "data");
+  archive::Progress progress;
+  const auto report = must(begun.account.check("main", 100, progress));
+  EXPECT_EQ(report.snapshots, 1U);
+  EXPECT_GT(report.packs_read, 0U);
+  EXPECT_TRUE(report.findings.problems.empty());
+}
+
+}  // namespace
+}  // namespace holdfast
