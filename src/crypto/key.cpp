@@ -54,8 +54,7 @@ class Arena {
     slots_ += kSlots;
     free_.reserve(slots_);
     auto* const first = static_cast<std::uint8_t*>(block);
-    for (std::size_t i = kSlots; i > 0; --i)
-      free_.push_back(first + (i - 1) * detail::Slot::kSize);
+    for (std::size_t i = kSlots; i > 0; --i) free_.push_back(first + (i - 1) * detail::Slot::kSize);
   }
 
   Mutex mutex_;

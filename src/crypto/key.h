@@ -144,8 +144,7 @@ template <class To, class From>
 Key<To> derive(const Key<From>& from, BytesView context = {}) {
   Bytes info = to_bytes(as_bytes(Derivation<From, To>::kLabel));
   append(info, context);
-  return make_key<To>(
-      [&](std::span<std::uint8_t> out) { hkdf(expose(from), info, out); });
+  return make_key<To>([&](std::span<std::uint8_t> out) { hkdf(expose(from), info, out); });
 }
 
 // Many secret bytes that are no key (the chunker's tables): HKDF(from, info = label).

@@ -1,11 +1,18 @@
 #include "crypto/passphrase.h"
 
-#include <botan/argon2.h>
-#include <botan/pwdhash.h>
-
-#include <exception>
+#include "crypto/argon2.h"
+#include "crypto/secret.h"
 
 namespace holdfast::crypto {
+
+namespace {
+
+bool allowed(const PassphraseParameters& p) {
+  return p.memory_kib >= 64 * 1024 && p.memory_kib <= 4 * 1024 * 1024 && p.passes >= 3 &&
+         p.passes <= 64 && p.lanes >= 1 && p.lanes <= 16;
+}
+
+}  // namespace
 
 PassphraseParameters PassphraseParameters::fresh() {
   PassphraseParameters parameters;
@@ -15,20 +22,12 @@ PassphraseParameters PassphraseParameters::fresh() {
 
 Result<Key<PassphrasePurpose>> derive_from_passphrase(BytesView passphrase,
                                                       const PassphraseParameters& parameters) {
-  const bool floors = parameters.memory_kib >= 64 * 1024 && parameters.passes >= 3 && parameters.lanes >= 1;
-  const bool ceilings = parameters.memory_kib <= 4 * 1024 * 1024 && parameters.passes <= 64 && parameters.lanes <= 16;
-  if (!floors || !ceilings)
-    return Error{Code::kInvalid, "the passphrase's parameters are weaker or larger than allowed"};
-  try {
-    const auto hash = Botan::PasswordHashFamily::create_or_throw("Argon2id")->from_params(
-        parameters.memory_kib, parameters.passes, parameters.lanes);
-    return make_key<PassphrasePurpose>([&](std::span<std::uint8_t> out) {
-      hash->derive_key(out.data(), out.size(), reinterpret_cast<const char*>(passphrase.data()),
-                       passphrase.size(), parameters.salt.data(), parameters.salt.size());
-    });
-  } catch (const std::exception&) {
-    return Error{Code::kUnavailable, "there is not enough memory to open the passphrase"};
-  }
+  if (!allowed(parameters))
+    return Error{Code::kInvalid, "the passphrase parameters are outside what this version allows"};
+  Secret<Key<PassphrasePurpose>::kSize> out;
+  TRY(argon2id(passphrase, parameters.salt, {}, {},
+               {parameters.memory_kib, parameters.passes, parameters.lanes}, out.span()));
+  return Key<PassphrasePurpose>::from_bytes(out.view());
 }
 
 }  // namespace holdfast::crypto

@@ -20,7 +20,8 @@ bool ed25519_verify(BytesView key, BytesView message, BytesView signature);
 std::optional<Bytes> x25519(BytesView private_key, BytesView public_key);
 
 Bytes aes256gcm_seal(BytesView key, BytesView nonce, BytesView aad, BytesView plain);  // ct || tag
-std::optional<Bytes> aes256gcm_open(BytesView key, BytesView nonce, BytesView aad, BytesView sealed);
+std::optional<Bytes> aes256gcm_open(BytesView key, BytesView nonce, BytesView aad,
+                                    BytesView sealed);
 
 struct MlKemKeyPair {
   Bytes public_key;   // 1184

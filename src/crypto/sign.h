@@ -39,6 +39,7 @@ class SigningKey {
 };
 
 // False for a bad point, a high s, or a signature of anything else.
-bool verify(const VerifyKey& key, std::string_view label, BytesView bytes, const Signature& signature);
+bool verify(const VerifyKey& key, std::string_view label, BytesView bytes,
+            const Signature& signature);
 
 }  // namespace holdfast::crypto
