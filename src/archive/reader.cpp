@@ -1,0 +1,314 @@
+#include "archive/reader.h"
+
+#include <list>
+#include <map>
+
+#include "base/mutex.h"
+
+namespace holdfast::archive {
+namespace {
+
+constexpr std::size_t kPackBudget = 96 * 1024 * 1024;
+constexpr std::size_t kFrameBudget = 32 * 1024 * 1024;
+constexpr std::size_t kMaxLevel = 4;
+constexpr std::size_t kExtentRoom = 64;       // an encoded extent is never longer
+constexpr std::size_t kEntryRoom = 64 * 1024;  // most entries are shorter
+constexpr std::uint64_t kMaxLength = INT64_MAX;
+
+std::string short_name(const PackId& id) { return id.hex().substr(0, 16); }
+
+// Values by key, those used last, up to a budget of bytes. Whoever comes first makes a value while
+// the others that want it wait; what is damaged stays known as damaged.
+template <class Key, class Value>
+class Recent {
+ public:
+  explicit Recent(std::size_t budget) : budget_(budget) {}
+
+  Result<std::shared_ptr<const Value>> get(const Key& key, auto&& make, auto&& size_of) {
+    const std::shared_ptr<Slot> slot = touch(key);
+    const Lock lock(slot->mutex);
+    if (slot->value) return slot->value;
+    if (slot->error) return *slot->error;
+    Result<Value> made = make();
+    if (!made.ok()) {
+      if (made.error().code == Code::kCorrupt) slot->error = made.error();
+      return std::move(made).error();
+    }
+    slot->value = std::make_shared<const Value>(std::move(made).value());
+    charge(key, *slot, size_of(*slot->value));
+    return slot->value;
+  }
+
+ private:
+  struct Slot {
+    Mutex mutex;
+    std::shared_ptr<const Value> value HF_GUARDED_BY(mutex);
+    std::optional<Error> error HF_GUARDED_BY(mutex);
+  };
+  struct Place {
+    std::shared_ptr<Slot> slot;
+    std::size_t size = 0;
+    typename std::list<Key>::iterator order;
+  };
+
+  std::shared_ptr<Slot> touch(const Key& key) {
+    const Lock lock(mutex_);
+    const auto [it, fresh] = places_.try_emplace(key);
+    if (fresh) {
+      order_.push_front(key);
+      it->second = {std::make_shared<Slot>(), 0, order_.begin()};
+    } else {
+      order_.splice(order_.begin(), order_, it->second.order);
+    }
+    return it->second.slot;
+  }
+
+  void charge(const Key& key, const Slot& slot, std::size_t size) {
+    const Lock lock(mutex_);
+    const auto it = places_.find(key);
+    if (it == places_.end() || it->second.slot.get() != &slot) return;  // dropped meanwhile
+    it->second.size = size;
+    used_ += size;
+    while (used_ > budget_ && order_.size() > 1 && order_.back() != key) {
+      const auto oldest = places_.find(order_.back());
+      used_ -= oldest->second.size;
+      places_.erase(oldest);
+      order_.pop_back();
+    }
+  }
+
+  const std::size_t budget_;
+  Mutex mutex_;
+  std::map<Key, Place> places_ HF_GUARDED_BY(mutex_);
+  std::list<Key> order_ HF_GUARDED_BY(mutex_);  // used last comes first
+  std::size_t used_ HF_GUARDED_BY(mutex_) = 0;
+};
+
+using FrameKey = std::pair<std::uint32_t, std::uint32_t>;  // pack, frame
+
+}  // namespace
+
+// ---- chunks ----
+
+struct ChunkReader::State {
+  PackCache& cache;
+  const VaultAccess& access;
+  const Catalog& catalog;
+  Progress* progress;
+  Recent<std::uint32_t, OpenPack> packs{kPackBudget};
+  Recent<FrameKey, Bytes> frames{kFrameBudget};
+
+  Result<OpenPack> open_pack(std::uint32_t number) {
+    const PackEntry& entry = catalog.pack_at(number);
+    // Names are read by every command, so their packs are worth keeping on this machine.
+    auto got = entry.kind == PackKind::kMeta ? cache.get_named(entry.id)
+                                             : cache.get_sealed(entry.id);
+    if (!got.ok()) return std::move(got).error().in("pack " + short_name(entry.id));
+    if (progress != nullptr) progress->stored_bytes += got->size();
+    return OpenPack::open(access.circle, access.vault, entry.id, entry.key, entry.kind, *got);
+  }
+
+  Result<Bytes> read_frame(const FrameKey& key) {
+    const auto pack = TRY(packs.get(
+        key.first, [&] { return open_pack(key.first); },
+        [](const OpenPack& open) { return open.memory(); }));
+    return pack->frame(key.second);
+  }
+};
+
+ChunkReader::ChunkReader(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
+                         Progress* progress)
+    : state_(new State{cache, access, catalog, progress}) {}
+ChunkReader::~ChunkReader() = default;
+
+Result<ChunkData> ChunkReader::get(const ChunkId& id, ChunkType type, crypto::Mac& mac) {
+  const ChunkPlace* const place = state_->catalog.find(id);
+  if (place == nullptr) return Error{Code::kCorrupt, "a part of it is missing from the vault"};
+  const PackId& pack = state_->catalog.pack_at(place->pack).id;
+  const auto wrong = [&] {
+    return Error{Code::kCorrupt, "pack " + short_name(pack) + " does not hold what the index says"};
+  };
+  if (place->type != type) return wrong();
+  const FrameKey key{place->pack, place->frame};
+  auto frame = TRY(state_->frames.get(
+      key, [&] { return state_->read_frame(key); },
+      [](const Bytes& bytes) { return bytes.size(); }));
+  // The index may be another device's, and that device compromised.
+  if (place->offset > frame->size() || place->length > frame->size() - place->offset)
+    return wrong();
+  ChunkData chunk{std::move(frame), place->offset, place->length};
+  const Digest digest = mac.compute(static_cast<std::uint8_t>(type), chunk.view());
+  if (!crypto::equal(digest.view(), id.view())) return wrong();
+  return chunk;
+}
+
+// ---- content ----
+
+ExtentReader::ExtentReader(ChunkReader& chunks, const VaultAccess& access, Content content)
+    : chunks_(chunks), mac_(access.naming), content_(std::move(content)) {
+  if (content_.level > kMaxLevel)
+    error_ = Error{Code::kCorrupt, "a list of chunks is nested too deep"};
+  else
+    lists_.resize(content_.level);
+}
+
+Result<std::optional<Extent>> ExtentReader::next() {
+  if (error_) return *error_;
+  auto extent = next_of(0);
+  if (extent.ok() && *extent) {
+    if ((*extent)->length == 0 || (*extent)->length > kMaxLength - total_)
+      extent = Error{Code::kCorrupt, "a list of chunks has a part of an impossible length"};
+    else
+      total_ += (*extent)->length;
+  }
+  if (!extent.ok()) error_ = extent.error();
+  return extent;
+}
+
+Result<std::optional<Extent>> ExtentReader::next_of(std::size_t level) {
+  if (level == content_.level) {
+    if (at_ == content_.extents.size()) return std::optional<Extent>{};
+    return std::optional<Extent>{content_.extents[at_++]};
+  }
+  TRY(fill(level));
+  List& list = lists_[level];
+  const BytesView rest = BytesView(list.bytes).subspan(list.at);
+  if (rest.empty()) return std::optional<Extent>{};
+  wire::Decoder from(rest);
+  Extent extent;
+  TRY(wire::get(from, extent));
+  list.at += rest.size() - from.remaining();
+  return std::optional<Extent>{std::move(extent)};
+}
+
+// Enough for one extent, or all that is left.
+Result<void> ExtentReader::fill(std::size_t level) {
+  while (lists_[level].bytes.size() - lists_[level].at < kExtentRoom) {
+    const auto extent = TRY(next_of(level + 1));
+    if (!extent) return Ok{};
+    if (!extent->chunk) return Error{Code::kCorrupt, "a list of chunks has a hole"};
+    const ChunkData chunk = TRY(chunks_.get(*extent->chunk, ChunkType::kList, mac_));
+    if (chunk.length != extent->length || chunk.length == 0)
+      return Error{Code::kCorrupt, "a list of chunks has a part of another length"};
+    List& list = lists_[level];
+    list.bytes.erase(list.bytes.begin(), list.bytes.begin() + static_cast<std::ptrdiff_t>(list.at));
+    list.at = 0;
+    append(list.bytes, chunk.view());
+  }
+  return Ok{};
+}
+
+ContentReader::ContentReader(ChunkReader& chunks, const VaultAccess& access, Content content,
+                             ChunkType type)
+    : chunks_(chunks),
+      mac_(access.naming),
+      extents_(chunks, access, std::move(content)),
+      type_(type) {}
+
+Result<std::optional<ContentSource::Piece>> ContentReader::next() {
+  const auto extent = TRY(extents_.next());
+  if (!extent) return std::optional<Piece>{};
+  if (!extent->chunk) return std::optional<Piece>{Piece{{}, extent->length}};
+  current_ = TRY(chunks_.get(*extent->chunk, type_, mac_));
+  if (current_.length != extent->length)
+    return Error{Code::kCorrupt, "a part of it has another length than its list of chunks says"};
+  return std::optional<Piece>{Piece{current_.view(), 0}};
+}
+
+// ---- entries ----
+
+namespace {
+
+bool valid_name(const Bytes& name) {
+  const std::string_view text = as_text(name);
+  return !text.empty() && text.size() <= 255 && text != "." && text != ".." &&
+         text.find('/') == std::string_view::npos && text.find('\0') == std::string_view::npos;
+}
+
+bool valid_time(const FileTime& time) { return time.nanoseconds < 1'000'000'000; }
+
+Error bad_list(std::string_view what) {
+  return {Code::kCorrupt, "the list of files is damaged: " + std::string(what)};
+}
+
+}  // namespace
+
+std::string path_text(const std::vector<Bytes>& path) {
+  if (path.empty()) return "/";
+  std::string text;
+  for (const Bytes& name : path) {
+    text += '/';
+    text += as_text(name);
+  }
+  return text;
+}
+
+EntryReader::EntryReader(ChunkReader& chunks, const VaultAccess& access, Content tree)
+    : content_(chunks, access, std::move(tree), ChunkType::kManifest) {}
+
+Result<std::optional<Entry>> EntryReader::next() {
+  if (error_) return *error_;
+  auto entry = decode_next();
+  if (entry.ok() && *entry) {
+    auto fits = enter(**entry);
+    if (!fits.ok()) entry = std::move(fits).error();
+  }
+  if (!entry.ok()) {
+    entry = std::move(entry).error().in("the list of files after " + path_text(path_));
+    error_ = entry.error();
+  }
+  return entry;
+}
+
+Result<std::optional<Entry>> EntryReader::decode_next() {
+  std::size_t wanted = kEntryRoom;
+  for (;;) {
+    TRY(fill(wanted));
+    const BytesView rest = BytesView(bytes_).subspan(at_);
+    if (rest.empty()) return std::optional<Entry>{};
+    wire::Decoder from(rest.first(std::min(rest.size(), kMaxEntry)));
+    const std::size_t before = from.remaining();
+    Entry entry;
+    auto done = wire::get(from, entry);
+    if (done.ok()) {
+      at_ += before - from.remaining();
+      return std::optional<Entry>{std::move(entry)};
+    }
+    // Damaged, or only longer than what was read so far.
+    if (ended_ || before == kMaxEntry || done.error().code != Code::kCorrupt)
+      return std::move(done).error();
+    wanted = 2 * before;
+  }
+}
+
+Result<void> EntryReader::fill(std::size_t wanted) {
+  if (ended_ || bytes_.size() - at_ >= wanted) return Ok{};
+  bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(at_));
+  at_ = 0;
+  while (bytes_.size() < wanted) {
+    const auto piece = TRY(content_.next());
+    if (!piece) {
+      ended_ = true;
+      return Ok{};
+    }
+    if (piece->hole != 0) return bad_list("it has a hole");
+    append(bytes_, piece->data);
+  }
+  return Ok{};
+}
+
+Result<void> EntryReader::enter(const Entry& entry) {
+  if (entry.depth > path_.size() || (entry.depth == path_.size() && !in_directory_))
+    return bad_list("an entry lies in no directory");
+  if (!valid_name(entry.name)) return bad_list("an entry has an impossible name");
+  if (entry.depth < path_.size() && !(path_[entry.depth] < entry.name))
+    return bad_list("its entries are out of order");
+  if (entry.mode > 07777 || !valid_time(entry.mtime) || !valid_time(entry.ctime))
+    return bad_list("an entry has impossible attributes");
+  path_.resize(entry.depth);
+  path_.push_back(entry.name);
+  in_directory_ = entry.kind == EntryKind::kDirectory;
+  return Ok{};
+}
+
+}  // namespace holdfast::archive
