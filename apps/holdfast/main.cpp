@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <clocale>
 #include <csignal>
@@ -188,9 +189,7 @@ void add_backup(Line& line) {
                               [&line](const Common& common, Console& console) {
                                 return run_backup(common, line.backup, console);
                               });
-  add_repeated(app, "PATH", args.paths, "What to save")
-      ->required()
-      ->expected(1, CLI::detail::expected_max_vector_size);
+  app->add_option("PATH", args.paths, "What to save")->required();
   app->add_option("--vault", args.vault, "Into which vault");
   add_repeated(app, "--exclude", args.exclude, "Leave out what matches this glob");
   add_repeated(app, "--exclude-from", args.exclude_from, "Leave out the globs in this file");
@@ -282,6 +281,23 @@ std::optional<unsigned> percent(std::string text) {
   return value;
 }
 
+// The words in CLI11's order, last first. It takes a PATH like "[x]" for a list; "./[x]" it leaves
+// alone, and that is the same file.
+std::vector<std::string> words(int argc, char** argv) {
+  std::vector<std::string> out;
+  bool backup = false;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    const bool value =
+        !out.empty() && (out.back() == "--exclude" || out.back() == "--exclude-from");
+    if (backup && !value && word.starts_with('[') && word.ends_with(']')) word.insert(0, "./");
+    backup = backup || word == "backup";
+    out.push_back(std::move(word));
+  }
+  std::ranges::reverse(out);
+  return out;
+}
+
 bool wants_json(int argc, char** argv) {
   return std::any_of(argv, argv + argc,
                      [](const char* word) { return std::string_view(word) == "--json"; });
@@ -298,14 +314,15 @@ int run(int argc, char** argv) {
   add_reading(line);
   add_restore_and_check(line);
   try {
-    line.app.parse(argc, argv);
+    line.app.parse(words(argc, argv));
   } catch (const CLI::Success& help) {
     return line.app.exit(help);
   } catch (const CLI::ParseError& error) {
     line.common.json = wants_json(argc, argv);
+    std::string what = error.what();
+    if (what == "A subcommand is required") what = "That is no command, or not a whole one";
     return Console(line.common)
-        .usage(std::string(error.what()) +
-               " (holdfast --help lists the commands, holdfast COMMAND --help their flags)");
+        .usage(what + " (holdfast --help lists the commands, holdfast COMMAND --help their flags)");
   }
   Console console(line.common);
   if (line.app.got_subcommand("check") &&
