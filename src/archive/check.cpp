@@ -1,0 +1,129 @@
+#include "archive/check.h"
+
+namespace holdfast::archive {
+namespace {
+
+constexpr std::size_t kAsked = 1000;  // packs in one question to the store
+
+std::string shown(const PackId& id) { return "pack " + id.hex().substr(0, 16); }
+
+// Of 0 to 99; the slight bias of 2^32 does not matter here.
+std::uint32_t percent_die() {
+  std::array<std::uint8_t, 4> bytes{};
+  crypto::random_fill(bytes);
+  std::uint32_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  return value % 100;
+}
+
+Result<void> check_frame(const OpenPack& pack, std::size_t number, const std::string& name,
+                         crypto::Mac& mac) {
+  const Bytes raw = TRY(pack.frame(number));
+  std::size_t at = 0;
+  for (const ChunkInfo& chunk : pack.header().frames[number].chunks) {
+    const Digest digest = mac.compute(static_cast<std::uint8_t>(chunk.type),
+                                      BytesView(raw).subspan(at, chunk.length));
+    if (!crypto::equal(digest.view(), chunk.id.view()))
+      return Error{Code::kCorrupt, name + " holds other bytes than its header says"};
+    at += chunk.length;
+  }
+  return Ok{};
+}
+
+Result<void> check_pack(const VaultAccess& access, const PackEntry& entry, BytesView sealed,
+                        crypto::Mac& mac) {
+  const std::string name = shown(entry.id);
+  if (PackId(crypto::sha256(sealed).bytes) != entry.id)
+    return Error{Code::kCorrupt, name + " in the store is damaged: its bytes are not what its name says"};
+  const OpenPack pack = TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key,
+                                           entry.kind, sealed));
+  for (std::size_t i = 0; i < pack.header().frames.size(); ++i)
+    TRY(check_frame(pack, i, name, mac));
+  return Ok{};
+}
+
+// Numbers of the packs that the store says it does not have.
+Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog& catalog) {
+  std::vector<std::uint32_t> missing;
+  for (std::size_t from = 0; from < catalog.pack_count(); from += kAsked) {
+    const std::size_t to = std::min(catalog.pack_count(), from + kAsked);
+    std::vector<PackId> ids;
+    for (std::size_t i = from; i < to; ++i)
+      ids.push_back(catalog.pack_at(static_cast<std::uint32_t>(i)).id);
+    const auto there = TRY(cache.session().have_packs(ids));
+    for (std::size_t i = from; i < to; ++i)
+      if (i - from >= there.size() || !there[i - from])
+        missing.push_back(static_cast<std::uint32_t>(i));
+  }
+  return missing;
+}
+
+// Why a file's content cannot be had.
+Result<void> check_content(ChunkReader& chunks, const VaultAccess& access, const Catalog& catalog,
+                           const Entry& entry, const std::set<std::uint32_t>& damaged) {
+  ExtentReader extents(chunks, access, entry.content);
+  std::uint64_t size = 0;
+  while (const auto extent = TRY(extents.next())) {
+    size += extent->length;
+    if (!extent->chunk) continue;
+    const ChunkPlace* const place = catalog.find(*extent->chunk);
+    if (place == nullptr)
+      return Error{Code::kCorrupt, "a part of its content is missing from the vault"};
+    if (damaged.contains(place->pack))
+      return Error{Code::kCorrupt, "a part of its content lies in " +
+                                       shown(catalog.pack_at(place->pack).id) +
+                                       ", which is damaged or missing"};
+    if (place->type != ChunkType::kData || place->length != extent->length)
+      return Error{Code::kCorrupt, "a part of its content is not what the snapshot says"};
+  }
+  if (size != entry.size) return Error{Code::kCorrupt, "its content is not as long as its size"};
+  return Ok{};
+}
+
+}  // namespace
+
+Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
+                              unsigned percent, Progress& progress, Findings& findings) {
+  PackCheck check;
+  const auto missing = TRY(missing_packs(cache, catalog));
+  for (const std::uint32_t number : missing) {
+    check.damaged.insert(number);
+    findings.problems.push_back(
+        {shown(catalog.pack_at(number).id), "it is missing from the store"});
+  }
+  crypto::Mac mac(access.naming);
+  for (std::uint32_t i = 0; i < catalog.pack_count(); ++i) {
+    if (check.damaged.contains(i) || percent_die() >= percent) continue;
+    const PackEntry& entry = catalog.pack_at(i);
+    const auto sealed = cache.get_sealed(entry.id);
+    if (!sealed.ok() && sealed.error().code == Code::kUnavailable) return sealed.error();
+    if (sealed.ok()) {
+      ++check.read;
+      check.bytes += sealed->size();
+      progress.stored_bytes += sealed->size();
+    }
+    const Result<void> sound = sealed.ok() ? check_pack(access, entry, *sealed, mac)
+                                           : Result<void>(sealed.error());
+    if (sound.ok()) continue;
+    check.damaged.insert(i);
+    findings.problems.push_back({shown(entry.id), sound.error().message});
+  }
+  return check;
+}
+
+Result<void> check_tree(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
+                        const Snapshot& snapshot, const std::set<std::uint32_t>& damaged,
+                        Findings& findings) {
+  ChunkReader chunks(cache, access, catalog);
+  EntryReader entries(chunks, access, snapshot.tree);
+  while (const auto entry = TRY(entries.next())) {
+    if (entry->kind != EntryKind::kFile) continue;
+    const auto sound = check_content(chunks, access, catalog, *entry, damaged);
+    if (sound.ok()) continue;
+    if (sound.error().code == Code::kUnavailable) return sound;
+    findings.problems.push_back({path_text(entries.path()), sound.error().message});
+  }
+  return Ok{};
+}
+
+}  // namespace holdfast::archive

@@ -1,0 +1,269 @@
+#include "archive/restore.h"
+
+#include <deque>
+#include <thread>
+#include <unordered_set>
+
+#include "base/queue.h"
+
+namespace holdfast::archive {
+namespace {
+
+constexpr std::size_t kWorkers = 2;
+constexpr std::size_t kQueued = 256;  // jobs that wait for a worker
+
+// The entries to restore, in manifest order, their depths counted from the target.
+class Selection {
+ public:
+  Selection(ChunkReader& chunks, const VaultAccess& access, const Content& tree,
+            const RestoreInput& input)
+      : reader_(chunks, access, tree), input_(input) {}
+
+  Result<std::optional<Entry>> next();
+  bool found() const { return input_.path.empty() || found_; }
+
+ private:
+  // What the restore takes of an entry; nullopt when it lies outside input_.path.
+  std::optional<Entry> inside(Entry entry);
+  void take(Entry entry);
+
+  EntryReader reader_;
+  const RestoreInput& input_;
+  bool found_ = false;
+  bool left_ = false;             // input_.path is over
+  std::vector<Entry> ancestors_;  // directories above the entry that are not selected so far
+  std::deque<Entry> ready_;
+};
+
+Result<std::optional<Entry>> Selection::next() {
+  while (ready_.empty() && !left_) {
+    auto entry = TRY(reader_.next());
+    if (!entry) return std::optional<Entry>{};
+    if (auto wanted = inside(std::move(*entry))) take(std::move(*wanted));
+  }
+  if (ready_.empty()) return std::optional<Entry>{};
+  std::optional<Entry> first = std::move(ready_.front());
+  ready_.pop_front();
+  return first;
+}
+
+std::optional<Entry> Selection::inside(Entry entry) {
+  const std::vector<Bytes>& path = reader_.path();
+  const std::size_t above = input_.path.size();
+  if (above == 0) return entry;
+  const bool below = path.size() >= above &&
+                     std::equal(input_.path.begin(), input_.path.end(), path.begin());
+  left_ = found_ && !below;
+  if (!below) return std::nullopt;
+  found_ = true;
+  const auto shift = static_cast<std::uint32_t>(above);
+  if (path.size() == above) {
+    if (entry.kind == EntryKind::kDirectory) return std::nullopt;  // the target stands for it
+    entry.depth = 0;
+    return entry;
+  }
+  entry.depth -= shift;
+  return entry;
+}
+
+void Selection::take(Entry entry) {
+  while (!ancestors_.empty() && ancestors_.back().depth >= entry.depth) ancestors_.pop_back();
+  const std::string path = path_text(reader_.path());
+  const bool selected =
+      input_.include.empty() || std::any_of(input_.include.begin(), input_.include.end(),
+                                            [&](const Glob& glob) { return glob.matches(path); });
+  if (!selected) {
+    if (entry.kind == EntryKind::kDirectory) ancestors_.push_back(std::move(entry));
+    return;
+  }
+  for (Entry& ancestor : ancestors_) ready_.push_back(std::move(ancestor));
+  ancestors_.clear();
+  ready_.push_back(std::move(entry));
+}
+
+class Restorer {
+ public:
+  Restorer(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
+           const Snapshot& snapshot, const RestoreInput& input, Target& target, Progress& progress)
+      : access_(access),
+        snapshot_(snapshot),
+        input_(input),
+        target_(target),
+        progress_(progress),
+        chunks_(cache, access, catalog, &progress) {}
+
+  Result<RestoreReport> run(Findings& findings);
+
+ private:
+  using Step = Result<void> (Restorer::*)(const Entry&, std::uint64_t);
+
+  Result<void> each(Step step);
+  Result<void> place_all();
+  Result<void> place(const Entry& entry, std::uint64_t number);
+  Result<void> link(const Entry& entry, std::uint64_t number);
+  Result<void> finish(const Entry& entry, std::uint64_t number);
+  void work();
+  void run_job(PlaceJob& job);
+  void problem(std::string path, const Error& error);
+
+  const VaultAccess& access_;
+  const Snapshot& snapshot_;
+  const RestoreInput& input_;
+  Target& target_;
+  Progress& progress_;
+  ChunkReader chunks_;
+  BoundedQueue<PlaceJob> jobs_{kQueued};
+  std::vector<Bytes> path_;                      // below the target, for messages
+  std::unordered_set<std::uint64_t> later_;      // entries to link in the second pass
+  bool damaged_ = false;                         // the manifest, at some place
+
+  Mutex mutex_;
+  RestoreReport report_ HF_GUARDED_BY(mutex_);
+  Findings findings_ HF_GUARDED_BY(mutex_);
+};
+
+void Restorer::problem(std::string path, const Error& error) {
+  const Lock lock(mutex_);
+  findings_.problems.push_back({std::move(path), error.message});
+}
+
+// One pass over the entries, up to the end or to where the manifest is damaged.
+Result<void> Restorer::each(Step step) {
+  Selection selection(chunks_, access_, snapshot_.tree, input_);
+  path_.clear();
+  for (std::uint64_t number = 0;; ++number) {
+    auto entry = selection.next();
+    if (!entry.ok()) {
+      if (entry.error().code != Code::kCorrupt) return std::move(entry).error();
+      if (!damaged_) problem("the rest of the snapshot", entry.error());
+      damaged_ = true;
+      return Ok{};
+    }
+    if (!*entry) break;
+    path_.resize(std::min<std::size_t>(path_.size(), (*entry)->depth));
+    path_.push_back((*entry)->name);
+    TRY((this->*step)(**entry, number));
+  }
+  if (!selection.found())
+    return Error{Code::kNotFound, "the snapshot has nothing at " + path_text(input_.path)};
+  return Ok{};
+}
+
+Result<RestoreReport> Restorer::run(Findings& findings) {
+  TRY(place_all());
+  Findings last;
+  if (!later_.empty()) {
+    target_.begin_pass();
+    TRY(each(&Restorer::link));
+    TRY(target_.end_pass(last));
+  }
+  if (!input_.target.dry_run) {
+    target_.begin_pass();
+    TRY(each(&Restorer::finish));
+    TRY(target_.end_pass(last));
+  }
+  const Lock lock(mutex_);
+  for (Findings* some : {&findings_, &last}) {
+    std::move(some->problems.begin(), some->problems.end(), std::back_inserter(findings.problems));
+    std::move(some->notes.begin(), some->notes.end(), std::back_inserter(findings.notes));
+  }
+  return report_;
+}
+
+Result<void> Restorer::place_all() {
+  target_.begin_pass();
+  Result<void> done;
+  {
+    std::vector<std::jthread> workers;
+    for (std::size_t i = 0; i < kWorkers; ++i) workers.emplace_back([this] { work(); });
+    done = each(&Restorer::place);
+    jobs_.close();
+  }
+  Findings last;
+  if (done.ok()) done = target_.end_pass(last);
+  const Lock lock(mutex_);
+  std::move(last.problems.begin(), last.problems.end(), std::back_inserter(findings_.problems));
+  std::move(last.notes.begin(), last.notes.end(), std::back_inserter(findings_.notes));
+  return done;
+}
+
+Result<void> Restorer::place(const Entry& entry, std::uint64_t number) {
+  auto placed = target_.place(entry);
+  if (!placed.ok()) {
+    problem(path_text(path_), placed.error());
+    return Ok{};
+  }
+  if (auto* job = std::get_if<PlaceJob>(&*placed)) {
+    HF_CHECK(jobs_.push(std::move(*job)));
+  } else if (std::holds_alternative<Later>(*placed)) {
+    later_.insert(number);
+  } else if (auto* skipped = std::get_if<Skipped>(&*placed)) {
+    const Lock lock(mutex_);
+    ++report_.skipped;
+    findings_.notes.push_back({path_text(path_), std::move(skipped->reason)});
+  }
+  return Ok{};
+}
+
+void Restorer::work() {
+  while (auto job = jobs_.pop()) run_job(*job);
+}
+
+void Restorer::run_job(PlaceJob& job) {
+  const Entry& entry = job.entry();
+  ContentReader content(chunks_, access_, entry.content, ChunkType::kData);
+  Findings own;
+  const auto done = job.run(content, own);
+  const bool file = entry.kind == EntryKind::kFile;
+  if (done.ok() && file) {
+    ++progress_.files;
+    progress_.bytes += entry.size;
+  }
+  const Lock lock(mutex_);
+  if (done.ok() && file) {
+    ++report_.files;
+    report_.bytes += entry.size;
+  }
+  if (!done.ok()) findings_.problems.push_back({job.path(), done.error().message});
+  std::move(own.problems.begin(), own.problems.end(), std::back_inserter(findings_.problems));
+  std::move(own.notes.begin(), own.notes.end(), std::back_inserter(findings_.notes));
+}
+
+Result<void> Restorer::link(const Entry& entry, std::uint64_t number) {
+  if (!later_.contains(number)) return Ok{};
+  Findings own;
+  const auto done = target_.link(entry, own);
+  const Lock lock(mutex_);
+  if (done.ok()) {
+    ++report_.files;
+    ++progress_.files;
+  } else {
+    findings_.problems.push_back({path_text(path_), done.error().message});
+  }
+  std::move(own.problems.begin(), own.problems.end(), std::back_inserter(findings_.problems));
+  std::move(own.notes.begin(), own.notes.end(), std::back_inserter(findings_.notes));
+  return Ok{};
+}
+
+Result<void> Restorer::finish(const Entry& entry, std::uint64_t) {
+  if (entry.kind != EntryKind::kDirectory) return Ok{};
+  Findings own;
+  const auto done = target_.finish(entry, own);
+  const Lock lock(mutex_);
+  if (!done.ok()) findings_.problems.push_back({path_text(path_), done.error().message});
+  std::move(own.problems.begin(), own.problems.end(), std::back_inserter(findings_.problems));
+  std::move(own.notes.begin(), own.notes.end(), std::back_inserter(findings_.notes));
+  return Ok{};
+}
+
+}  // namespace
+
+Result<RestoreReport> restore_tree(PackCache& cache, const VaultAccess& access,
+                                   const Catalog& catalog, const Snapshot& snapshot,
+                                   RestoreInput input, Progress& progress, Findings& findings) {
+  auto target = TRY(Target::open(input.target));
+  Restorer restorer(cache, access, catalog, snapshot, input, target, progress);
+  return restorer.run(findings);
+}
+
+}  // namespace holdfast::archive
