@@ -12,6 +12,11 @@ namespace {
 constexpr std::size_t kWorkers = 2;
 constexpr std::size_t kQueued = 256;  // jobs that wait for a worker
 
+void move_into(Findings& to, Findings from) {
+  std::move(from.problems.begin(), from.problems.end(), std::back_inserter(to.problems));
+  std::move(from.notes.begin(), from.notes.end(), std::back_inserter(to.notes));
+}
+
 // The entries to restore, in manifest order, their depths counted from the target.
 class Selection {
  public:
@@ -105,6 +110,7 @@ class Restorer {
   void work();
   void run_job(PlaceJob& job);
   void problem(std::string path, const Error& error);
+  void add(Findings some) HF_REQUIRES(mutex_) { move_into(findings_, std::move(some)); }
 
   const VaultAccess& access_;
   const Snapshot& snapshot_;
@@ -161,12 +167,11 @@ Result<RestoreReport> Restorer::run(Findings& findings) {
     target_.begin_pass();
     TRY(each(&Restorer::finish));
     TRY(target_.end_pass(last));
+    TRY(target_.sync());
   }
   const Lock lock(mutex_);
-  for (Findings* some : {&findings_, &last}) {
-    std::move(some->problems.begin(), some->problems.end(), std::back_inserter(findings.problems));
-    std::move(some->notes.begin(), some->notes.end(), std::back_inserter(findings.notes));
-  }
+  add(std::move(last));
+  move_into(findings, std::move(findings_));
   return report_;
 }
 
@@ -182,8 +187,7 @@ Result<void> Restorer::place_all() {
   Findings last;
   if (done.ok()) done = target_.end_pass(last);
   const Lock lock(mutex_);
-  std::move(last.problems.begin(), last.problems.end(), std::back_inserter(findings_.problems));
-  std::move(last.notes.begin(), last.notes.end(), std::back_inserter(findings_.notes));
+  add(std::move(last));
   return done;
 }
 
@@ -225,34 +229,31 @@ void Restorer::run_job(PlaceJob& job) {
     report_.bytes += entry.size;
   }
   if (!done.ok()) findings_.problems.push_back({job.path(), done.error().message});
-  std::move(own.problems.begin(), own.problems.end(), std::back_inserter(findings_.problems));
-  std::move(own.notes.begin(), own.notes.end(), std::back_inserter(findings_.notes));
+  add(std::move(own));
 }
 
 Result<void> Restorer::link(const Entry& entry, std::uint64_t number) {
-  if (!later_.contains(number)) return Ok{};
   Findings own;
   const auto done = target_.link(entry, own);
   const Lock lock(mutex_);
-  if (done.ok()) {
+  if (done.ok() && later_.contains(number) && entry.kind == EntryKind::kFile) {
     ++report_.files;
+    report_.bytes += entry.size;
     ++progress_.files;
-  } else {
+    progress_.bytes += entry.size;
+  } else if (!done.ok()) {
     findings_.problems.push_back({path_text(path_), done.error().message});
   }
-  std::move(own.problems.begin(), own.problems.end(), std::back_inserter(findings_.problems));
-  std::move(own.notes.begin(), own.notes.end(), std::back_inserter(findings_.notes));
+  add(std::move(own));
   return Ok{};
 }
 
 Result<void> Restorer::finish(const Entry& entry, std::uint64_t) {
-  if (entry.kind != EntryKind::kDirectory) return Ok{};
   Findings own;
   const auto done = target_.finish(entry, own);
   const Lock lock(mutex_);
   if (!done.ok()) findings_.problems.push_back({path_text(path_), done.error().message});
-  std::move(own.problems.begin(), own.problems.end(), std::back_inserter(findings_.problems));
-  std::move(own.notes.begin(), own.notes.end(), std::back_inserter(findings_.notes));
+  add(std::move(own));
   return Ok{};
 }
 
