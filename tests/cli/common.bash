@@ -47,7 +47,7 @@ is() { [[ $1 == "$2" ]] || fail "\"$1\" is not \"$2\""; }
 
 # ask_to_join DEVICE: in the background; its code in $code, its process in $waiting.
 ask_to_join() {
-  on "$1" join --device-name "$1" --json > "$work/join.$1" 2>&1 &
+  on "$1" join --device-name "$1" --json > "$work/join.$1" 2> "$work/join.$1.err" &
   waiting=$!
   for _ in $(seq 600); do
     grep -q '"event":"code"' "$work/join.$1" && break
