@@ -12,7 +12,8 @@ foreach(file IN LISTS fuzz_files)
   add_executable(fuzz_${name} "${file}")
   set_target_properties(fuzz_${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/targets")
-  target_include_directories(fuzz_${name} PRIVATE "${CMAKE_SOURCE_DIR}/fuzz")
+  target_include_directories(fuzz_${name} PRIVATE
+    "${CMAKE_SOURCE_DIR}/fuzz" "${CMAKE_SOURCE_DIR}/tests")
   target_link_libraries(fuzz_${name} PRIVATE ${hf_all_modules})
   if(HOLDFAST_FUZZ)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)

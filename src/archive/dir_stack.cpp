@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kMaxOpen = 128;
 
-DirStack::Handle open_same(int at, const char* name, int flags, FileIdentity identity) {
-  Fd fd(::openat(at, name, flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+DirStack::Handle open_same(int at, const char* name, FileIdentity identity) {
+  Fd fd(::openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return nullptr;
   const auto opened = identity_of(fd.get());
   if (!opened.ok() || *opened != identity) return nullptr;
@@ -26,7 +26,7 @@ Result<FileIdentity> identity_of(int fd) {
   return FileIdentity{st.st_dev, st.st_ino};
 }
 
-DirStack::DirStack(Fd root, FileIdentity identity, int open_flags) : open_flags_(open_flags) {
+DirStack::DirStack(Fd root, FileIdentity identity) {
   levels_.push_back({std::make_shared<const Fd>(std::move(root)), identity, 0});
 }
 
@@ -65,7 +65,7 @@ DirStack::Handle DirStack::pop() {
 }
 
 DirStack::Handle DirStack::reopen_from(const Handle& child, const Level& level) const {
-  return open_same(child->get(), "..", open_flags_, level.identity);
+  return open_same(child->get(), "..", level.identity);
 }
 
 DirStack::Handle DirStack::reopen_from_root(std::size_t index) const {
@@ -73,8 +73,7 @@ DirStack::Handle DirStack::reopen_from_root(std::size_t index) const {
   for (std::size_t i = 1; i <= index; ++i) {
     const std::size_t begin = i == 1 ? 0 : levels_[i - 1].path_length + 1;
     const std::string name = path_.substr(begin, levels_[i].path_length - begin);
-    const int flags = i == index ? open_flags_ : O_PATH;
-    at = open_same(at->get(), name.c_str(), flags, levels_[i].identity);
+    at = open_same(at->get(), name.c_str(), levels_[i].identity);
     if (!at) return nullptr;
   }
   return at;

@@ -2,7 +2,8 @@
 //
 // Only the topmost handles are held open. A lower one is opened again when the work returns to it:
 // by ".." from the directory below, or by its names from the root; either way it must be the same
-// directory (device, inode) as before, so no rename or symlink leads anywhere else.
+// directory (device, inode) as before, so no rename or symlink leads anywhere else. Handles opened
+// again are O_PATH.
 #pragma once
 
 #include <memory>
@@ -26,8 +27,7 @@ class DirStack {
  public:
   using Handle = std::shared_ptr<const Fd>;
 
-  // `open_flags` is how a handle is opened again: O_PATH or O_RDONLY.
-  DirStack(Fd root, FileIdentity identity, int open_flags);
+  DirStack(Fd root, FileIdentity identity);
 
   std::size_t depth() const { return levels_.size() - 1; }  // 0: at the root
   const Handle& root() const { return levels_.front().handle; }
@@ -51,7 +51,6 @@ class DirStack {
   Handle reopen_from(const Handle& child, const Level& level) const;
   Handle reopen_from_root(std::size_t index) const;
 
-  int open_flags_;
   std::string path_;
   std::vector<Level> levels_;
   std::size_t lowest_open_ = 1;  // levels from here up may be open, and the root always is

@@ -78,6 +78,7 @@ struct Skipped {
   std::string reason;  // one sentence: exists, newer, inside a directory that failed
 };
 struct Made {};  // a directory stands
+using Placed = std::variant<Made, PlaceJob, Later, Skipped>;
 
 class Target {
  public:
@@ -88,7 +89,7 @@ class Target {
   // Entries must come in manifest order; `entry.depth` counts from the target. kInvalid for a name
   // that would leave it. kConflict when something else stands in the way of a directory, or a
   // directory in the way of something else. What lies in a directory that failed is Skipped.
-  Result<std::variant<Made, PlaceJob, Later, Skipped>> place(const Entry& entry);
+  Result<Placed> place(const Entry& entry);
   // kConflict when the file it should share was not restored.
   Result<void> link(const Entry& entry, Findings& findings);
   // Failures of directories that are left go to `findings`, the result is about `entry`.

@@ -258,7 +258,7 @@ Result<Walker> Walker::open(WalkOptions options) {
                                          .filter = std::move(options.filter),
                                          .findings = {},
                                          .accounts = {},
-                                         .stack = DirStack(std::move(root), identity, O_PATH),
+                                         .stack = DirStack(std::move(root), identity),
                                          .levels = {}});
   state->enter_start();
   return Walker(std::move(state));

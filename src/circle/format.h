@@ -78,8 +78,8 @@ struct Genesis {
   std::string region;
   Level level{};
   bool has_log = false;  // whether the trust roots name a log; proven times come from it
-  Digest trust_roots;    // SHA-256 of the encoded TrustRoots
-  Digest lookup;         // SHA-256 of the lookup key
+  Digest trust_roots;    // labelled SHA-256 of the encoded TrustRoots
+  Digest lookup;         // a MAC under the lookup key commits to it
   EpochInfo epoch;
   static constexpr auto kFields =
       wire::fields(&Genesis::device, &Genesis::nonce, &Genesis::region, &Genesis::level,

@@ -31,9 +31,12 @@ Bytes lookup_info(const CircleId& circle, const RequestId& request) {
   return wire::encode_array("holdfast/v1/admission/lookup", circle, request);
 }
 
-Bytes admitted_bytes(std::uint64_t seq, const Digest& head,
-                     const std::vector<circle::VaultHead>& heads) {
-  return wire::encode_array(seq, head, heads);
+// The last MAC alone: both sides know what it is over.
+Bytes admitted_mac(const keys::CodeKey& code, const RequestId& request, std::uint64_t seq,
+                   const Digest& head, const std::vector<circle::VaultHead>& heads) {
+  const auto key = keys::message_key<keys::JoinAdmittedPurpose>(code, request);
+  const Digest mac = crypto::mac(key, kMacLabel, wire::encode_array(seq, head, heads));
+  return to_bytes(mac.view());
 }
 
 void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(100)); }
@@ -146,10 +149,8 @@ Result<circle::Device> Account::approve(std::string_view spoken, std::int64_t pa
          circle::StatementType::kAdmit, state_->replica.self(), wire::encode(body)},
         state_->signing));
     if (auto next = circle().apply(statement); !next.ok()) return std::move(next).error();
-    const Bytes mac = authenticate<keys::JoinAdmittedPurpose>(
-        code, id,
-        admitted_bytes(circle().seq() + 1, circle::statement_head(statement),
-                       draft.info.vault_heads));
+    const Bytes mac = admitted_mac(code, id, circle().seq() + 1,
+                                   circle::statement_head(statement), draft.info.vault_heads);
     auto receipt =
         state_->replica.session().append({statement, std::move(draft.blobs), api::Admission{id, mac}});
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
@@ -250,9 +251,9 @@ Result<Account> Join::wait() {
   for (const circle::HeadMark& m : circle.head_marks())
     if (m.seq == admitted.seq) mark = &m;
   if (mark == nullptr) return refused;
-  auto last = authentic<keys::JoinAdmittedPurpose>(s.code, s.request, admitted.mac);
-  if (!last.ok() || *last != admitted_bytes(admitted.seq, circle.head_at(admitted.seq), mark->heads))
-    return refused;
+  const Bytes mac = admitted_mac(s.code, s.request, admitted.seq, circle.head_at(admitted.seq),
+                                 mark->heads);
+  if (!crypto::equal(mac, admitted.mac)) return refused;
   if (circle.member(self) == nullptr) return refused;
   TRY(become_member(s.home, s.account, s.device_name, lookup, replica.statements()));
   // The request did its work; a store that keeps it gains nothing.
