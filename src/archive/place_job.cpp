@@ -22,8 +22,8 @@ Result<void> write_at(int fd, BytesView bytes, std::uint64_t offset, const std::
 }
 
 Error wrong_length(const std::string& path) {
-  return {Code::kCorrupt,
-          "the stored content of " + path + " is not as long as its entry says; it was not written"};
+  return {Code::kCorrupt, "the stored content of " + path +
+                              " is not as long as its entry says; it was not written"};
 }
 
 // Holes are left out of the writing, so they stay holes.
@@ -63,7 +63,7 @@ mode_t type_of(EntryKind kind) {
 // Whether this is what we just made and not something put under its name: others may write in the
 // directory too.
 bool is_as_made(int fd, const Entry& entry) {
-  struct stat st {};
+  struct stat st{};
   if (::fstat(fd, &st) != 0 || (st.st_mode & S_IFMT) != type_of(entry.kind)) return false;
   const bool is_device = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
   return st.st_nlink == 1 && (!is_device || st.st_rdev == entry.rdev);
@@ -101,8 +101,8 @@ Result<void> PlaceJob::State::make_file(ContentSource& content, Findings& findin
   Temporary temporary(spot);
   Fd fd;
   const int error = temporary.make([&](const char* name) {
-    fd = Fd(::openat(spot.parent->get(), name,
-                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    fd = Fd(::openat(spot.parent->get(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                     0600));
     return fd.valid() ? 0 : -1;
   });
   if (error != 0) return io_error("create", spot.path, error);
@@ -112,8 +112,7 @@ Result<void> PlaceJob::State::make_file(ContentSource& content, Findings& findin
 
 int PlaceJob::State::make_node(const char* temporary, const std::string& link_target) const {
   const int parent = spot.parent->get();
-  if (entry.kind == EntryKind::kSymlink)
-    return ::symlinkat(link_target.c_str(), parent, temporary);
+  if (entry.kind == EntryKind::kSymlink) return ::symlinkat(link_target.c_str(), parent, temporary);
   return ::mknodat(parent, temporary, type_of(entry.kind) | 0600, entry.rdev);
 }
 
@@ -123,15 +122,14 @@ Result<void> PlaceJob::State::make_other(Findings& findings) {
       (link_target.empty() || link_target.find('\0') != link_target.npos))
     return Error{Code::kCorrupt, "the stored target of the symlink " + spot.path + " is none"};
   Temporary temporary(spot);
-  const int error =
-      temporary.make([&](const char* name) { return make_node(name, link_target); });
+  const int error = temporary.make([&](const char* name) { return make_node(name, link_target); });
   const bool is_device =
       entry.kind == EntryKind::kCharDevice || entry.kind == EntryKind::kBlockDevice;
   if (error == EPERM && is_device)
     return Error{Code::kDenied, "making the device " + spot.path + " needs root"};
   if (error != 0) return io_error("create", spot.path, error);
-  const Fd fd(::openat(spot.parent->get(), temporary.name().c_str(),
-                       O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const Fd fd(
+      ::openat(spot.parent->get(), temporary.name().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return io_error("open", spot.path, errno);
   if (!is_as_made(fd.get(), entry))
     return Error{Code::kConflict, spot.path + " was replaced while it was being made"};

@@ -96,7 +96,7 @@ int Temporary::rename_new() {
   if (errno != EINVAL && errno != ENOSYS) return errno;
   if (::linkat(parent, name_.c_str(), parent, to, 0) == 0) return 0;
   if (errno != EPERM && errno != ENOTSUP && errno != ENOSYS) return errno;
-  struct stat st {};
+  struct stat st{};
   if (::fstatat(parent, to, &st, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
   if (::renameat(parent, name_.c_str(), parent, to) != 0) return errno;
   name_.clear();

@@ -59,7 +59,7 @@ class Handle {
   }
   // Whether the file system kept it: it bends what it cannot hold into its range.
   bool has_mtime(FileTime time) const {
-    struct stat st {};
+    struct stat st{};
     return ::fstat(fd_, &st) != 0 || st.st_mtim.tv_sec == time.seconds;
   }
 
@@ -132,13 +132,14 @@ void set_time(const Task& task) {
 
 }  // namespace
 
-void Losses::add(const std::string& what, int error, const std::string& path,
-                 Findings& findings) {
+void Losses::add(const std::string& what, int error, const std::string& path, Findings& findings) {
   const std::string key = what + " could not be set: " + std::strerror(error);
   const Lock lock(mutex_);
   const auto [at, fresh] = counts_.try_emplace(key, Count{path, 0});
-  if (fresh) findings.notes.push_back({path, "its " + key});
-  else ++at->second.more;
+  if (fresh)
+    findings.notes.push_back({path, "its " + key});
+  else
+    ++at->second.more;
 }
 
 void Losses::report_rest(Findings& findings) {

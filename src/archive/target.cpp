@@ -26,8 +26,9 @@ std::optional<Error> bad_name(const Entry& entry, const std::string& path) {
   if (!name.empty() && name.size() <= 255 && name != "." && name != ".." &&
       name.find('/') == name.npos && name.find('\0') == name.npos)
     return std::nullopt;
-  return Error{Code::kInvalid, "the stored name " + path +
-                                   " is none a folder can hold, or leads out of it; it was refused"};
+  return Error{
+      Code::kInvalid,
+      "the stored name " + path + " is none a folder can hold, or leads out of it; it was refused"};
 }
 
 bool has_several_names(const Entry& entry) {
@@ -163,9 +164,10 @@ Result<OpenDirectory> Target::State::open_directory(const Spot& spot) const {
     if (error != ENOTDIR && error != ELOOP) return io_error("open the folder", spot.path, error);
     const auto standing = TRY(look_at(spot));
     const bool symlink = standing && kind_of(*standing) == EntryKind::kSymlink;
-    return Error{Code::kConflict,
-                 (symlink ? "a symlink stands where the folder " : "a file stands where the folder ") +
-                     spot.path + " belongs; it was left as it is and nothing was written through it"};
+    return Error{
+        Code::kConflict,
+        (symlink ? "a symlink stands where the folder " : "a file stands where the folder ") +
+            spot.path + " belongs; it was left as it is and nothing was written through it"};
   }
   const FileIdentity identity = TRY(identity_of(fd.get()));
   return OpenDirectory{std::make_shared<const Fd>(std::move(fd)), identity};
@@ -251,8 +253,7 @@ Result<FileIdentity> Target::State::identity_of_first(FirstName& first, const Sp
                 (entry.kind != EntryKind::kFile || found->stx_size == entry.size) &&
                 found->stx_mtime.tv_sec == entry.mtime.seconds &&
                 found->stx_mtime.tv_nsec == entry.mtime.nanoseconds;
-  if (!is_the_one)
-    return Error{Code::kConflict, what + ", but another file stands there"};
+  if (!is_the_one) return Error{Code::kConflict, what + ", but another file stands there"};
   return identity;
 }
 
@@ -273,7 +274,8 @@ Result<void> Target::State::link_to(FirstName& first, const Entry& entry) {
   if (error != 0) return io_error("link " + first.path() + " to", path, error);
   const auto linked = TRY(look_at({spot.parent, temporary.name(), path}));
   if (!linked || FileIdentity{device_of(*linked), linked->stx_ino} != identity)
-    return Error{Code::kConflict, first.path() + " was replaced while " + path + " was linked to it"};
+    return Error{Code::kConflict,
+                 first.path() + " was replaced while " + path + " was linked to it"};
   return temporary.appear(options.overwrite, entry.mtime);
 }
 
@@ -315,8 +317,8 @@ Result<Placed> Target::place(const Entry& entry) {
     return placed;
   }
   const bool below_refused = state.stand() == State::Stand::kRefused;
-  auto stand = bad && !below_refused ? Result<State::Stand>(std::move(*bad))
-                                     : state.place_directory(entry);
+  auto stand =
+      bad && !below_refused ? Result<State::Stand>(std::move(*bad)) : state.place_directory(entry);
   state.enter(stand.ok() ? *stand : State::Stand::kRefused);
   const bool here = state.stand() == State::Stand::kHere;
   state.directories.push_back(here ? state.stack->top_identity() : FileIdentity{});
