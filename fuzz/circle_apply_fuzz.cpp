@@ -59,7 +59,7 @@ void check(const Circle& before, const Circle& after) {
 void replay(BytesView in) {
   std::optional<Circle> at;
   while (in.size() >= 2) {
-    const std::size_t size = std::min<std::size_t>(in[0] << 8 | in[1], in.size() - 2);
+    const std::size_t size = std::min(std::size_t{in[0]} << 8 | in[1], in.size() - 2);
     const BytesView statement = in.subspan(2, size);
     in = in.subspan(2 + size);
     auto next = at ? at->apply(statement) : Circle::start(statement);
@@ -76,6 +76,10 @@ struct Program {
     const std::uint8_t out = in[0];
     in = in.subspan(1);
     return out;
+  }
+  std::size_t next_place() {
+    const std::size_t high = next();
+    return high << 8 | next();
   }
 };
 
@@ -170,7 +174,7 @@ class Runner {
     circle::SignedStatement parts = maker_.sign_parts(body, by);
     if (how & 8) {
       auto statement = *wire::decode<circle::Statement>(parts.statement);
-      const std::size_t at = (program_.next() << 8 | program_.next()) % statement.body.size();
+      const std::size_t at = program_.next_place() % statement.body.size();
       statement.body[at] = program_.next();
       if (how & 64) statement.type = static_cast<circle::StatementType>(program_.next());
       parts = circle::sign_statement(

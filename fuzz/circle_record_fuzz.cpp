@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (mode & 8) record = to_bytes(rest);
   if (!(mode & 8))
     for (std::size_t i = 0; i + 2 < rest.size(); i += 3)
-      record[(rest[i] << 8 | rest[i + 1]) % record.size()] = rest[i + 2];
+      record[(std::size_t{rest[i]} << 8 | rest[i + 1]) % record.size()] = rest[i + 2];
   circle::SignedRecord out;
   out.signature = by.key->sign("holdfast/v1/record/sig", record);
   out.record = std::move(record);

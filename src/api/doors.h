@@ -34,8 +34,8 @@ struct Admission {
 
 // A statement and everything that must become visible with it, at once or not at all.
 struct Append {
-  Bytes statement;            // encoded circle::SignedStatement
-  std::vector<Bytes> blobs;   // the envelopes and sealed keys it names, in its order
+  Bytes statement;           // encoded circle::SignedStatement
+  std::vector<Bytes> blobs;  // the envelopes and sealed keys it names, in its order
   std::optional<Admission> admission;
 };
 

@@ -385,8 +385,8 @@ TEST(Packer, WritesDownEveryPackSoThatItCanBeUsed) {
     ASSERT_TRUE(pack.ok());
     EXPECT_EQ(pack->entry.pack, id);
     EXPECT_EQ(pack->entry.size, vault.session.get_pack(id).value().size());
-    resumed.add(id, keys::PackKey::from_bytes(pack->entry.key), pack->entry.kind,
-                pack->entry.size, pack->header);
+    resumed.add(id, keys::PackKey::from_bytes(pack->entry.key), pack->entry.kind, pack->entry.size,
+                pack->header);
   }
   crypto::Mac mac(vault.access.naming);
   ChunkReader chunks(vault.cache, vault.access, resumed);
@@ -457,9 +457,9 @@ constexpr auto kDir = EntryKind::kDirectory;
 constexpr auto kFile = EntryKind::kFile;
 
 TEST(EntryReader, GivesPathsInOrder) {
-  const auto paths = paths_of({any_entry(0, "a", kDir), any_entry(1, "b", kDir),
-                               any_entry(2, "c", kFile), any_entry(1, "b.txt", kFile),
-                               any_entry(0, "a.txt", kFile)});
+  const auto paths =
+      paths_of({any_entry(0, "a", kDir), any_entry(1, "b", kDir), any_entry(2, "c", kFile),
+                any_entry(1, "b.txt", kFile), any_entry(0, "a.txt", kFile)});
   ASSERT_TRUE(paths.ok()) << paths.error().message;
   EXPECT_EQ(*paths, (std::vector<std::string>{"/a", "/a/b", "/a/b/c", "/a/b.txt", "/a.txt"}));
 }
@@ -477,7 +477,8 @@ TEST(EntryReader, RefusesWhatIsNoTreeInOrder) {
   EXPECT_FALSE(paths_of({any_entry(0, "a", kDir), any_entry(2, "b", kFile)}).ok());
   EXPECT_FALSE(paths_of({any_entry(0, "b", kFile), any_entry(0, "a", kFile)}).ok());
   EXPECT_FALSE(paths_of({any_entry(0, "a", kFile), any_entry(0, "a", kFile)}).ok());
-  EXPECT_FALSE(paths_of({any_entry(0, "a", kDir), any_entry(1, "x", kFile), any_entry(0, "a", kDir)}).ok());
+  EXPECT_FALSE(
+      paths_of({any_entry(0, "a", kDir), any_entry(1, "x", kFile), any_entry(0, "a", kDir)}).ok());
   for (const std::string& name :
        {std::string(), std::string("."), std::string(".."), std::string("a/b"),
         std::string("a\0b", 3), std::string(256, 'a')})
@@ -513,7 +514,7 @@ void make_random_tree(std::mt19937_64& random, const std::string& at, int depth)
 std::map<std::string, std::string> look(const std::string& root) {
   std::map<std::string, std::string> seen;
   for (const auto& item : fs::recursive_directory_iterator(root)) {
-    struct stat status {};
+    struct stat status{};
     EXPECT_EQ(::lstat(item.path().c_str(), &status), 0);
     std::string text = std::to_string(status.st_mode) + " " +
                        std::to_string(status.st_mtim.tv_sec) + "." +
@@ -548,13 +549,13 @@ TEST(Archive, RestoresWhatItBackedUp) {
   EXPECT_EQ(back->bytes, report->root.bytes);
   EXPECT_EQ(look(source), look(folder / "target"));
 
-  const auto packs = check_packs(vault.cache, vault.access, vault.catalog, 100, vault.progress,
-                                 vault.findings);
+  const auto packs =
+      check_packs(vault.cache, vault.access, vault.catalog, 100, vault.progress, vault.findings);
   ASSERT_TRUE(packs.ok());
   EXPECT_TRUE(packs->damaged.empty());
   EXPECT_EQ(packs->read, vault.session.ids().size());
-  EXPECT_TRUE(check_tree(vault.cache, vault.access, vault.catalog, report->root, {},
-                         vault.findings).ok());
+  EXPECT_TRUE(
+      check_tree(vault.cache, vault.access, vault.catalog, report->root, {}, vault.findings).ok());
   EXPECT_EQ(failures(vault.findings), "");
 }
 
@@ -576,7 +577,7 @@ TEST(Archive, KeepsHolesAndHardLinks) {
   ASSERT_TRUE(vault.restore(report->root, source, folder / "target").ok());
   EXPECT_EQ(failures(vault.findings), "");
   EXPECT_EQ(look(source), look(folder / "target"));
-  struct stat sparse {};
+  struct stat sparse{};
   ASSERT_EQ(::stat((folder / "target/sparse").c_str(), &sparse), 0);
   EXPECT_LT(sparse.st_blocks * 512, 10 << 20);
   EXPECT_EQ(fs::hard_link_count(folder / "target/one"), 2U);
@@ -711,8 +712,8 @@ TEST(Archive, RestoresPartOfATree) {
   ASSERT_TRUE(vault.restore(report->root, source + "/a", folder / "two").ok());
   EXPECT_EQ(read_text(folder / "two/b/y.bin"), "y");
   EXPECT_FALSE(fs::exists(folder / "two/c"));
-  ASSERT_TRUE(vault.restore(report->root, source, folder / "three",
-                            {Glob::parse("*.txt").value()}).ok());
+  ASSERT_TRUE(
+      vault.restore(report->root, source, folder / "three", {Glob::parse("*.txt").value()}).ok());
   EXPECT_EQ(read_text(folder / "three/a/b/x.txt"), "x");
   EXPECT_EQ(read_text(folder / "three/c/z.txt"), "z");
   EXPECT_FALSE(fs::exists(folder / "three/a/b/y.bin"));

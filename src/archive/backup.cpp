@@ -151,16 +151,15 @@ Result<TreeReport> TreeWriter::run() {
     root_.roots.push_back(to_bytes(as_bytes(root)));
   while (auto found = input_.walker.next()) TRY(add(*found));
   if (previous_.error())
-    findings_.notes.push_back({"the snapshot before this one", previous_.error()->message +
-                                                                   "; files after that were read anew"});
+    findings_.notes.push_back({"the snapshot before this one",
+                               previous_.error()->message + "; files after that were read anew"});
   TreeReport report;
   root_.tree = TRY(manifest_.finish());
   report.new_packs = TRY(packer_.finish());
   report.new_bytes = packer_.new_bytes();
   report.stored_bytes = packer_.stored_bytes();
   Findings& walked = input_.walker.findings();
-  std::move(walked.problems.begin(), walked.problems.end(),
-            std::back_inserter(findings_.problems));
+  std::move(walked.problems.begin(), walked.problems.end(), std::back_inserter(findings_.problems));
   std::move(walked.notes.begin(), walked.notes.end(), std::back_inserter(findings_.notes));
   walked = {};
   root_.started_ms = input_.started_ms;
@@ -249,7 +248,8 @@ Result<TreeWriter::Fate> TreeWriter::read_content(Found& found) {
     const Fd fd = open_to_read(*found.parent, entry.name);
     if (!fd.valid()) {
       if (errno == ENOENT) return leave_out(found, {Code::kNotFound, {}});
-      if (errno == ELOOP) return leave_out(found, {Code::kInvalid, "it became a symlink meanwhile"});
+      if (errno == ELOOP)
+        return leave_out(found, {Code::kInvalid, "it became a symlink meanwhile"});
       return leave_out(found, io_error("open", found.path, errno));
     }
     struct stat before{};

@@ -1,4 +1,5 @@
-// Backs up what a Walker finds: reads what changed since the previous manifest and writes a new one.
+// Backs up what a Walker finds: reads what changed since the previous manifest and writes a new
+// one.
 #pragma once
 
 #include "archive/packer.h"

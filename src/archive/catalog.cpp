@@ -27,8 +27,9 @@ Result<Bytes> PackCache::get_named(const PackId& id) {
   }
   Bytes bytes = TRY(session_.get_pack(id));
   if (PackId(crypto::sha256(bytes).bytes) != id)
-    return Error{Code::kCorrupt, "object " + short_name(id) +
-                                     " in the store is damaged: its bytes are not what its name says"};
+    return Error{Code::kCorrupt,
+                 "object " + short_name(id) +
+                     " in the store is damaged: its bytes are not what its name says"};
   keep(id, bytes);
   return bytes;
 }
@@ -86,7 +87,8 @@ Result<void> Catalog::load_keys(PackCache& cache, const VaultAccess& access,
 
 Result<void> Catalog::load_index(PackCache& cache, const VaultAccess& access, const PackId& id) {
   const auto number = pack_number(id);
-  if (!number) return Error{Code::kCorrupt, "no key segment has the key of index " + short_name(id)};
+  if (!number)
+    return Error{Code::kCorrupt, "no key segment has the key of index " + short_name(id)};
   const Bytes plain = TRY(read_single_pack(cache, access, packs_[*number]));
   IndexSegment segment = TRY(wire::decode<IndexSegment>(plain));
   for (PackIndex& pack : segment.packs) {
@@ -100,8 +102,8 @@ Result<void> Catalog::load_index(PackCache& cache, const VaultAccess& access, co
 Result<void> Catalog::rebuild(PackCache& cache, const VaultAccess& access, std::uint32_t pack) {
   const PackEntry& entry = packs_[pack];
   const Bytes sealed = TRY(cache.get_sealed(entry.id));
-  const OpenPack open = TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key,
-                                           entry.kind, sealed));
+  const OpenPack open =
+      TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key, entry.kind, sealed));
   index(pack, open.header());
   return Ok{};
 }
@@ -118,8 +120,8 @@ Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
     auto done = catalog.load_index(cache, access, id);
     if (done.ok()) continue;
     rebuild_needed = true;
-    findings.notes.push_back({"index " + short_name(id),
-                              done.error().message + "; it is rebuilt from the packs"});
+    findings.notes.push_back(
+        {"index " + short_name(id), done.error().message + "; it is rebuilt from the packs"});
   }
   if (!rebuild_needed) return catalog;
   for (std::uint32_t i = 0; i < catalog.packs_.size(); ++i) {
@@ -127,7 +129,8 @@ Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
     const bool holds_content = entry.kind == PackKind::kData || entry.kind == PackKind::kMeta;
     if (entry.header || !holds_content) continue;
     if (auto done = catalog.rebuild(cache, access, i); !done.ok())
-      findings.problems.push_back({"pack " + short_name(catalog.packs_[i].id), done.error().message});
+      findings.problems.push_back(
+          {"pack " + short_name(catalog.packs_[i].id), done.error().message});
   }
   return catalog;
 }
@@ -201,8 +204,8 @@ std::vector<SealedPack> make_index_packs(const VaultAccess& access, const Catalo
 Result<Bytes> read_single_pack(PackCache& cache, const VaultAccess& access,
                                const PackEntry& entry) {
   const Bytes sealed = TRY(cache.get_named(entry.id));
-  const OpenPack pack = TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key,
-                                           entry.kind, sealed));
+  const OpenPack pack =
+      TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key, entry.kind, sealed));
   const auto& frames = pack.header().frames;
   if (frames.size() != 1 || frames[0].chunks.size() != 1)
     return Error{Code::kCorrupt, "pack " + short_name(entry.id) + " does not hold one object"};

@@ -20,7 +20,7 @@ struct SegmentRef {
 };
 
 struct ChunkPlace {
-  std::uint32_t pack = 0;    // Catalog::pack_at
+  std::uint32_t pack = 0;  // Catalog::pack_at
   std::uint32_t frame = 0;
   std::uint32_t offset = 0;  // in the raw frame
   std::uint32_t length = 0;

@@ -34,9 +34,10 @@ Result<void> check_pack(const VaultAccess& access, const PackEntry& entry, Bytes
                         crypto::Mac& mac) {
   const std::string name = shown(entry.id);
   if (PackId(crypto::sha256(sealed).bytes) != entry.id)
-    return Error{Code::kCorrupt, name + " in the store is damaged: its bytes are not what its name says"};
-  const OpenPack pack = TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key,
-                                           entry.kind, sealed));
+    return Error{Code::kCorrupt,
+                 name + " in the store is damaged: its bytes are not what its name says"};
+  const OpenPack pack =
+      TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key, entry.kind, sealed));
   for (std::size_t i = 0; i < pack.header().frames.size(); ++i)
     TRY(check_frame(pack, i, name, mac));
   return Ok{};
@@ -102,8 +103,8 @@ Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const
       check.bytes += sealed->size();
       progress.stored_bytes += sealed->size();
     }
-    const Result<void> sound = sealed.ok() ? check_pack(access, entry, *sealed, mac)
-                                           : Result<void>(sealed.error());
+    const Result<void> sound =
+        sealed.ok() ? check_pack(access, entry, *sealed, mac) : Result<void>(sealed.error());
     if (sound.ok()) continue;
     check.damaged.insert(i);
     findings.problems.push_back({shown(entry.id), sound.error().message});

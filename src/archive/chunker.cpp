@@ -12,9 +12,7 @@ constexpr std::uint64_t kMask = (1U << 20) - 1;
 constexpr std::size_t kBatch = 512;  // positions ciphered at one go
 
 // Times x in GF(2)[x] modulo x^64 + x^4 + x^3 + x + 1.
-constexpr std::uint64_t times_x(std::uint64_t v) {
-  return v << 1 ^ ((0 - (v >> 63)) & 0x1b);
-}
+constexpr std::uint64_t times_x(std::uint64_t v) { return v << 1 ^ ((0 - (v >> 63)) & 0x1b); }
 
 std::uint64_t load_le(const std::uint8_t* at) {
   std::uint64_t v;
@@ -25,8 +23,7 @@ std::uint64_t load_le(const std::uint8_t* at) {
 
 }  // namespace
 
-Chunker::Chunker(const keys::CuttingKey& key)
-    : block_(crypto::derive<keys::CutBlockPurpose>(key)) {
+Chunker::Chunker(const keys::CuttingKey& key) : block_(crypto::derive<keys::CutBlockPurpose>(key)) {
   std::array<std::uint8_t, 2 * 256 * 8> bytes;
   crypto::expand(key, "holdfast/v1/cutting/tables", bytes);
   for (std::size_t t = 0; t < 2; ++t) {

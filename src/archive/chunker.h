@@ -1,10 +1,11 @@
 // Where content is cut: Chk-PHTE (Truong, Merz, Scarlata, Guenther, Paterson, "Breaking and Fixing
-// Content-Defined Chunking", CCS 2025, eprint 2025/558), so that the sizes a store sees tell nothing
-// of the content to whoever lacks the cutting key.
+// Content-Defined Chunking", CCS 2025, eprint 2025/558), so that the sizes a store sees tell
+// nothing of the content to whoever lacks the cutting key.
 //
 // A window of 64 bytes is hashed by two independent secret Toeplitz tables over GF(2^64) (Krawczyk,
-// CRYPTO '94), the pair is one AES-128 block, and a chunk ends where the low 20 bits of the cipher's
-// output are zero; at least kMinChunk and at most kMaxChunk bytes. docs/formats/archive.md#chunks
+// CRYPTO '94), the pair is one AES-128 block, and a chunk ends where the low 20 bits of the
+// cipher's output are zero; at least kMinChunk and at most kMaxChunk bytes.
+// docs/formats/archive.md#chunks
 #pragma once
 
 #include <array>

@@ -15,13 +15,20 @@ namespace holdfast::archive {
 
 constexpr std::uint32_t kMinChunk = 512 * 1024;
 constexpr std::uint32_t kMaxChunk = 8 * 1024 * 1024;
-constexpr std::uint32_t kFrameTarget = 1024 * 1024;   // small chunks are gathered up to this
-constexpr std::uint32_t kMaxFrame = kMaxChunk;        // raw bytes of a frame: the bomb limit
+constexpr std::uint32_t kFrameTarget = 1024 * 1024;  // small chunks are gathered up to this
+constexpr std::uint32_t kMaxFrame = kMaxChunk;       // raw bytes of a frame: the bomb limit
 constexpr std::uint32_t kPackTarget = 16 * 1024 * 1024;
 constexpr std::uint32_t kMaxPack = 64 * 1024 * 1024;  // sealed bytes
 
 // What a chunk is, hashed into its id: a file's bytes are never taken for a manifest.
-enum class ChunkType : std::uint8_t { kData = 1, kManifest, kList, kIndex, kSnapshot, kLast = kSnapshot };
+enum class ChunkType : std::uint8_t {
+  kData = 1,
+  kManifest,
+  kList,
+  kIndex,
+  kSnapshot,
+  kLast = kSnapshot
+};
 
 // A pack holds chunks of one group, so that reading names does not fetch contents.
 enum class PackKind : std::uint8_t { kData = 1, kMeta, kIndex, kSnapshot, kLast = kSnapshot };
@@ -106,11 +113,17 @@ struct Content {
 };
 
 enum class EntryKind : std::uint8_t {
-  kFile = 1, kDirectory, kSymlink, kFifo, kCharDevice, kBlockDevice, kLast = kBlockDevice
+  kFile = 1,
+  kDirectory,
+  kSymlink,
+  kFifo,
+  kCharDevice,
+  kBlockDevice,
+  kLast = kBlockDevice
 };
 
 struct Xattr {
-  Bytes name;   // with its namespace, "user.x"; POSIX ACLs are system.posix_acl_*
+  Bytes name;  // with its namespace, "user.x"; POSIX ACLs are system.posix_acl_*
   Bytes value;
   static constexpr auto kFields = wire::fields(&Xattr::name, &Xattr::value);
   bool operator==(const Xattr&) const = default;
@@ -130,13 +143,13 @@ struct Entry {
   std::uint32_t depth = 0;  // 0: directly under the root
   Bytes name;               // one component, 1 to 255 bytes, any but '/' and NUL
   EntryKind kind{};
-  std::uint32_t mode = 0;   // permission bits, 07777
+  std::uint32_t mode = 0;  // permission bits, 07777
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  Bytes user;               // empty when the id has no name
+  Bytes user;  // empty when the id has no name
   Bytes group;
   FileTime mtime;
-  FileTime ctime;           // with inode and size: was it changed since?
+  FileTime ctime;  // with inode and size: was it changed since?
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   std::uint64_t links = 0;  // above 1: same (device, inode) is the same file
@@ -145,30 +158,29 @@ struct Entry {
   Bytes target;             // symlinks
   std::uint64_t rdev = 0;   // devices
   wire::Bounded<Xattr, 4096> xattrs;
-  static constexpr auto kFields =
-      wire::fields(&Entry::depth, &Entry::name, &Entry::kind, &Entry::mode, &Entry::uid,
-                   &Entry::gid, &Entry::user, &Entry::group, &Entry::mtime, &Entry::ctime,
-                   &Entry::device, &Entry::inode, &Entry::links, &Entry::size, &Entry::content,
-                   &Entry::target, &Entry::rdev, &Entry::xattrs);
+  static constexpr auto kFields = wire::fields(
+      &Entry::depth, &Entry::name, &Entry::kind, &Entry::mode, &Entry::uid, &Entry::gid,
+      &Entry::user, &Entry::group, &Entry::mtime, &Entry::ctime, &Entry::device, &Entry::inode,
+      &Entry::links, &Entry::size, &Entry::content, &Entry::target, &Entry::rdev, &Entry::xattrs);
 };
 
 // The one chunk of a pack of kind kSnapshot, which a record of the vault names.
 struct Snapshot {
   wire::Fixed<"holdfast/v1/snapshot"> label;
-  std::int64_t started_ms = 0;   // by the device's clock
+  std::int64_t started_ms = 0;  // by the device's clock
   std::int64_t finished_ms = 0;
-  std::string device;            // its name in the circle
+  std::string device;                // its name in the circle
   wire::Bounded<Bytes, 4096> roots;  // absolute paths asked for
   std::uint64_t files = 0;
   std::uint64_t directories = 0;
-  std::uint64_t others = 0;      // symlinks, FIFOs, devices
-  std::uint64_t bytes = 0;       // content of files as their sizes say
-  std::uint64_t problems = 0;    // paths that could not be read or read consistently
-  Content tree;                  // the manifest: encoded entries one after another
-  static constexpr auto kFields = wire::fields(
-      &Snapshot::label, &Snapshot::started_ms, &Snapshot::finished_ms, &Snapshot::device,
-      &Snapshot::roots, &Snapshot::files, &Snapshot::directories, &Snapshot::others,
-      &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree);
+  std::uint64_t others = 0;    // symlinks, FIFOs, devices
+  std::uint64_t bytes = 0;     // content of files as their sizes say
+  std::uint64_t problems = 0;  // paths that could not be read or read consistently
+  Content tree;                // the manifest: encoded entries one after another
+  static constexpr auto kFields =
+      wire::fields(&Snapshot::label, &Snapshot::started_ms, &Snapshot::finished_ms,
+                   &Snapshot::device, &Snapshot::roots, &Snapshot::files, &Snapshot::directories,
+                   &Snapshot::others, &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree);
 };
 
 }  // namespace holdfast::archive

@@ -17,8 +17,8 @@ Bytes context(const CircleId& circle, const VaultId& vault, PackKind kind) {
 }
 
 Error damaged(const PackId& id, std::string_view what) {
-  return {Code::kCorrupt, "pack " + id.hex().substr(0, 16) + " in the store is damaged: " +
-                              std::string(what)};
+  return {Code::kCorrupt,
+          "pack " + id.hex().substr(0, 16) + " in the store is damaged: " + std::string(what)};
 }
 
 // The frame's chunks must fill it exactly, or a chunk could reach outside.
@@ -94,8 +94,8 @@ Result<Bytes> OpenPack::frame(std::size_t index) const {
   const FrameInfo& info = header_.frames[index];
   Bytes raw(info.raw);
   // Never more than the header's bounded size, whatever the frame claims to become.
-  const std::size_t n = ZSTD_decompress(raw.data(), raw.size(), plain_.data() + offsets_[index],
-                                        info.stored);
+  const std::size_t n =
+      ZSTD_decompress(raw.data(), raw.size(), plain_.data() + offsets_[index], info.stored);
   if (ZSTD_isError(n) != 0 || n != raw.size()) return damaged(id_, "a frame does not decompress");
   return raw;
 }

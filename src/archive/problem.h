@@ -1,4 +1,5 @@
-// A path that could not be backed up, restored or checked; the rest goes on and the program exits 3.
+// A path that could not be backed up, restored or checked; the rest goes on and the program
+// exits 3.
 #pragma once
 
 #include <string>

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kPackBudget = 96 * 1024 * 1024;
 constexpr std::size_t kFrameBudget = 32 * 1024 * 1024;
 constexpr std::size_t kMaxLevel = 4;
-constexpr std::size_t kExtentRoom = 64;       // an encoded extent is never longer
+constexpr std::size_t kExtentRoom = 64;        // an encoded extent is never longer
 constexpr std::size_t kEntryRoom = 64 * 1024;  // most entries are shorter
 constexpr std::uint64_t kMaxLength = INT64_MAX;
 
@@ -101,8 +101,8 @@ struct ChunkReader::State {
   Result<OpenPack> open_pack(std::uint32_t number) {
     const PackEntry& entry = catalog.pack_at(number);
     // Names are read by every command, so their packs are worth keeping on this machine.
-    auto got = entry.kind == PackKind::kMeta ? cache.get_named(entry.id)
-                                             : cache.get_sealed(entry.id);
+    auto got =
+        entry.kind == PackKind::kMeta ? cache.get_named(entry.id) : cache.get_sealed(entry.id);
     if (!got.ok()) return std::move(got).error().in("pack " + short_name(entry.id));
     if (progress != nullptr) progress->stored_bytes += got->size();
     return OpenPack::open(access.circle, access.vault, entry.id, entry.key, entry.kind, *got);

@@ -56,8 +56,8 @@ std::optional<Entry> Selection::inside(Entry entry) {
   const std::vector<Bytes>& path = reader_.path();
   const std::size_t above = input_.path.size();
   if (above == 0) return entry;
-  const bool below = path.size() >= above &&
-                     std::equal(input_.path.begin(), input_.path.end(), path.begin());
+  const bool below =
+      path.size() >= above && std::equal(input_.path.begin(), input_.path.end(), path.begin());
   left_ = found_ && !below;
   if (!below) return std::nullopt;
   found_ = true;
@@ -119,9 +119,9 @@ class Restorer {
   Progress& progress_;
   ChunkReader chunks_;
   BoundedQueue<PlaceJob> jobs_{kQueued};
-  std::vector<Bytes> path_;                      // below the target, for messages
-  std::unordered_set<std::uint64_t> later_;      // entries to link in the second pass
-  bool damaged_ = false;                         // the manifest, at some place
+  std::vector<Bytes> path_;                  // below the target, for messages
+  std::unordered_set<std::uint64_t> later_;  // entries to link in the second pass
+  bool damaged_ = false;                     // the manifest, at some place
 
   Mutex mutex_;
   RestoreReport report_ HF_GUARDED_BY(mutex_);

@@ -76,7 +76,8 @@ Result<std::string> write_temporary(const std::string& path, BytesView bytes, un
                                 std::to_string(counter++) + "-" + name.substr(0, 64);
   // A leftover of a killed process that had our pid is garbage.
   ::unlink(temporary.c_str());
-  const Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  const Fd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd.valid()) return io_error("create a file in", parent_of(path), errno);
   auto written = write_all(fd.get(), bytes, path);
   if (written.ok() && ::fsync(fd.get()) != 0) written = io_error("sync", path, errno);
@@ -112,7 +113,7 @@ Error io_error(std::string_view what, std::string_view name, int error) {
 Result<Bytes> read_file(const std::string& path, std::uint64_t limit) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return io_error("open", path, errno);
-  struct stat st {};
+  struct stat st{};
   if (::fstat(fd.get(), &st) != 0) return io_error("stat", path, errno);
   if (!S_ISREG(st.st_mode)) return Error{Code::kInvalid, path + " is not a regular file"};
   if (static_cast<std::uint64_t>(st.st_size) > limit)
@@ -171,7 +172,7 @@ Result<void> make_dirs(const std::string& path, unsigned mode) {
 }
 
 bool exists(const std::string& path) {
-  struct stat st {};
+  struct stat st{};
   return ::stat(path.c_str(), &st) == 0;
 }
 

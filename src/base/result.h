@@ -127,11 +127,11 @@ class [[nodiscard]] Result<void> {
 };
 
 // A GNU statement expression (why -Wpedantic is off): passes a failure up, yields the value.
-#define TRY(expr)                                                     \
-  ({                                                                  \
-    auto&& hf_result_ = (expr);                                       \
-    if (!hf_result_.ok()) return std::move(hf_result_).error();       \
-    std::forward<decltype(hf_result_)>(hf_result_).value();           \
+#define TRY(expr)                                               \
+  ({                                                            \
+    auto&& hf_result_ = (expr);                                 \
+    if (!hf_result_.ok()) return std::move(hf_result_).error(); \
+    std::forward<decltype(hf_result_)>(hf_result_).value();     \
   })
 
 }  // namespace holdfast

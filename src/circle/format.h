@@ -24,15 +24,15 @@ enum class StatementType : std::uint8_t {
   kAdmit,
   kRemove,
   kRotate,
-  kSetLevel,     // reserved
+  kSetLevel,  // reserved
   kSetVault,
   kSetRegion,
   kSetRecovery,
-  kPropose,      // reserved, as are the next two
+  kPropose,  // reserved, as are the next two
   kComplete,
   kCancel,
   kRecover,
-  kAssist,       // reserved, as are all that follow
+  kAssist,  // reserved, as are all that follow
   kPolicyAck,
   kGrantWeb,
   kRevokeWeb,
@@ -54,8 +54,7 @@ struct VaultHead {
   VaultId vault;
   std::uint64_t n = 0;
   Digest head;
-  static constexpr auto kFields =
-      wire::fields(&VaultHead::vault, &VaultHead::n, &VaultHead::head);
+  static constexpr auto kFields = wire::fields(&VaultHead::vault, &VaultHead::n, &VaultHead::head);
   bool operator==(const VaultHead&) const = default;
 };
 
@@ -88,7 +87,7 @@ struct Genesis {
 
 struct Admit {
   DeviceInfo device;
-  Digest request;                      // SHA-256 of the request to join
+  Digest request;                        // SHA-256 of the request to join
   crypto::Signature countersignature{};  // the new device's, over admission_bytes()
   EpochInfo epoch;
   static constexpr auto kFields =
@@ -139,11 +138,11 @@ struct SetRecovery {
 
 struct Recover {
   DeviceInfo device;
-  crypto::Signature countersignature{};        // the new device's, over recovery_bytes()
-  wire::Bounded<ReaderId, kMaxDevices> kept;   // sorted; every other device is removed
+  crypto::Signature countersignature{};       // the new device's, over recovery_bytes()
+  wire::Bounded<ReaderId, kMaxDevices> kept;  // sorted; every other device is removed
   EpochInfo epoch;
-  static constexpr auto kFields = wire::fields(&Recover::device, &Recover::countersignature,
-                                               &Recover::kept, &Recover::epoch);
+  static constexpr auto kFields =
+      wire::fields(&Recover::device, &Recover::countersignature, &Recover::kept, &Recover::epoch);
 };
 
 // ---- the chain ----
@@ -152,8 +151,8 @@ struct Statement {
   wire::Fixed<"holdfast/v1/statement"> label;
   std::uint8_t suite = kSuite;
   CircleId circle;
-  std::uint64_t seq = 0;  // genesis is 0
-  Digest prev;            // head before; zero for genesis
+  std::uint64_t seq = 0;     // genesis is 0
+  Digest prev;               // head before; zero for genesis
   std::int64_t time_ms = 0;  // by the signer's clock; shown, never relied on
   StatementType type{};
   ReaderId signer;
@@ -207,17 +206,17 @@ struct Record {
   std::int64_t time_ms = 0;      // by the signer's clock
   RecordKind kind{};
   ReaderId signer;
-  std::optional<PackId> snapshot;                      // the pack with the snapshot's root
-  wire::Bounded<KeySegmentRef, 1024> key_segments;     // all that are in use, not only new ones
-  wire::Bounded<PackId, 1024> index_segments;          // likewise
-  wire::Bounded<std::uint64_t, 65536> forgets;         // reserved: records forgotten
-  wire::Bounded<PackId, 16384> dropped;                // reserved: the store may delete these later
-  wire::Bounded<PackId, 16384> kept;                   // reserved: not these after all
-  static constexpr auto kFields = wire::fields(
-      &Record::label, &Record::suite, &Record::circle, &Record::vault, &Record::n, &Record::prev,
-      &Record::circle_seq, &Record::epoch, &Record::time_ms, &Record::kind, &Record::signer,
-      &Record::snapshot, &Record::key_segments, &Record::index_segments, &Record::forgets,
-      &Record::dropped, &Record::kept);
+  std::optional<PackId> snapshot;                   // the pack with the snapshot's root
+  wire::Bounded<KeySegmentRef, 1024> key_segments;  // all that are in use, not only new ones
+  wire::Bounded<PackId, 1024> index_segments;       // likewise
+  wire::Bounded<std::uint64_t, 65536> forgets;      // reserved: records forgotten
+  wire::Bounded<PackId, 16384> dropped;             // reserved: the store may delete these later
+  wire::Bounded<PackId, 16384> kept;                // reserved: not these after all
+  static constexpr auto kFields =
+      wire::fields(&Record::label, &Record::suite, &Record::circle, &Record::vault, &Record::n,
+                   &Record::prev, &Record::circle_seq, &Record::epoch, &Record::time_ms,
+                   &Record::kind, &Record::signer, &Record::snapshot, &Record::key_segments,
+                   &Record::index_segments, &Record::forgets, &Record::dropped, &Record::kept);
 };
 
 struct SignedRecord {

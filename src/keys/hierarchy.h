@@ -22,7 +22,9 @@ namespace holdfast::keys {
 
 struct DevicePurpose {};
 struct JournalPurpose {};
-struct RecoveryPurpose { static constexpr std::size_t kSize = 20; };
+struct RecoveryPurpose {
+  static constexpr std::size_t kSize = 20;
+};
 struct CapsulePurpose {};
 struct LocatePurpose {};
 struct RootPurpose {};
@@ -33,10 +35,14 @@ struct VaultLinkPurpose {};
 struct SegmentPurpose {};
 struct NamingPurpose {};
 struct CuttingPurpose {};
-struct CutBlockPurpose { static constexpr std::size_t kSize = 16; };
+struct CutBlockPurpose {
+  static constexpr std::size_t kSize = 16;
+};
 struct PackPurpose {};
 struct LookupPurpose {};
-struct CodePurpose { static constexpr std::size_t kSize = 10; };
+struct CodePurpose {
+  static constexpr std::size_t kSize = 10;
+};
 struct JoinRequestPurpose {};
 struct JoinAnswerPurpose {};
 struct JoinAdmittedPurpose {};
@@ -46,9 +52,9 @@ struct UnattendedPurpose {};
 
 namespace holdfast::crypto {
 
-#define HF_DERIVATION(From, To, label)                    \
-  template <>                                             \
-  struct Derivation<From, To> {                           \
+#define HF_DERIVATION(From, To, label)                               \
+  template <>                                                        \
+  struct Derivation<From, To> {                                      \
     static constexpr std::string_view kLabel = "holdfast/v1/" label; \
   }
 

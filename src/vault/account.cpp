@@ -11,13 +11,13 @@ constexpr unsigned kRebases = 16;
 
 Result<circle::DeviceInfo> own_info(const circle::Circle& circle, const ReaderId& self) {
   const circle::Device* const device = circle.device(self);
-  if (device == nullptr)
-    return Error{Code::kDenied, "this device is not a member of the account"};
+  if (device == nullptr) return Error{Code::kDenied, "this device is not a member of the account"};
   if (device->removed_seq) {
     const circle::Device* const by = circle.device(device->removed_by);
-    return Error{Code::kDenied, "this device was removed from the account by " +
-                                    (by != nullptr ? "\"" + by->info.name + "\"" : "the recovery key") +
-                                    ". What is written from now on is closed to it"};
+    return Error{Code::kDenied,
+                 "this device was removed from the account by " +
+                     (by != nullptr ? "\"" + by->info.name + "\"" : "the recovery key") +
+                     ". What is written from now on is closed to it"};
   }
   return device->info;
 }
@@ -64,10 +64,9 @@ Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock)
                  "this device belongs to no account yet: use init, join or recover first"};
   auto session = TRY(store.open_account(home.setting("account")));
   const ReaderId self = circle::reader_id(device_info(home.device_key(), ""));
-  auto state = std::make_unique<State>(
-      State{home, store, clock, signing_key(home.device_key()),
-            Replica(std::move(session), self,
-                    crypto::derive<crypto::WrapPurpose>(home.device_key()))});
+  auto state = std::make_unique<State>(State{
+      home, store, clock, signing_key(home.device_key()),
+      Replica(std::move(session), self, crypto::derive<crypto::WrapPurpose>(home.device_key()))});
   TRY(state->sync());
   return Account(std::move(state));
 }
@@ -89,10 +88,10 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make,
                                     const std::function<void(circle::SignedStatement&)>& finish) {
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     Made made = TRY(make());
-    circle::SignedStatement statement = circle::sign_statement(
-        {circle().id(), circle().seq() + 1, circle().head(), clock.now(), made.type, replica.self(),
-         std::move(made.body)},
-        signing);
+    circle::SignedStatement statement =
+        circle::sign_statement({circle().id(), circle().seq() + 1, circle().head(), clock.now(),
+                                made.type, replica.self(), std::move(made.body)},
+                               signing);
     if (finish) finish(statement);
     api::Append append{wire::encode(statement), std::move(made.blobs), std::nullopt};
     // What the circle would refuse is refused here, in words, before a store sees it.
@@ -171,8 +170,8 @@ Result<void> Account::set_always_e2e(const std::string& name) {
 
 Result<void> Account::set_region(const std::string& region) {
   return state_->append([&]() -> Result<State::Made> {
-    return State::Made{circle::StatementType::kSetRegion, wire::encode(circle::SetRegion{region}),
-                       {}};
+    return State::Made{
+        circle::StatementType::kSetRegion, wire::encode(circle::SetRegion{region}), {}};
   });
 }
 
@@ -248,10 +247,14 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   genesis.epoch.epoch = 1;
   genesis.epoch.check = keys::epoch_check(root, id, 1);
   genesis.epoch.blobs.push_back(BlobId(crypto::sha256(envelope).bytes));
-  const Bytes statement = wire::encode(circle::sign_statement(
-      {id, 0, {}, clock.now(), circle::StatementType::kGenesis, circle::reader_id(genesis.device),
-       wire::encode(genesis)},
-      signing_key(home.device_key())));
+  const Bytes statement = wire::encode(circle::sign_statement({id,
+                                                               0,
+                                                               {},
+                                                               clock.now(),
+                                                               circle::StatementType::kGenesis,
+                                                               circle::reader_id(genesis.device),
+                                                               wire::encode(genesis)},
+                                                              signing_key(home.device_key())));
   if (auto circle = circle::Circle::start(statement); !circle.ok())
     return std::move(circle).error();
   TRY(store.create_account(options.account, {statement, {envelope}, std::nullopt}));
@@ -273,8 +276,8 @@ Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
                  "newer one, or this is another store"};
   }
   const auto capsule_key = crypto::derive<keys::CapsulePurpose>(key);
-  const Bytes opened = TRY(crypto::open(
-      capsule_key, wire::encode_array("holdfast/v1/capsule", locate), found->capsule));
+  const Bytes opened = TRY(
+      crypto::open(capsule_key, wire::encode_array("holdfast/v1/capsule", locate), found->capsule));
   const Capsule capsule = TRY(wire::decode<Capsule>(opened));
   const auto lookup = TRY(crypto::open_key<keys::LookupPurpose>(
       capsule_key, wire::encode_array("holdfast/v1/capsule/lookup", locate), capsule.lookup));
@@ -325,10 +328,10 @@ Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
     readers[self].bytes = public_keys.wrap_key;
     auto draft = TRY(replica.next_epoch(readers));
     body.epoch = std::move(draft.info);
-    const Bytes statement = wire::encode(circle::sign_statement(
-        {circle.id(), circle.seq() + 1, circle.head(), clock.now(),
-         circle::StatementType::kRecover, self, wire::encode(body)},
-        signing));
+    const Bytes statement = wire::encode(
+        circle::sign_statement({circle.id(), circle.seq() + 1, circle.head(), clock.now(),
+                                circle::StatementType::kRecover, self, wire::encode(body)},
+                               signing));
     if (auto next = circle.apply(statement); !next.ok()) return std::move(next).error();
     auto receipt = replica.session().append({statement, std::move(draft.blobs), std::nullopt});
     if (!receipt.ok() && receipt.error().code == Code::kConflict) continue;

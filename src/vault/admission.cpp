@@ -112,9 +112,9 @@ Result<circle::Device> Account::approve(std::string_view spoken, std::int64_t pa
   crypto::WrapPublicKey wrap;
   wrap.bytes = match->request.device.wrap_key;
   answer.lookup = TRY(crypto::wrap_key(wrap, lookup_info(circle().id(), id), lookup));
-  auto put = state_->store.put_join(
-      account, id, api::JoinMessage::kAnswer,
-      authenticate<keys::JoinAnswerPurpose>(code, id, wire::encode(answer)));
+  auto put =
+      state_->store.put_join(account, id, api::JoinMessage::kAnswer,
+                             authenticate<keys::JoinAnswerPurpose>(code, id, wire::encode(answer)));
   if (!put.ok() && put.error().code == Code::kConflict)
     return Error{Code::kConflict,
                  "this code was used already, perhaps on another of your devices: one code admits "
@@ -149,10 +149,10 @@ Result<circle::Device> Account::approve(std::string_view spoken, std::int64_t pa
          circle::StatementType::kAdmit, state_->replica.self(), wire::encode(body)},
         state_->signing));
     if (auto next = circle().apply(statement); !next.ok()) return std::move(next).error();
-    const Bytes mac = admitted_mac(code, id, circle().seq() + 1,
-                                   circle::statement_head(statement), draft.info.vault_heads);
-    auto receipt =
-        state_->replica.session().append({statement, std::move(draft.blobs), api::Admission{id, mac}});
+    const Bytes mac = admitted_mac(code, id, circle().seq() + 1, circle::statement_head(statement),
+                                   draft.info.vault_heads);
+    auto receipt = state_->replica.session().append(
+        {statement, std::move(draft.blobs), api::Admission{id, mac}});
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
     TRY(sync());
     if (receipt.ok()) return *circle().device(device);
@@ -173,8 +173,9 @@ struct Join::State {
   Result<Bytes> wait_for(const Deadline& deadline, api::JoinMessage which);
   Result<api::Visitor::Admitted> wait_admitted(const Deadline& deadline);
   Error too_late() const {
-    return {Code::kUnavailable, "nobody approved this device within ten minutes: the code is over. "
-                                "Run `holdfast join` again for a new one"};
+    return {Code::kUnavailable,
+            "nobody approved this device within ten minutes: the code is over. "
+            "Run `holdfast join` again for a new one"};
   }
 };
 
@@ -192,8 +193,8 @@ Result<Join> Join::start(Home& home, api::Store& store, const Clock& clock,
   request.request = state->request;
   request.device = device_info(home.device_key(), device_name);
   request.time_ms = clock.now();
-  state->message = authenticate<keys::JoinRequestPurpose>(state->code, state->request,
-                                                          wire::encode(request));
+  state->message =
+      authenticate<keys::JoinRequestPurpose>(state->code, state->request, wire::encode(request));
   TRY(store.put_join(account, state->request, api::JoinMessage::kRequest, state->message));
   return Join(std::move(state));
 }
@@ -232,15 +233,15 @@ Result<Account> Join::wait() {
       lookup_info(answer.circle, s.request), answer.lookup));
   const ReaderId self = circle::reader_id(device_info(s.home.device_key(), s.device_name));
   JoinCounter counter;
-  counter.signature =
-      signing_key(s.home.device_key())
-          .sign(circle::kAdmissionLabel,
-                circle::admission_bytes(answer.circle, answer.request, self));
+  counter.signature = signing_key(s.home.device_key())
+                          .sign(circle::kAdmissionLabel,
+                                circle::admission_bytes(answer.circle, answer.request, self));
   TRY(s.store.put_join(s.account, s.request, api::JoinMessage::kCounter, wire::encode(counter)));
 
   const api::Visitor::Admitted admitted = TRY(s.wait_admitted(deadline));
   auto session = TRY(s.store.open_account(s.account));
-  Replica replica(std::move(session), self, crypto::derive<crypto::WrapPurpose>(s.home.device_key()));
+  Replica replica(std::move(session), self,
+                  crypto::derive<crypto::WrapPurpose>(s.home.device_key()));
   TRY(replica.sync(nullptr));
   const circle::Circle& circle = replica.circle();
   if (circle.id() != answer.circle || circle.seq() < admitted.seq ||
@@ -251,8 +252,8 @@ Result<Account> Join::wait() {
   for (const circle::HeadMark& m : circle.head_marks())
     if (m.seq == admitted.seq) mark = &m;
   if (mark == nullptr) return refused;
-  const Bytes mac = admitted_mac(s.code, s.request, admitted.seq, circle.head_at(admitted.seq),
-                                 mark->heads);
+  const Bytes mac =
+      admitted_mac(s.code, s.request, admitted.seq, circle.head_at(admitted.seq), mark->heads);
   if (!crypto::equal(mac, admitted.mac)) return refused;
   if (circle.member(self) == nullptr) return refused;
   TRY(become_member(s.home, s.account, s.device_name, lookup, replica.statements()));

@@ -99,11 +99,11 @@ Result<Addition> prepare(VaultData& data, const archive::Snapshot& root,
     const PackId id = TRY(store_pack(data, std::move(pack), addition, stored));
     addition.index_segments.push_back(id);
   }
-  addition.snapshot = TRY(store_pack(
-      data,
-      archive::make_single_pack(data.access, archive::PackKind::kSnapshot,
-                                archive::ChunkType::kSnapshot, wire::encode(root)),
-      addition, stored));
+  addition.snapshot =
+      TRY(store_pack(data,
+                     archive::make_single_pack(data.access, archive::PackKind::kSnapshot,
+                                               archive::ChunkType::kSnapshot, wire::encode(root)),
+                     addition, stored));
   return addition;
 }
 
@@ -114,9 +114,8 @@ Result<std::vector<archive::SegmentRef>> key_segments(VaultData& data, const Add
                                                       std::uint64_t& stored) {
   std::vector<archive::SegmentRef> refs;
   if (base != nullptr) refs = segment_refs(*base);
-  const bool old_epoch = std::any_of(refs.begin(), refs.end(), [&](const auto& ref) {
-    return ref.epoch != data.access.epoch;
-  });
+  const bool old_epoch = std::any_of(
+      refs.begin(), refs.end(), [&](const auto& ref) { return ref.epoch != data.access.epoch; });
   std::vector<std::uint32_t> packs;
   for (const PackId& id : addition.packs) packs.push_back(*data.catalog.pack_number(id));
   archive::Findings findings;
@@ -176,11 +175,11 @@ Result<circle::LinkedRecord> commit(Account::State& account, VaultData& data,
     record.signer = account.replica.self();
     record.snapshot = addition.snapshot;
     const auto refs = TRY(key_segments(data, addition, base, stored));
-    for (const archive::SegmentRef& ref : refs) record.key_segments.push_back({ref.object, ref.epoch});
+    for (const archive::SegmentRef& ref : refs)
+      record.key_segments.push_back({ref.object, ref.epoch});
     for (const PackId& id : merged_index(addition, base)) record.index_segments.push_back(id);
     const Bytes signed_record = circle::sign_record(record, account.signing);
-    auto linked =
-        TRY(circle::extend(account.circle(), vault.id, data.chain->tip, signed_record));
+    auto linked = TRY(circle::extend(account.circle(), vault.id, data.chain->tip, signed_record));
     auto receipt = data.cache.session().append_record(vault.id, signed_record);
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
     if (receipt.ok()) {

@@ -25,7 +25,7 @@ struct JoinAnswer {
   wire::Fixed<"holdfast/v1/join-answer"> label;
   Digest request;  // SHA-256 of the authenticated request
   CircleId circle;
-  Bytes lookup;    // wrapped to the new device
+  Bytes lookup;  // wrapped to the new device
   circle::TrustRoots trust_roots;
   static constexpr auto kFields =
       wire::fields(&JoinAnswer::label, &JoinAnswer::request, &JoinAnswer::circle,
@@ -44,7 +44,7 @@ struct Capsule {
   CircleId circle;
   std::uint64_t seq = 0;  // of the statement before the one that enrols the key
   Digest head;
-  Bytes lookup;           // sealed under the recovery key
+  Bytes lookup;  // sealed under the recovery key
   circle::TrustRoots trust_roots;
   wire::Bounded<circle::VaultHead, circle::kMaxVaults> vault_heads;
   static constexpr auto kFields =

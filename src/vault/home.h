@@ -23,7 +23,6 @@ struct Unlock {
   std::optional<crypto::WipedBytes> passphrase;  // none: unattended, by the key file
 };
 
-
 class Home {
  public:
   // Locks the folder; kUnavailable: another program uses it. Makes it if absent.

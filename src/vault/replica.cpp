@@ -47,7 +47,8 @@ Result<void> Replica::sync_circle(Home* home) {
       if (circle::statement_head(page.front()) != circle_->head())
         return unsafe(home, "fork", {statements_.back(), page.front()},
                       "the store shows another history of this account than this device saw, from "
-                      "statement " + std::to_string(from) +
+                      "statement " +
+                          std::to_string(from) +
                           " on. If you copied the store and used both copies, choose one; if not, "
                           "do not trust this store");
       page.erase(page.begin());
@@ -83,13 +84,15 @@ Result<void> Replica::sync_chain(const VaultId& vault, Home* home) {
   }
   for (;;) {
     const std::uint64_t from = chain.tip.n + 1;
-    std::vector<Bytes> page = TRY(session_->read_records(vault, std::max<std::uint64_t>(from - 1, 1)));
+    std::vector<Bytes> page =
+        TRY(session_->read_records(vault, std::max<std::uint64_t>(from - 1, 1)));
     if (from > 1) {
       circle::ChainTip before;
       if (chain.records.size() >= 2) before = chain.records[chain.records.size() - 2].tip;
       if (page.empty())
-        return unsafe(home, "rollback", {}, "the store is older than what this device saw: the "
-                                            "newest snapshots of a vault are gone");
+        return unsafe(home, "rollback", {},
+                      "the store is older than what this device saw: the "
+                      "newest snapshots of a vault are gone");
       const auto same = circle::extend(*circle_, vault, before, page.front());
       if (!same.ok() || same->tip.head != chain.tip.head)
         return unsafe(home, "fork", {page.front()},
@@ -103,8 +106,9 @@ Result<void> Replica::sync_chain(const VaultId& vault, Home* home) {
   for (const circle::HeadMark& mark : circle_->head_marks())
     for (const circle::VaultHead& head : mark.heads)
       if (head.vault == vault && head.n > chain.tip.n)
-        return unsafe(home, "rollback", {}, "the store is older than its own circle says: the "
-                                            "newest snapshots of a vault are gone");
+        return unsafe(home, "rollback", {},
+                      "the store is older than its own circle says: the "
+                      "newest snapshots of a vault are gone");
   return Ok{};
 }
 
@@ -135,8 +139,9 @@ Result<Bytes> Replica::blob(std::uint32_t epoch, const BlobSlot& slot) {
   const BlobId id = TRY(circle_->blob(epoch, slot));
   Bytes bytes = TRY(session_->get_blob(id));
   if (BlobId(crypto::sha256(bytes).bytes) != id)
-    return Error{Code::kCorrupt, "key " + id.hex().substr(0, 16) +
-                                     " in the store is damaged: its bytes are not what the circle says"};
+    return Error{Code::kCorrupt,
+                 "key " + id.hex().substr(0, 16) +
+                     " in the store is damaged: its bytes are not what the circle says"};
   return bytes;
 }
 
@@ -145,7 +150,8 @@ Result<const keys::RootKey*> Replica::root(std::uint32_t epoch) {
   const keys::Place place{circle_->id(), epoch, {}};
   if (epoch == circle_->epoch()) {
     const Bytes wrapped = TRY(blob(epoch, {BlobKind::kRoot, self_, {}}));
-    auto key = TRY(keys::unwrap_root(wrapping_, place, wrapped, circle_->epochs()[epoch - 1].check));
+    auto key =
+        TRY(keys::unwrap_root(wrapping_, place, wrapped, circle_->epochs()[epoch - 1].check));
     return &roots_.insert_or_assign(epoch, std::move(key)).first->second;
   }
   const keys::RootKey* const newer = TRY(root(epoch + 1));
@@ -160,8 +166,7 @@ Result<std::map<std::uint32_t, keys::VaultKey>> Replica::vault_keys(const circle
   std::uint32_t epoch = circle_->epoch();
   const keys::RootKey* const newest = TRY(root(epoch));
   const Bytes sealed = TRY(blob(epoch, {BlobKind::kVaultKey, {}, vault.id}));
-  keys.emplace(epoch,
-               TRY(keys::open_vault_key(*newest, {circle_->id(), epoch, vault.id}, sealed)));
+  keys.emplace(epoch, TRY(keys::open_vault_key(*newest, {circle_->id(), epoch, vault.id}, sealed)));
   for (; epoch > vault.first_epoch; --epoch) {
     const Bytes link = TRY(blob(epoch, {BlobKind::kVaultLink, {}, vault.id}));
     keys.emplace(epoch - 1, TRY(keys::open_vault_link(keys.at(epoch),
@@ -177,9 +182,12 @@ Result<archive::VaultAccess> Replica::access(const circle::Vault& vault) {
   const Bytes naming = TRY(blob(epoch, {BlobKind::kNaming, {}, vault.id}));
   const Bytes cutting = TRY(blob(epoch, {BlobKind::kCutting, {}, vault.id}));
   const auto vault_key_by_epoch = TRY(vault_keys(vault));
-  archive::VaultAccess access{circle_->id(), vault.id, epoch,
+  archive::VaultAccess access{circle_->id(),
+                              vault.id,
+                              epoch,
                               TRY(keys::open_naming(*newest, place, naming)),
-                              TRY(keys::open_cutting(*newest, place, cutting)), {}};
+                              TRY(keys::open_cutting(*newest, place, cutting)),
+                              {}};
   for (const auto& [e, key] : vault_key_by_epoch)
     access.segment_keys.emplace(e, crypto::derive<keys::SegmentPurpose>(key));
   return access;
@@ -220,7 +228,9 @@ Result<EpochDraft> Replica::next_epoch(const std::map<ReaderId, crypto::WrapPubl
     Bytes made;
     switch (slot.kind) {
       case BlobKind::kBacklink: made = keys::seal_backlink(fresh, place, *old); break;
-      case BlobKind::kRoot: made = TRY(keys::wrap_root(fresh, place, readers.at(slot.reader))); break;
+      case BlobKind::kRoot:
+        made = TRY(keys::wrap_root(fresh, place, readers.at(slot.reader)));
+        break;
       case BlobKind::kVaultKey:
         made = keys::seal_vault_key(
             fresh, place, vault_key.emplace(slot.vault, keys::VaultKey::random()).first->second);

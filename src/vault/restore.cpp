@@ -30,7 +30,8 @@ class SnapshotListing final : public Account::Listing {
   Result<std::optional<Account::PathEntry>> next() override {
     auto entry = TRY(entries_.next());
     if (!entry) return std::optional<Account::PathEntry>{};
-    return std::optional<Account::PathEntry>{{archive::path_text(entries_.path()), std::move(*entry)}};
+    return std::optional<Account::PathEntry>{
+        {archive::path_text(entries_.path()), std::move(*entry)}};
   }
 
  private:
@@ -114,8 +115,8 @@ Result<Account::CheckReport> Account::check(const std::string& vault, unsigned r
       report.findings.problems.push_back({name, info.error().message});
       continue;
     }
-    auto tree = archive::check_tree(data.cache, data.access, data.catalog, info->root, packs.damaged,
-                                    report.findings);
+    auto tree = archive::check_tree(data.cache, data.access, data.catalog, info->root,
+                                    packs.damaged, report.findings);
     if (!tree.ok()) report.findings.problems.push_back({name, tree.error().message});
   }
   return report;

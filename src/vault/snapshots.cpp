@@ -23,9 +23,8 @@ std::optional<std::int64_t> parse_time(const std::string& text) {
 }
 
 bool is_hex(const std::string& text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
@@ -51,8 +50,7 @@ Result<Account::SnapshotInfo> Account::find_snapshot(const std::string& vault,
   archive::Findings findings;
   VaultData data = TRY(open_vault(*state_, vault, findings));
   const auto& records = data.chain->records;
-  if (records.empty())
-    return Error{Code::kNotFound, "vault \"" + vault + "\" has no snapshot yet"};
+  if (records.empty()) return Error{Code::kNotFound, "vault \"" + vault + "\" has no snapshot yet"};
   if (which == "latest") return read_snapshot(data, circle(), records.back());
 
   std::vector<const circle::LinkedRecord*> matches;
@@ -61,8 +59,8 @@ Result<Account::SnapshotInfo> Account::find_snapshot(const std::string& vault,
       if (r.tip.head.hex().starts_with(which)) matches.push_back(&r);
   if (matches.size() == 1) return read_snapshot(data, circle(), *matches[0]);
   if (matches.size() > 1)
-    return Error{Code::kInvalid, "more than one snapshot begins with " + which +
-                                     ": give more of its id"};
+    return Error{Code::kInvalid,
+                 "more than one snapshot begins with " + which + ": give more of its id"};
   if (const auto time = parse_time(which)) {
     for (auto it = records.rbegin(); it != records.rend(); ++it)
       if (it->record.time_ms <= *time) return read_snapshot(data, circle(), *it);

@@ -73,15 +73,16 @@ class Account {
     std::optional<SnapshotInfo> snapshot;  // none in a dry run
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t new_bytes = 0;     // content that no snapshot had
-    std::uint64_t stored_bytes = 0;  // sent to the store
-    std::uint64_t resumed_packs = 0; // found from a backup that was interrupted
+    std::uint64_t new_bytes = 0;      // content that no snapshot had
+    std::uint64_t stored_bytes = 0;   // sent to the store
+    std::uint64_t resumed_packs = 0;  // found from a backup that was interrupted
     archive::Findings findings;
   };
   Result<BackupReport> backup(const BackupOptions& options, archive::Progress& progress);
 
   // Oldest first. Damaged ones are in findings.
-  Result<std::vector<SnapshotInfo>> snapshots(const std::string& vault, archive::Findings& findings);
+  Result<std::vector<SnapshotInfo>> snapshots(const std::string& vault,
+                                              archive::Findings& findings);
   // An id's prefix, `latest`, or a time ("2026-11-24", "2026-11-24 10:30"): the last one before it.
   Result<SnapshotInfo> find_snapshot(const std::string& vault, const std::string& which);
 

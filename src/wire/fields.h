@@ -199,7 +199,8 @@ Bytes encode(const T& value) {
   return out;
 }
 
-// Refuses trailing bytes, so that decode(encode(x)) == x and accepted bytes re-encode to themselves.
+// Refuses trailing bytes, so that decode(encode(x)) == x and accepted bytes re-encode to
+// themselves.
 template <class T>
 Result<T> decode(BytesView bytes) {
   Decoder from(bytes);

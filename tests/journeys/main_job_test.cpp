@@ -77,7 +77,8 @@ void restore_to(vault::Account& account, const std::string& path, const std::str
   options.target.directory = target;
   const auto snapshot = must(account.find_snapshot("main", "latest"));
   const auto report = must(account.restore(snapshot, options, progress));
-  for (const auto& problem : report.findings.problems) ADD_FAILURE() << problem.path << ": " << problem.reason;
+  for (const auto& problem : report.findings.problems)
+    ADD_FAILURE() << problem.path << ": " << problem.reason;
 }
 
 class MainJob : public ::testing::Test {
