@@ -20,11 +20,12 @@ namespace {
 constexpr const char* kCacheTag = "CACHEDIR.TAG";
 constexpr std::string_view kCacheSignature = "Signature: 8a477f597d28d172789f06886806bc55";
 
-// O_NOATIME leaves no trace of the backup, but is for owners only.
-Fd open_directory(int parent, const std::string& name) {
-  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  Fd fd(::openat(parent, name.c_str(), kFlags | O_NOATIME));
-  if (!fd.valid() && errno == EPERM) fd = Fd(::openat(parent, name.c_str(), kFlags));
+// O_NOATIME leaves no trace of the backup, but is for owners only. O_NONBLOCK: a FIFO that took the
+// place of a file does not hang us.
+Fd open_quietly(int parent, const char* name, int flags) {
+  flags |= O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  Fd fd(::openat(parent, name, flags | O_NOATIME));
+  if (!fd.valid() && errno == EPERM) fd = Fd(::openat(parent, name, flags));
   return fd;
 }
 
@@ -54,7 +55,7 @@ bool is_tagged_cache(int directory) {
   struct stat st{};
   if (::fstatat(directory, kCacheTag, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
     return false;
-  const Fd fd(::openat(directory, kCacheTag, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const Fd fd = open_quietly(directory, kCacheTag, 0);
   std::string begin(kCacheSignature.size(), '\0');
   return fd.valid() &&
          ::pread(fd.get(), begin.data(), begin.size(), 0) == static_cast<ssize_t>(begin.size()) &&
@@ -201,7 +202,7 @@ std::optional<Found> Walker::State::visit_directory(const std::string& name, con
 
   Fd fd = is_above
               ? Fd(::openat(parent, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
-              : open_directory(parent, name);
+              : open_quietly(parent, name.c_str(), O_DIRECTORY);
   if (!fd.valid()) {
     if (errno == ENOENT) {
       note(found.path, "it vanished while being read");

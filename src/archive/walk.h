@@ -13,9 +13,9 @@
 namespace holdfast::archive {
 
 struct WalkOptions {
-  std::vector<std::string> roots;  // as typed; relative, doubled, overlapping and "." are fine
+  std::vector<std::string> roots = {};  // as typed; relative, doubled, overlapping and "." are fine
   bool one_file_system = false;
-  Filter filter;  // holds below the roots: what is asked for by name is saved
+  Filter filter = {};  // holds below the roots: what is asked for by name is saved
 };
 
 struct Found {
