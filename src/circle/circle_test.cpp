@@ -1053,6 +1053,25 @@ TEST(Statement, SignatureByAnotherMemberIsRefused) {
   EXPECT_TRUE(refused(h.maker, h.maker.sign(SetRegion{"DE"}, posing), "signature is wrong"));
 }
 
+TEST(Statement, EveryKindButRecoverNeedsAMembersSignature) {
+  Household h;
+  const TestDevice stranger = make_device("stranger");
+  testkit::Signer posing = stranger;
+  posing.id = h.laptop.id;
+  const auto check = [&](const auto& body) {
+    EXPECT_TRUE(refused(h.maker, h.maker.sign(body, stranger), "not a member"));
+    EXPECT_TRUE(refused(h.maker, h.maker.sign(body, h.paper), "not a member"));
+    EXPECT_TRUE(refused(h.maker, h.maker.sign(body, posing), "signature is wrong"));
+  };
+  check(h.maker.admit(make_device("phone")));
+  check(h.maker.remove({h.desktop.id}));
+  check(h.maker.rotate());
+  check(h.maker.set_vault("photos"));
+  check(h.maker.set_vault("home", true));
+  check(SetRegion{"DE"});
+  check(h.maker.set_recovery(make_recovery("new paper")));
+}
+
 TEST(Statement, UnaskedCosignatureIsRefused) {
   Household h;
   const std::string_view why = "where none is asked for";
