@@ -186,9 +186,10 @@ Result<std::optional<OpenDirectory>> Target::State::make_directory(const Spot& s
 Result<Target::State::Stand> Target::State::place_directory(const Entry& entry) {
   if (stand() != Stand::kHere) return stand();
   const Spot spot = TRY(spot_of(entry));
-  auto made = TRY(make_directory(spot));
-  if (!made) return Stand::kDryRun;
-  stack->push(spot.name, std::move(made->handle), made->identity);
+  auto made = make_directory(spot);
+  if (!made.ok()) return std::move(made).error();
+  if (!*made) return Stand::kDryRun;
+  stack->push(spot.name, std::move((*made)->handle), (*made)->identity);
   return Stand::kHere;
 }
 

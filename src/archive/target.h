@@ -43,7 +43,7 @@ class ContentSource {
 };
 
 struct TargetOptions {
-  std::string directory;  // made if absent
+  std::string directory = {};  // made if absent
   Overwrite overwrite = Overwrite::kNever;
   bool dry_run = false;
   bool numeric_ids = false;  // owner by id, not by name

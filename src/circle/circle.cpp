@@ -41,6 +41,13 @@ bool sorted_and_unique(const std::vector<ReaderId>& ids) {
   return std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) == ids.end();
 }
 
+// Whether an envelope can be made for a key. An epoch has one for every reader: a key that takes
+// none would let whoever brought it in stop every later one, its own removal too.
+bool takes_envelopes(const std::array<std::uint8_t, crypto::WrapPublicKey::kSize>& wrap_key) {
+  struct ProbePurpose {};
+  return crypto::wrap_key({wrap_key}, {}, crypto::Key<ProbePurpose>::random()).ok();
+}
+
 template <class Body>
 Result<Body> decode_body(const Statement& statement) {
   auto body = wire::decode<Body>(statement.body);
@@ -380,6 +387,7 @@ Result<void> Applier::set_recovery() {
     return broken("the recovery capsule is empty or too large");
   const ReaderId id = reader_id(body.recovery);
   TRY(require_new_keys(body.recovery.verify_key, body.recovery.wrap_key));
+  if (!takes_envelopes(body.recovery.wrap_key)) return broken("nothing can be wrapped to its key");
   const bool replaces = next_.recovery_.has_value();
   if (replaces) {
     TRY(require_replacement_cosignature());
@@ -474,6 +482,7 @@ Result<void> Applier::add_device(const DeviceInfo& info) {
     return broken("a device named \"" + info.name + "\" is already a member");
   const ReaderId id = reader_id(info);
   TRY(require_new_keys(info.verify_key, info.wrap_key));
+  if (!takes_envelopes(info.wrap_key)) return broken("nothing can be wrapped to its key");
   next_.devices_.push_back({id, info, statement_.seq, statement_.time_ms, std::nullopt, {}});
   return Ok{};
 }

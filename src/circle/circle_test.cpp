@@ -352,6 +352,30 @@ TEST(Admit, OtherSpellingsOfAPointAreRefused) {
   EXPECT_TRUE(refused(maker, maker.sign(maker.admit(device), maker.first), "did not sign"));
 }
 
+// Keys that nothing can be wrapped to: a coefficient of the ML-KEM half that is not reduced, and an
+// X25519 half of low order.
+std::vector<std::array<std::uint8_t, crypto::WrapPublicKey::kSize>> unusable_wrap_keys() {
+  const auto good = make_device("phone").info.wrap_key;
+  auto unreduced = good;
+  unreduced[0] = unreduced[1] = 0xff;
+  auto low_order = good;
+  std::fill(low_order.begin() + 1184, low_order.end(), std::uint8_t{0});
+  return {unreduced, low_order};
+}
+
+TEST(Admit, WrapKeyThatTakesNoEnvelopeIsRefused) {
+  Household h;
+  for (const auto& wrap_key : unusable_wrap_keys()) {
+    TestDevice device = make_device("phone");
+    device.info.wrap_key = wrap_key;
+    device.id = reader_id(device.info);
+    const std::string_view why = "nothing can be wrapped to";
+    EXPECT_TRUE(refused(h.maker, h.maker.sign(h.maker.admit(device), h.laptop), why));
+    EXPECT_TRUE(refused(h.maker, h.maker.sign(h.maker.recover(device), h.paper), why));
+    EXPECT_TRUE(genesis_refused(testkit::genesis_body(device), device, why));
+  }
+}
+
 // ---- remove ----
 
 TEST(Remove, BeginsAnEpochWithoutTheRemoved) {
@@ -854,6 +878,18 @@ TEST(SetRecovery, KeysOfAMemberAreRefused) {
   EXPECT_TRUE(refused(h.maker,
                       h.maker.sign_cosigned(h.maker.set_recovery(mixed), h.laptop, h.desktop),
                       "used before"));
+}
+
+// Else one bad member could enrol it, and no later epoch, not even one without that member, could
+// be made.
+TEST(SetRecovery, WrapKeyThatTakesNoEnvelopeIsRefused) {
+  CircleMaker maker;
+  for (const auto& wrap_key : unusable_wrap_keys()) {
+    TestRecovery paper = make_recovery("paper");
+    paper.info.wrap_key = wrap_key;
+    EXPECT_TRUE(refused(maker, maker.sign(maker.set_recovery(paper), maker.first),
+                        "nothing can be wrapped to"));
+  }
 }
 
 TEST(SetRecovery, StandingKeyIsNotSetAgain) {

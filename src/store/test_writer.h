@@ -21,7 +21,7 @@ struct TestDevice {
   explicit TestDevice(std::string name) : key(crypto::Key<crypto::SigningPurpose>::random()) {
     info.name = std::move(name);
     info.verify_key = key.verify_key().bytes;
-    crypto::random_fill(info.wrap_key);
+    info.wrap_key = crypto::wrap_public_key(crypto::Key<crypto::WrapPurpose>::random()).bytes;
   }
   ReaderId id() const { return circle::reader_id(info); }
 
