@@ -12,8 +12,9 @@ Result<void> argon2id(BytesView password, BytesView salt, BytesView secret, Byte
   try {
     const auto family = Botan::PasswordHashFamily::create_or_throw("Argon2id");
     const auto hash = family->from_params(cost.memory_kib, cost.passes, cost.lanes);
-    hash->derive_key(out.data(), out.size(), as_text(password).data(), password.size(), salt.data(),
-                     salt.size(), data.data(), data.size(), secret.data(), secret.size());
+    hash->derive_key(out.data(), out.size(), reinterpret_cast<const char*>(password.data()),
+                     password.size(), salt.data(), salt.size(), data.data(), data.size(),
+                     secret.data(), secret.size());
     return Ok{};
   } catch (const std::bad_alloc&) {
     return Error{Code::kUnavailable, "not enough memory to derive a key from the passphrase: " +
