@@ -24,6 +24,11 @@ Result<circle::DeviceInfo> own_info(const circle::Circle& circle, const ReaderId
 
 }  // namespace
 
+Result<void> check_typed(std::string_view name) {
+  if (wire::is_utf8(as_bytes(name))) return Ok{};
+  return Error{Code::kInvalid, "a name must be text in UTF-8: choose another"};
+}
+
 circle::DeviceInfo device_info(const keys::DeviceKey& key, const std::string& name) {
   circle::DeviceInfo info;
   info.name = name;
@@ -138,6 +143,7 @@ Result<void> Account::rotate() {
 }
 
 Result<void> Account::create_vault(const std::string& name, bool always_e2e) {
+  TRY(check_typed(name));
   circle::SetVault body;
   crypto::random_fill(body.vault.bytes);
   body.name = name;
@@ -169,6 +175,7 @@ Result<void> Account::set_always_e2e(const std::string& name) {
 }
 
 Result<void> Account::set_region(const std::string& region) {
+  TRY(check_typed(region));
   return state_->append([&]() -> Result<State::Made> {
     return State::Made{
         circle::StatementType::kSetRegion, wire::encode(circle::SetRegion{region}), {}};
@@ -231,6 +238,8 @@ Result<keys::RecoveryKey> Account::set_recovery(const keys::RecoveryKey* old) {
 
 Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
                          const InitOptions& options) {
+  TRY(check_typed(options.device_name));
+  TRY(check_typed(options.region));
   const auto lookup = keys::LookupKey::random();
   const auto root = keys::RootKey::random();
   circle::Genesis genesis;
@@ -267,6 +276,7 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
 
 Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
                         const keys::RecoveryKey& key, const RecoverOptions& options) {
+  TRY(check_typed(options.device_name));
   const LocateId locate = keys::locate_id(key);
   auto found = store.find_capsule(locate);
   if (!found.ok()) {

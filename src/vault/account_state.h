@@ -30,6 +30,9 @@ struct Account::State {
                       const std::function<void(circle::SignedStatement&)>& finish = {});
 };
 
+// Names that a person typed, before they are put into a statement. kInvalid: not UTF-8.
+Result<void> check_typed(std::string_view name);
+
 // A device's own keys, as the circle shows them.
 circle::DeviceInfo device_info(const keys::DeviceKey& key, const std::string& name);
 crypto::SigningKey signing_key(const keys::DeviceKey& key);

@@ -186,6 +186,7 @@ std::string Join::code() const { return keys::spell_code(state_->code); }
 
 Result<Join> Join::start(Home& home, api::Store& store, const Clock& clock,
                          const std::string& account, const std::string& device_name) {
+  TRY(check_typed(device_name));
   auto state = std::make_unique<State>(
       State{home, store, clock, account, device_name, keys::CodeKey::random(), {}, {}});
   crypto::random_fill(state->request.bytes);

@@ -7,6 +7,8 @@ namespace {
 
 Error malformed(const char* what) { return {Code::kCorrupt, what}; }
 
+}  // namespace
+
 // RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(BytesView text) {
   for (std::size_t i = 0; i < text.size();) {
@@ -29,8 +31,6 @@ bool is_utf8(BytesView text) {
   }
   return true;
 }
-
-}  // namespace
 
 void Encoder::head(std::uint8_t major, std::uint64_t value) {
   const auto lead = static_cast<std::uint8_t>(major << 5);

@@ -14,6 +14,9 @@
 
 namespace holdfast::wire {
 
+// RFC 3629. put_text() takes nothing else: what a person typed is checked first.
+bool is_utf8(BytesView text);
+
 class Encoder {
  public:
   explicit Encoder(Bytes& out) : out_(out) {}

@@ -200,6 +200,18 @@ TEST_F(MainJob, TwoDevicesBackingUpAtOnceBothSucceed) {
   EXPECT_TRUE(findings.problems.empty());
 }
 
+TEST_F(MainJob, ANameThatIsNotTextIsRefusedInWords) {
+  const auto refused = vault::init(laptop_home_, *store_, clock_, {"me", "a\xff", "ZZ"});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kInvalid);
+  auto begun = begin();
+  EXPECT_EQ(begun.account.create_vault("\xff", false).error().code, Code::kInvalid);
+  EXPECT_EQ(begun.account.set_region("\xff").error().code, Code::kInvalid);
+  vault::Home home = new_home(folder_ / "other");
+  EXPECT_FALSE(vault::Join::start(home, *store_, clock_, "me", "\xff").ok());
+  EXPECT_FALSE(vault::recover(home, *store_, clock_, begun.recovery, {"\xff", {}}).ok());
+}
+
 TEST_F(MainJob, CheckReadsEverythingAndFindsNothingWrong) {
   auto begun = begin();
   backup_id(begun.account, folder_ / "data");

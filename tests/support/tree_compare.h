@@ -195,6 +195,13 @@ class TreeComparison {
     }
   }
 
+  // Where either file has data next; -1: nowhere.
+  static off_t next_data(const Pair files, off_t at) {
+    const off_t left = ::lseek(files[0], at, SEEK_DATA);
+    const off_t right = ::lseek(files[1], at, SEEK_DATA);
+    return left < 0 || right < 0 ? std::max(left, right) : std::min(left, right);
+  }
+
   void compare_contents(const Pair fds, const std::string& name) {
     int files[2];
     for (int i = 0; i < 2; ++i)
@@ -204,7 +211,7 @@ class TreeComparison {
     } else {
       same("extents of data", extents(files[0]), extents(files[1]));
       std::vector<char> bytes[2] = {std::vector<char>(1 << 16), std::vector<char>(1 << 16)};
-      for (off_t at = 0;; at += 1 << 16) {
+      for (off_t at = next_data(files, 0); at >= 0; at = next_data(files, at + (1 << 16))) {
         const ssize_t left = ::pread(files[0], bytes[0].data(), bytes[0].size(), at);
         const ssize_t right = ::pread(files[1], bytes[1].data(), bytes[1].size(), at);
         if (left != right || (left > 0 && std::memcmp(bytes[0].data(), bytes[1].data(),
