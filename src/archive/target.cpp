@@ -175,12 +175,19 @@ Result<OpenDirectory> Target::State::open_directory(const Spot& spot) const {
 
 // nullopt: a dry run, and it is not there.
 Result<std::optional<OpenDirectory>> Target::State::make_directory(const Spot& spot) const {
+  bool is_new = false;
   if (options.dry_run) {
     if (!TRY(look_at(spot))) return std::optional<OpenDirectory>();
-  } else if (::mkdirat(spot.parent->get(), spot.name.c_str(), 0700) != 0 && errno != EEXIST) {
-    return io_error("create the folder", spot.path, errno);
+  } else {
+    is_new = ::mkdirat(spot.parent->get(), spot.name.c_str(), 0700) == 0;
+    if (!is_new && errno != EEXIST) return io_error("create the folder", spot.path, errno);
   }
-  return std::optional<OpenDirectory>(TRY(open_directory(spot)));
+  OpenDirectory opened = TRY(open_directory(spot));
+  struct stat st{};
+  // A umask, or an ACL inherited from above, may have kept us out of it.
+  if (is_new && ::fstat(opened.handle->get(), &st) == 0 && (st.st_mode & 0700U) != 0700U)
+    ::chmod(("/proc/self/fd/" + std::to_string(opened.handle->get())).c_str(), 0700);
+  return std::optional<OpenDirectory>(std::move(opened));
 }
 
 Result<Target::State::Stand> Target::State::place_directory(const Entry& entry) {
