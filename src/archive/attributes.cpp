@@ -106,12 +106,19 @@ void add_xattrs(int parent, const std::string& name, Attributes& to) {
                       std::strerror(error));
 }
 
+// What may not be read needs no advice about writing.
+Error read_error(std::string_view what, std::string_view shown, int error) {
+  if (error != EACCES && error != EPERM) return io_error(what, shown, error);
+  return {Code::kDenied,
+          "cannot " + std::string(what) + " " + std::string(shown) + ": " + std::strerror(error)};
+}
+
 Result<Bytes> read_target(int parent, const std::string& name, std::string_view shown) {
   Bytes target(256);
   for (;;) {
     const ssize_t n =
         ::readlinkat(parent, name.c_str(), reinterpret_cast<char*>(target.data()), target.size());
-    if (n < 0) return io_error("read the symlink", shown, errno);
+    if (n < 0) return read_error("read the symlink", shown, errno);
     if (static_cast<std::size_t>(n) < target.size()) {
       target.resize(static_cast<std::size_t>(n));
       return target;
@@ -126,7 +133,7 @@ Result<Status> read_status(int parent, const std::string& name, std::string_view
   Status status{};
   const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (name.empty() ? AT_EMPTY_PATH : 0);
   if (::statx(parent, name.c_str(), flags, STATX_BASIC_STATS, &status) != 0)
-    return io_error("read the attributes of", shown, errno);
+    return read_error("read the attributes of", shown, errno);
   return status;
 }
 

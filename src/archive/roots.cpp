@@ -70,12 +70,14 @@ bool is_within(const std::vector<std::string>& path, const std::vector<std::stri
 Result<std::vector<std::string>> resolve_roots(const std::vector<std::string>& typed) {
   if (typed.empty()) return Error{Code::kInvalid, "nothing to back up was named"};
   std::vector<std::vector<std::string>> paths;
+  paths.reserve(typed.size());
   for (const std::string& root : typed) paths.push_back(components_of(TRY(resolve(root))));
   std::ranges::sort(paths);  // by components: what is below a root follows it
   std::vector<std::vector<std::string>> kept;
   for (auto& path : paths)
     if (kept.empty() || !is_within(path, kept.back())) kept.push_back(std::move(path));
   std::vector<std::string> roots;
+  roots.reserve(kept.size());
   for (const auto& path : kept) roots.push_back(join(path));
   return roots;
 }

@@ -281,7 +281,7 @@ TEST(RoundTrip, GoesDeeperThanAnyPathOrTheDescriptorsReach) {
   const std::pair<std::string, int> cases[] = {{std::string(255, 'd'), 50}, {"m", 3000}};
   for (const auto& [name, levels] : cases) {
     RoundTrip trip(Where::kMemory);
-    in_child([&, &name = name, levels = levels] {
+    in_child([&] {
       ASSERT_EQ(::chdir(trip.from.c_str()), 0);
       for (int i = 0; i < levels; ++i) {
         if (i % 10 == 0) {

@@ -158,6 +158,35 @@ TEST(TargetSafety, AFolderSwappedForAnotherGetsNoAttributes) {
   EXPECT_EQ(stat_of(place.to / "z").st_mode & 07777U, 0755U);
 }
 
+TEST(TargetSafety, AFolderThatKeepsBeingSwappedForASymlinkLeadsNowhere) {
+  const Place place;
+  make_dir(place.to / "d");
+  ASSERT_EQ(::symlink("../outside", (place.to / "s").c_str()), 0);
+  int refused = 0;
+  {
+    std::jthread attacker([&](const std::stop_token& stop) {
+      while (!stop.stop_requested())
+        ::renameat2(AT_FDCWD, (place.to / "d").c_str(), AT_FDCWD, (place.to / "s").c_str(),
+                    RENAME_EXCHANGE);
+    });
+    for (int i = 0; i < 300 || (refused == 0 && i < 20'000); ++i) {
+      const Restored restored =
+          restore({.directory = place.to, .overwrite = Overwrite::kAlways},
+                  {a_dir(0, "d"), with_inode(a_file(1, "f"), 5), with_inode(a_file(1, "g"), 5),
+                   a_link(1, "precious", "x"), a_dir(1, "sub"), a_file(2, "h")});
+      if (!restored.errors.empty()) ++refused;
+    }
+  }
+  if (!S_ISLNK(stat_of(place.to / "s").st_mode)) {
+    ASSERT_EQ(::renameat2(AT_FDCWD, (place.to / "d").c_str(), AT_FDCWD, (place.to / "s").c_str(),
+                          RENAME_EXCHANGE),
+              0);
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(names_in(place.to), (Texts{"d", "s"}));
+  place.expect_outside_untouched();
+}
+
 TEST(TargetSafety, LinksOnlyToTheFileThatWasMade) {
   const Place place;
   Target target = open_target({.directory = place.to});
@@ -171,6 +200,31 @@ TEST(TargetSafety, LinksOnlyToTheFileThatWasMade) {
   EXPECT_TRUE(says(restored.errors, "b is another name of a, but another file stands there"));
   EXPECT_FALSE(stands(place.to / "b"));
   EXPECT_EQ(stat_of(place.outside / "precious").st_nlink, 2U);
+}
+
+TEST(TargetSafety, FindsTheFileToLinkToThroughNoSymlink) {
+  const Place place;
+  const std::vector<Item> items = {a_dir(0, "d"), with_inode(a_file(1, "precious", "old"), 5),
+                                   a_dir(0, "e"), with_inode(a_file(1, "b", "old"), 5)};
+  ASSERT_EQ(restore({.directory = place.to}, {items[0], items[1]}).errors, Texts{});
+  Target target = open_target({.directory = place.to});
+  Restored restored;
+  std::vector<Entry> entries;
+  for (const Item& item : items) {
+    place_one(
+        target, item.entry, [&](const Entry&) { return ToldContent(item.content); }, restored);
+    entries.push_back(item.entry);
+  }
+  EXPECT_EQ(restored.later, (Texts{"e/b"}));
+  ASSERT_EQ(std::rename((place.to / "d").c_str(), (place.to / "moved").c_str()), 0);
+  ASSERT_EQ(::symlink("../outside", (place.to / "d").c_str()), 0);
+  // Alike in all that tells a file restored before from another one.
+  const FileTime mtime = items[1].entry.mtime;
+  set_mtime(place.outside / "precious", mtime.seconds, mtime.nanoseconds);
+  link_and_finish(target, entries, restored);
+  EXPECT_TRUE(says(restored.errors, "cannot find again d/precious"));
+  EXPECT_FALSE(stands(place.to / "e/b"));
+  place.expect_outside_untouched();
 }
 
 TEST(TargetSafety, RefusesEntriesOutOfOrder) {

@@ -2,9 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -49,6 +52,19 @@ Listing list_names(int directory, std::span<char> buffer) {
   }
   std::ranges::sort(listing.names);
   return listing;
+}
+
+// File systems that the kernel makes up as they are read: there is nothing in them to restore, and
+// much that fails to be read.
+bool is_made_up(int directory) {
+  struct statfs fs{};
+  if (::fstatfs(directory, &fs) != 0) return false;
+  constexpr std::array<std::uint32_t, 14> kMagics = {
+      PROC_SUPER_MAGIC, SYSFS_MAGIC,        CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+      DEBUGFS_MAGIC,    TRACEFS_MAGIC,      SECURITYFS_MAGIC,   SELINUX_MAGIC,
+      BPF_FS_MAGIC,     DEVPTS_SUPER_MAGIC, BINFMTFS_MAGIC,     NSFS_MAGIC,
+      PSTOREFS_MAGIC,   EFIVARFS_MAGIC};
+  return std::ranges::count(kMagics, static_cast<std::uint32_t>(fs.f_type)) > 0;
 }
 
 bool is_tagged_cache(int directory) {
@@ -218,7 +234,12 @@ std::optional<Found> Walker::State::visit_directory(const std::string& name, con
     problem(found.path, opened.error().message);
     return std::nullopt;
   }
-  const bool stays_out = is_other_device(*opened);
+  bool stays_out = is_other_device(*opened);
+  const bool is_mount = node == nullptr && device_of(*opened) != stack.top_identity().device;
+  if (!stays_out && is_mount && is_made_up(fd.get())) {
+    note(found.path, "what is in it is made up by the kernel as it is read and was not saved");
+    stays_out = true;
+  }
   auto described = describe(fd.get(), "", *opened, std::move(found));
   if (!described || stays_out) return described;
 

@@ -40,7 +40,8 @@ class Walker {
 
   // Entries in manifest order, the parents of each root first (their own attributes, no siblings);
   // nullopt at the end. Paths that cannot be read go to findings() (a directory whose contents
-  // cannot be read is still an entry); sockets and what vanished meanwhile are noted and skipped.
+  // cannot be read is still an entry); sockets and what vanished meanwhile are noted and skipped,
+  // and so is what lies in mounts such as /proc and /sys, unless they were named as roots.
   std::optional<Found> next();
   // For hints of progress: entries seen so far never shrink.
   Findings& findings();

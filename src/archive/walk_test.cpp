@@ -339,7 +339,7 @@ TEST(Walk, GoesDeeperThanAnyPathOrTheDescriptorsReach) {
   const std::pair<std::string, int> cases[] = {{std::string(255, 'd'), 50}, {"m", 3000}};
   for (const auto& [name, levels] : cases) {
     const TempDir dir(Where::kMemory);
-    in_child([&, &name = name, levels = levels] { make_deep(dir.path(), name, levels); });
+    in_child([&] { make_deep(dir.path(), name, levels); });
     Walker walker = open_walker({.roots = {dir.path()}});
     const int before = open_descriptors();
     int files = 0, directories = 0, most = 0;
@@ -620,6 +620,26 @@ TEST(Walk, OneFileSystemStopsAtMountPoints) {
     // Each root has its own file system.
     EXPECT_EQ(walk(dir, {.roots = {dir / "here", dir / "mount"}, .one_file_system = true}).paths,
               (Paths{"here", "mount", "mount/f"}));
+  });
+}
+
+TEST(Walk, WhatTheKernelMakesUpIsNotSavedUnlessNamed) {
+  const TempDir dir;
+  make_dir(dir / "proc");
+  make_file(dir / "z");
+  in_child([&] {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("proc", (dir / "proc").c_str(), "proc", 0, nullptr) != 0) {
+      std::printf("skipped: a proc cannot be mounted here\n");
+      return;
+    }
+    const Walked walked = walk(dir);
+    EXPECT_EQ(walked.paths, (Paths{"proc", "z"}));
+    EXPECT_TRUE(walked.findings.problems.empty());
+    EXPECT_EQ(walked.findings.notes.size(), 1U);
+    EXPECT_EQ(walk(dir, {.roots = {dir / "proc/sys/kernel/ostype"}}).paths.size(), 4U);
+    EXPECT_GT(walk(dir, {.roots = {dir / "proc/sys/kernel"}}).paths.size(), 10U);
   });
 }
 
