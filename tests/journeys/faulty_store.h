@@ -1,0 +1,119 @@
+// A store whose writes fail or whose answers get lost, and which lets a test act between a
+// device's calls. A decorator of the doors: the device cannot tell it from a bad line.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "api/doors.h"
+#include "base/mutex.h"
+
+namespace holdfast {
+
+enum class Lost { kCall, kAnswer };  // not applied, or applied but reported lost
+
+struct Faults {
+  int writes_left = -1;  // the write that makes it 0 fails, and all after it; negative: none
+  Lost lost = Lost::kCall;
+  int writes = 0;                       // seen so far
+  std::function<void()> before_record;  // runs once, before the next append_record
+
+  bool dead() const { return writes_left == 0; }
+};
+
+class FaultySession final : public api::Session {
+ public:
+  FaultySession(std::unique_ptr<api::Session> inner, Faults& faults)
+      : inner_(std::move(inner)), faults_(faults) {}
+
+  Result<std::vector<Bytes>> read_circle(std::uint64_t from) override {
+    return read([&] { return inner_->read_circle(from); });
+  }
+  Result<api::Receipt> append(const api::Append& append) override {
+    return write([&] { return inner_->append(append); });
+  }
+  Result<Bytes> get_blob(const BlobId& blob) override {
+    return read([&] { return inner_->get_blob(blob); });
+  }
+  Result<std::vector<RequestId>> list_joins() override {
+    return read([&] { return inner_->list_joins(); });
+  }
+  Result<void> drop_join(const RequestId& request) override {
+    return write([&] { return inner_->drop_join(request); });
+  }
+  Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
+    return read([&] { return inner_->read_records(vault, from); });
+  }
+  Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
+    if (auto act = std::exchange(faults_.before_record, nullptr)) act();
+    return write([&] { return inner_->append_record(vault, record); });
+  }
+  Result<void> put_pack(const PackId& pack, BytesView bytes) override {
+    return write([&] { return inner_->put_pack(pack, bytes); });
+  }
+  Result<Bytes> get_pack(const PackId& pack) override {
+    return read([&] { return inner_->get_pack(pack); });
+  }
+  Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) override {
+    return read([&] { return inner_->have_packs(packs); });
+  }
+
+ private:
+  static Error gone() { return {Code::kUnavailable, "the store does not answer"}; }
+  template <class Call>
+  auto read(Call&& call) -> decltype(call()) {
+    const Lock lock(mutex_);
+    if (faults_.dead()) return gone();
+    return call();
+  }
+  // Packs are put from several threads; which of them is the k-th does not matter.
+  template <class Call>
+  auto write(Call&& call) -> decltype(call()) {
+    const Lock lock(mutex_);
+    ++faults_.writes;
+    if (faults_.dead()) return gone();
+    if (faults_.writes_left < 0 || --faults_.writes_left > 0) return call();
+    if (faults_.lost == Lost::kAnswer) static_cast<void>(call().ok());
+    return gone();
+  }
+
+  const std::unique_ptr<api::Session> inner_;
+  Mutex mutex_;
+  Faults& faults_ HF_GUARDED_BY(mutex_);
+};
+
+// Only what a member does is faulty; visitors are the store's own tests' matter.
+class FaultyStore final : public api::Store {
+ public:
+  FaultyStore(api::Store& inner, Faults& faults) : inner_(inner), faults_(faults) {}
+  Result<std::vector<std::string>> accounts() override { return inner_.accounts(); }
+  Result<api::Receipt> create_account(const std::string& account,
+                                      const api::Append& genesis) override {
+    return inner_.create_account(account, genesis);
+  }
+  Result<void> put_join(const std::string& account, const RequestId& request,
+                        api::JoinMessage which, BytesView message) override {
+    return inner_.put_join(account, request, which, message);
+  }
+  Result<Bytes> get_join(const std::string& account, const RequestId& request,
+                         api::JoinMessage which) override {
+    return inner_.get_join(account, request, which);
+  }
+  Result<Admitted> get_admission(const std::string& account, const RequestId& request) override {
+    return inner_.get_admission(account, request);
+  }
+  Result<Capsule> find_capsule(const LocateId& locate) override {
+    return inner_.find_capsule(locate);
+  }
+  Result<std::unique_ptr<api::Session>> open_account(const std::string& account) override {
+    auto session = TRY(inner_.open_account(account));
+    return std::unique_ptr<api::Session>(
+        std::make_unique<FaultySession>(std::move(session), faults_));
+  }
+
+ private:
+  api::Store& inner_;
+  Faults& faults_;
+};
+
+}  // namespace holdfast
