@@ -270,6 +270,7 @@ Result<int> run_backup(const Common& common, const BackupArgs& args, Console& co
   options.vault = args.vault;
   options.walk = TRY(std::move(walk));
   options.dry_run = args.dry_run;
+  options.count_ahead = console.shows_terminal() && !console.quiet();
   const auto opened = TRY(open_account(common, console));
   TRY(leave_out_own(*opened, common, options.walk));
   archive::Progress progress;

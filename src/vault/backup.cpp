@@ -1,6 +1,7 @@
 #include "archive/backup.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "base/mutex.h"
 #include "vault/vault_data.h"
@@ -57,6 +58,23 @@ std::optional<archive::Snapshot> previous(Account::State& account, VaultData& da
   auto info = read_snapshot(data, account.circle(), *best);
   if (!info.ok()) return std::nullopt;  // damaged: everything is read again
   return std::move(info->root);
+}
+
+// How much there is to read, for a display; published whole, so that nobody sees half a total.
+void count_ahead(const std::stop_token& stop, archive::WalkOptions options,
+                 archive::Progress& progress) {
+  auto walker = archive::Walker::open(std::move(options));
+  if (!walker.ok()) return;
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+  while (const auto found = walker->next()) {
+    if (stop.stop_requested()) return;
+    if (found->entry.kind != archive::EntryKind::kFile) continue;
+    ++files;
+    bytes += found->entry.size;
+  }
+  progress.total_files = files;
+  progress.total_bytes = bytes;
 }
 
 // What a commit adds to the vault, whatever record it will follow.
@@ -202,6 +220,10 @@ Result<Account::BackupReport> Account::backup(const BackupOptions& options,
   report.resumed_packs = packs.size();
   const auto before = previous(*state_, data);
   auto walker = TRY(archive::Walker::open(options.walk));
+  std::jthread counter;
+  if (options.count_ahead)
+    counter = std::jthread(
+        [&](const std::stop_token& stop) { count_ahead(stop, options.walk, progress); });
   HomeJournal journal(state_->home, data.vault.id);
   auto tree = TRY(archive::write_tree(
       data.cache, data.access, data.catalog, journal,

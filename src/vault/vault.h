@@ -68,6 +68,8 @@ class Account {
     std::string vault = "main";
     archive::WalkOptions walk;
     bool dry_run = false;
+    // Counts the files first, beside the backup, so that a display knows how much is left.
+    bool count_ahead = false;
   };
   struct BackupReport {
     std::optional<SnapshotInfo> snapshot;  // none in a dry run
