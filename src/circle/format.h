@@ -202,6 +202,7 @@ struct Record {
   std::uint64_t n = 0;  // the first is 1
   Digest prev;
   std::uint64_t circle_seq = 0;  // the newest statement its writer had verified
+  Digest circle_head;            // its head: a record of one fork of the circle is void in another
   std::uint32_t epoch = 0;       // current at circle_seq
   std::int64_t time_ms = 0;      // by the signer's clock
   RecordKind kind{};
@@ -212,11 +213,11 @@ struct Record {
   wire::Bounded<std::uint64_t, 65536> forgets;      // reserved: records forgotten
   wire::Bounded<PackId, 16384> dropped;             // reserved: the store may delete these later
   wire::Bounded<PackId, 16384> kept;                // reserved: not these after all
-  static constexpr auto kFields =
-      wire::fields(&Record::label, &Record::suite, &Record::circle, &Record::vault, &Record::n,
-                   &Record::prev, &Record::circle_seq, &Record::epoch, &Record::time_ms,
-                   &Record::kind, &Record::signer, &Record::snapshot, &Record::key_segments,
-                   &Record::index_segments, &Record::forgets, &Record::dropped, &Record::kept);
+  static constexpr auto kFields = wire::fields(
+      &Record::label, &Record::suite, &Record::circle, &Record::vault, &Record::n, &Record::prev,
+      &Record::circle_seq, &Record::circle_head, &Record::epoch, &Record::time_ms, &Record::kind,
+      &Record::signer, &Record::snapshot, &Record::key_segments, &Record::index_segments,
+      &Record::forgets, &Record::dropped, &Record::kept);
 };
 
 struct SignedRecord {

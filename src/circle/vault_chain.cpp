@@ -67,6 +67,8 @@ Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const Ch
     return Error{Code::kConflict, "the circle has statements that were not read yet"};
   if (record.circle_seq < tip.circle_seq || record.circle_seq < known->since_seq)
     return broken("it looks back behind the one before it");
+  if (record.circle_head != circle.head_at(record.circle_seq))
+    return broken("it was written under another history of the circle");
   if (record.epoch != circle.epoch_at(record.circle_seq))
     return broken("its epoch was not current");
   TRY(check_writer(circle, record, outer));

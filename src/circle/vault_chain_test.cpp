@@ -35,6 +35,12 @@ testing::AssertionResult refused(const Result<LinkedRecord>& result, std::string
   return testing::AssertionSuccess();
 }
 
+// As its signer would have made it when the circle stood at `seq`.
+void look_back_to(Record& record, std::uint64_t seq, const Circle& circle) {
+  record.circle_seq = seq;
+  record.circle_head = circle.head_at(seq);
+}
+
 TEST(Record, ExtendsTheChain) {
   Household h;
   const Bytes first = sign_record(h.record(h.laptop), *h.laptop.key);
@@ -88,8 +94,15 @@ TEST(Record, SignerMustBeMemberAtItsSeq) {
   const TestDevice phone = h.maker.admit_new("phone");
   Record record = h.record(phone);
   EXPECT_TRUE(h.extend(record, phone).ok());
-  --record.circle_seq;  // before it was admitted
+  look_back_to(record, record.circle_seq - 1, h.maker.circle());  // before it was admitted
   EXPECT_TRUE(refused(h.extend(record, phone), "not a member"));
+}
+
+TEST(Record, OfAnotherHistoryOfTheCircleIsRefused) {
+  Household h;
+  Record record = h.record(h.laptop);
+  record.circle_head = h.maker.circle().head_at(record.circle_seq - 1);
+  EXPECT_TRUE(refused(h.extend(record, h.laptop), "another history"));
 }
 
 TEST(Record, OfARemovedSignerIsRefused) {
@@ -120,7 +133,7 @@ TEST(Record, OfEndedEpochIsRefused) {
   h.maker.append(h.maker.rotate(), h.laptop);
   EXPECT_TRUE(refused(h.extend(late, h.laptop), "epoch that had ended"));
   Record rebased = late;
-  rebased.circle_seq = h.maker.circle().seq();
+  look_back_to(rebased, h.maker.circle().seq(), h.maker.circle());
   EXPECT_TRUE(refused(h.extend(rebased, h.laptop), "epoch was not current"));
   rebased.epoch = 2;
   EXPECT_TRUE(h.extend(rebased, h.laptop).ok());
@@ -156,16 +169,16 @@ TEST(Record, CircleSeqNeverDecreases) {
   h.maker.append(SetRegion{"DE"}, h.laptop);
   h.maker.append_record(h.home, h.laptop);
   Record record = h.record(h.desktop);
-  --record.circle_seq;
+  look_back_to(record, record.circle_seq - 1, h.maker.circle());
   EXPECT_TRUE(refused(h.extend(record, h.desktop), "looks back"));
 }
 
 TEST(Record, IsNotOlderThanItsVault) {
   Household h;
   Record record = h.record(h.laptop);
-  record.circle_seq = h.maker.circle().vault(h.home)->since_seq;
+  look_back_to(record, h.maker.circle().vault(h.home)->since_seq, h.maker.circle());
   EXPECT_TRUE(h.extend(record, h.laptop).ok());
-  --record.circle_seq;
+  look_back_to(record, record.circle_seq - 1, h.maker.circle());
   EXPECT_TRUE(refused(h.extend(record, h.laptop), "looks back"));
 }
 

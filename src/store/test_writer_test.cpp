@@ -101,6 +101,7 @@ Bytes TestWriter::record(const VaultId& vault) {
   record.n = tip.n + 1;
   record.prev = tip.head;
   record.circle_seq = circle_->seq();
+  record.circle_head = circle_->head();
   record.epoch = circle_->epoch();
   record.kind = circle::RecordKind::kSnapshot;
   record.signer = device_.id();

@@ -187,6 +187,7 @@ Result<circle::LinkedRecord> commit(Account::State& account, VaultData& data,
     record.n = data.chain->tip.n + 1;
     record.prev = data.chain->tip.head;
     record.circle_seq = account.circle().seq();
+    record.circle_head = account.circle().head();
     record.epoch = account.circle().epoch();
     record.time_ms = account.clock.now();
     record.kind = circle::RecordKind::kSnapshot;

@@ -228,6 +228,7 @@ class CircleMaker {
     out.n = tip.n + 1;
     out.prev = tip.head;
     out.circle_seq = circle_.seq();
+    out.circle_head = circle_.head();
     out.epoch = circle_.epoch();
     out.time_ms = kTestTime + static_cast<std::int64_t>(circle_.seq()) * 60'000 + 1;
     out.kind = cc::RecordKind::kSnapshot;

@@ -130,7 +130,7 @@ def admitted(label, fields, info, signature):
 
 
 def main():
-    out, keys, members, recovery = [], {}, set(), None
+    out, heads, keys, members, recovery = [], [], {}, set(), None
     circle, prev, epoch = None, bytes(32), 0
     for seq, name in enumerate(STATEMENTS):
         data = load(name)
@@ -165,6 +165,7 @@ def main():
         if kind != 7:
             epoch, _, blobs, _ = body[-1]
         prev = sha(b"holdfast/v1/statement/head", data)
+        heads.append(prev)
         readers = sorted(members | ({recovery} if recovery else set()))
         out += [(name, "circle", circle.hex()), (name, "head", prev.hex()),
                 (name, "epoch", str(epoch)),
@@ -178,7 +179,8 @@ def main():
         fields = decode(record)
         assert fields[:3] == ["holdfast/v1/record", 1, circle]
         assert fields[4] == number and fields[5] == before
-        verify(keys[fields[10]], b"holdfast/v1/record/sig", record, signature)
+        assert fields[7] == heads[fields[6]]
+        verify(keys[fields[11]], b"holdfast/v1/record/sig", record, signature)
         before = sha(b"holdfast/v1/record/head", data)
         out += [(name, "n", str(number)), (name, "head", before.hex())]
     text = "".join(" ".join(line) + "\n" for line in out)
