@@ -440,7 +440,11 @@ Result<int> run_restore(const Common& common, const RestoreArgs& args, Console& 
     console.warn(human_count(report->findings.problems.size(), "path", "paths") +
                  " could not be restored, as listed above, and nothing wrong was written in their "
                  "place; everything else is there.");
-  return kIncomplete;
+  // A damaged store is a failure, however much of it could still be used.
+  const bool damaged =
+      std::any_of(report->findings.problems.begin(), report->findings.problems.end(),
+                  [](const archive::Problem& p) { return p.store_damaged; });
+  return damaged ? kFailed : kIncomplete;
 }
 
 Result<int> run_check(const Common& common, const CheckArgs& args, Console& console) {

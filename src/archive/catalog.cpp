@@ -114,7 +114,8 @@ Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
   Catalog catalog;
   for (const SegmentRef& ref : key_segments)
     if (auto done = catalog.load_keys(cache, access, ref); !done.ok())
-      findings.problems.push_back({"key segment " + short_name(ref.object), done.error().message});
+      findings.problems.push_back(
+          {"key segment " + short_name(ref.object), done.error().message, true});
   bool rebuild_needed = false;
   for (const PackId& id : index_segments) {
     auto done = catalog.load_index(cache, access, id);

@@ -8,8 +8,9 @@
 namespace holdfast::archive {
 
 struct Problem {
-  std::string path;    // as on disk; may not be UTF-8
-  std::string reason;  // one sentence
+  std::string path;            // as on disk; may not be UTF-8
+  std::string reason;          // one sentence
+  bool store_damaged = false;  // the store's bytes are not those that were written
 };
 // A thing worth saying that lost nothing: a socket skipped, an owner that could not be set.
 struct Note {

@@ -130,7 +130,7 @@ class Restorer {
 
 void Restorer::problem(std::string path, const Error& error) {
   const Lock lock(mutex_);
-  findings_.problems.push_back({std::move(path), error.message});
+  findings_.problems.push_back({std::move(path), error.message, error.code == Code::kCorrupt});
 }
 
 // One pass over the entries, up to the end or to where the manifest is damaged.
@@ -228,7 +228,9 @@ void Restorer::run_job(PlaceJob& job) {
     ++report_.files;
     report_.bytes += entry.size;
   }
-  if (!done.ok()) findings_.problems.push_back({job.path(), done.error().message});
+  if (!done.ok())
+    findings_.problems.push_back(
+        {job.path(), done.error().message, done.error().code == Code::kCorrupt});
   add(std::move(own));
 }
 

@@ -45,7 +45,7 @@ class FaultySession final : public api::Session {
     return read([&] { return inner_->read_records(vault, from); });
   }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
-    if (auto act = std::exchange(faults_.before_record, nullptr)) act();
+    if (const auto act = take_act()) act();
     return write([&] { return inner_->append_record(vault, record); });
   }
   Result<void> put_pack(const PackId& pack, BytesView bytes) override {
@@ -59,6 +59,10 @@ class FaultySession final : public api::Session {
   }
 
  private:
+  std::function<void()> take_act() {
+    const Lock lock(mutex_);
+    return std::exchange(faults_.before_record, nullptr);
+  }
   static Error gone() { return {Code::kUnavailable, "the store does not answer"}; }
   template <class Call>
   auto read(Call&& call) -> decltype(call()) {
