@@ -108,6 +108,7 @@ JsonObject& add_snapshot(JsonObject& object, const Account::SnapshotInfo& snapsh
 
 Result<std::vector<archive::Glob>> parse_globs(const std::vector<std::string>& patterns) {
   std::vector<archive::Glob> globs;
+  globs.reserve(patterns.size());
   for (const std::string& pattern : patterns) globs.push_back(TRY(archive::Glob::parse(pattern)));
   return globs;
 }

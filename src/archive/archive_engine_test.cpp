@@ -145,7 +145,7 @@ struct Vault {
       if (!name.empty()) input.path.push_back(to_bytes(as_bytes(name)));
     input.include = std::move(include);
     input.target.directory = target;
-    return restore_tree(cache, access, catalog, snapshot, std::move(input), progress, findings);
+    return restore_tree(cache, access, catalog, snapshot, input, progress, findings);
   }
 };
 

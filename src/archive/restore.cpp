@@ -180,6 +180,7 @@ Result<void> Restorer::place_all() {
   Result<void> done;
   {
     std::vector<std::jthread> workers;
+    workers.reserve(kWorkers);
     for (std::size_t i = 0; i < kWorkers; ++i) workers.emplace_back([this] { work(); });
     done = each(&Restorer::place);
     jobs_.close();
@@ -263,7 +264,8 @@ Result<void> Restorer::finish(const Entry& entry, std::uint64_t) {
 
 Result<RestoreReport> restore_tree(PackCache& cache, const VaultAccess& access,
                                    const Catalog& catalog, const Snapshot& snapshot,
-                                   RestoreInput input, Progress& progress, Findings& findings) {
+                                   const RestoreInput& input, Progress& progress,
+                                   Findings& findings) {
   auto target = TRY(Target::open(input.target));
   Restorer restorer(cache, access, catalog, snapshot, input, target, progress);
   return restorer.run(findings);

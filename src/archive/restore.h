@@ -26,6 +26,7 @@ struct RestoreReport {
 // `findings`; the rest goes on. Where the manifest is damaged everything before that is restored.
 Result<RestoreReport> restore_tree(PackCache& cache, const VaultAccess& access,
                                    const Catalog& catalog, const Snapshot& snapshot,
-                                   RestoreInput input, Progress& progress, Findings& findings);
+                                   const RestoreInput& input, Progress& progress,
+                                   Findings& findings);
 
 }  // namespace holdfast::archive

@@ -13,7 +13,7 @@ constexpr std::string_view kHeadLabel = "holdfast/v1/statement/head";
 constexpr std::string_view kReaderLabel = "holdfast/v1/reader-id";
 constexpr std::string_view kCircleLabel = "holdfast/v1/circle-id";
 
-Error broken(std::string what) { return {Code::kUnsafe, "the circle refuses it: " + what}; }
+Error broken(const std::string& what) { return {Code::kUnsafe, "the circle refuses it: " + what}; }
 
 ReaderId id_of_keys(BytesView verify_key, BytesView wrap_key) {
   return ReaderId(crypto::sha256(kReaderLabel, wire::encode_array(verify_key, wrap_key)).bytes);

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kSignLabel = "holdfast/v1/record/sig";
 constexpr std::string_view kHeadLabel = "holdfast/v1/record/head";
 
-Error broken(std::string what) { return {Code::kUnsafe, "a record of the vault: " + what}; }
+Error broken(const std::string& what) { return {Code::kUnsafe, "a record of the vault: " + what}; }
 
 // Every statement with vault heads pins the chain at that point. One that begins an epoch also
 // closes it: whatever comes after must be of that epoch, so that a removed device, with the

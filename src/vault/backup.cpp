@@ -32,6 +32,7 @@ class HomeJournal final : public archive::PackJournal {
 Result<std::vector<PackId>> resume(Account::State& account, VaultData& data) {
   const auto journal = TRY(account.home.journal(data.vault.id));
   std::vector<PackId> ids;
+  ids.reserve(journal.size());
   for (const auto& entry : journal) ids.push_back(entry.pack);
   const std::vector<bool> there = TRY(data.cache.session().have_packs(ids));
   std::vector<PackId> resumed;
@@ -135,6 +136,7 @@ Result<std::vector<archive::SegmentRef>> key_segments(VaultData& data, const Add
   const bool old_epoch = std::any_of(
       refs.begin(), refs.end(), [&](const auto& ref) { return ref.epoch != data.access.epoch; });
   std::vector<std::uint32_t> packs;
+  packs.reserve(addition.packs.size());
   for (const PackId& id : addition.packs) packs.push_back(*data.catalog.pack_number(id));
   archive::Findings findings;
   if (old_epoch || refs.size() >= kManySegments) {

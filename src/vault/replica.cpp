@@ -215,6 +215,7 @@ Result<EpochDraft> Replica::next_epoch(const std::map<ReaderId, crypto::WrapPubl
   const auto fresh = keys::RootKey::random();
   const keys::RootKey* const old = TRY(root(epoch - 1));
   std::vector<ReaderId> ids;
+  ids.reserve(readers.size());
   for (const auto& [id, key] : readers) ids.push_back(id);
 
   EpochDraft draft;
