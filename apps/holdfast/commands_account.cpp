@@ -221,9 +221,15 @@ Result<int> run_recover(const Common& common, const RecoverArgs& args, Console& 
   const vault::Account account =
       TRY(vault::recover(fresh->home, *fresh->store, fresh->clock, key, options));
   report_member("recovered", common, account, console);
+  const std::optional<std::int64_t> newest = account.newest_record_ms();
   console.say("You are back: this device, " + printable(options.device_name) +
               ", is in the account and reads all of it. A new epoch began; devices that were not "
               "kept are out and read nothing that is made from now on.");
+  // Nobody else vouches for how new a folder is; only the person can.
+  console.say((newest ? "The newest snapshot in this store is of " + human_time(*newest)
+                      : std::string("This store holds no snapshot")) +
+              ". If you remember a later one, this is an old copy of the store, or one that hides "
+              "what is newer: the recovery key alone cannot tell.");
   console.say(
       "The recovery key still works. If somebody else may have seen it, make another: "
       "holdfast recovery key");

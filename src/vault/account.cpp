@@ -89,6 +89,16 @@ const circle::Device& Account::self() const {
   return *state_->circle().device(state_->replica.self());
 }
 
+std::optional<std::int64_t> Account::newest_record_ms() const {
+  std::optional<std::int64_t> newest;
+  for (const circle::Vault& vault : circle().vaults()) {
+    const Chain& chain = state_->replica.chain(vault.id);
+    if (!chain.records.empty())
+      newest = std::max(newest.value_or(INT64_MIN), chain.records.back().record.time_ms);
+  }
+  return newest;
+}
+
 Result<void> Account::State::append(const std::function<Result<Made>()>& make,
                                     const std::function<void(circle::SignedStatement&)>& finish) {
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {

@@ -82,6 +82,8 @@ class Account {
   };
   Result<BackupReport> backup(const BackupOptions& options, archive::Progress& progress);
 
+  // When the newest record of any vault was made, by its writer's clock; none before the first.
+  std::optional<std::int64_t> newest_record_ms() const;
   // Oldest first. Damaged ones are in findings.
   Result<std::vector<SnapshotInfo>> snapshots(const std::string& vault,
                                               archive::Findings& findings);

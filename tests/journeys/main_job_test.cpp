@@ -67,6 +67,28 @@ TEST_F(MainJob, AWrongCodeChangesNothingAndTheThirdClosesTheRequest) {
   EXPECT_EQ(begun.account.circle().head(), before);
 }
 
+TEST_F(MainJob, TwoApprovalsAtOnceAdmitOnce) {
+  auto begun = begin();
+  vault::Home desk_home = new_home(folder_ / "desk");
+  auto desk = join(begun.account, desk_home, "desk");
+  vault::Home nas_home = new_home(folder_ / "nas");
+  auto asking = must(vault::Join::start(nas_home, *store_, clock_, "me", "nas"));
+  std::thread waiting([&] { EXPECT_TRUE(asking.wait().ok()); });
+  std::optional<Result<circle::Device>> other;
+  std::thread approving([&] { other = desk.approve(asking.code(), 60000); });
+  const auto mine = begun.account.approve(asking.code(), 60000);
+  approving.join();
+  waiting.join();
+  EXPECT_NE(mine.ok(), other->ok());
+  const Error refused = mine.ok() ? other->error() : mine.error();
+  EXPECT_TRUE(refused.message.find("once") != std::string::npos ||
+              refused.message.find("already") != std::string::npos ||
+              refused.message.find("no device") != std::string::npos)
+      << refused.message;
+  must_do(begun.account.sync());
+  EXPECT_EQ(begun.account.circle().members().size(), 3U);
+}
+
 TEST_F(MainJob, ARemovedDeviceIsToldAndSeesNoNewEpoch) {
   auto begun = begin();
   vault::Home desk_home = new_home(folder_ / "desk");
