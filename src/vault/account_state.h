@@ -25,9 +25,11 @@ struct Account::State {
     circle::StatementType type;
     Bytes body;
     std::vector<Bytes> blobs;
+    std::function<void(circle::SignedStatement&)> cosign = {};  // where a rule asks for it
+    std::function<api::Admission(BytesView statement)> admission =
+        {};  // where a device is admitted
   };
-  Result<void> append(const std::function<Result<Made>()>& make,
-                      const std::function<void(circle::SignedStatement&)>& finish = {});
+  Result<void> append(const std::function<Result<Made>()>& make);
 };
 
 // Names that a person typed, before they are put into a statement. kInvalid: not UTF-8.

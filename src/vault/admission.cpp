@@ -55,109 +55,116 @@ class Deadline {
 struct Match {
   JoinRequest request;
   Digest hash;  // of the whole message
+  crypto::WrapPublicKey wrap() const { return {request.device.wrap_key}; }
 };
 
-}  // namespace
+Error no_match(unsigned tries) {
+  if (tries >= kTries)
+    return {Code::kDenied,
+            "that was the third wrong code: this request is closed. Run `holdfast join` again on "
+            "the new device for a new code"};
+  return {Code::kDenied,
+          "the code is wrong: no device that asks to join shows it. Nothing was changed"};
+}
 
-Result<circle::Device> Account::approve(std::string_view spoken, std::int64_t patience_ms) {
-  const keys::CodeKey code = TRY(keys::read_code(spoken));
-  api::Session& session = state_->replica.session();
-  const std::string& account = state_->home.setting("account");
-  std::optional<Match> match;
+// The one open request that this code authenticates. A wrong code costs every open request a try.
+Result<Match> find_request(Account::State& account, const keys::CodeKey& code) {
   std::vector<RequestId> others;
-  const std::vector<RequestId> waiting = TRY(session.list_joins());
+  const std::vector<RequestId> waiting = TRY(account.replica.session().list_joins());
   for (const RequestId& id : waiting) {
-    auto message = state_->store.get_join(account, id, api::JoinMessage::kRequest);
+    auto message =
+        account.store.get_join(account.home.setting("account"), id, api::JoinMessage::kRequest);
     if (!message.ok()) continue;
     auto body = authentic<keys::JoinRequestPurpose>(code, id, *message);
     auto request = body.ok() ? wire::decode<JoinRequest>(*body) : std::move(body).error();
-    if (request.ok() && request->request == id) {
-      match = Match{std::move(request).value(), crypto::sha256(*message)};
-    } else {
-      others.push_back(id);
-    }
+    if (request.ok() && request->request == id)
+      return Match{std::move(request).value(), crypto::sha256(*message)};
+    others.push_back(id);
   }
-  if (!match) {
-    if (others.empty())
-      return Error{Code::kNotFound,
-                   "no device is asking to join. Run `holdfast join` on the new device first; its "
-                   "code is good for ten minutes"};
-    unsigned most = 0;
-    for (const RequestId& id : others) most = std::max(most, TRY(state_->home.count_try(id)));
-    if (most >= kTries)
-      return Error{Code::kDenied,
-                   "that was the third wrong code: this request is closed. Run `holdfast join` "
-                   "again on the new device for a new code"};
-    return Error{Code::kDenied,
-                 "the code is wrong: no device that asks to join shows it. Nothing was changed"};
-  }
-  const RequestId id = match->request.request;
-  if (TRY(state_->home.count_try(id)) > kTries)
+  if (others.empty())
+    return Error{Code::kNotFound,
+                 "no device is asking to join. Run `holdfast join` on the new device first; its "
+                 "code is good for ten minutes"};
+  unsigned most = 0;
+  for (const RequestId& id : others) most = std::max(most, TRY(account.home.count_try(id)));
+  return no_match(most);
+}
+
+Result<void> check_request(Account::State& account, const JoinRequest& request) {
+  if (TRY(account.home.count_try(request.request)) > kTries)
     return Error{Code::kDenied,
                  "three wrong codes were typed for this request: it is closed. Run `holdfast join` "
                  "again on the new device for a new code"};
-  const std::int64_t age = state_->clock.now() - match->request.time_ms;
+  const std::int64_t age = account.clock.now() - request.time_ms;
   if (age > kCodeLifeMs || age < -kCodeLifeMs)
     return Error{Code::kDenied,
                  "the code is older than ten minutes, or the clock of one of the two devices is "
                  "wrong. Check both clocks, then run `holdfast join` again for a new code"};
-  if (circle().member_named(match->request.device.name) != nullptr)
-    return Error{Code::kInvalid, "a device named \"" + match->request.device.name +
+  if (account.circle().member_named(request.device.name) != nullptr)
+    return Error{Code::kInvalid, "a device named \"" + request.device.name +
                                      "\" is already a member; join under another name"};
+  return Ok{};
+}
 
-  const keys::LookupKey lookup = TRY(state_->home.lookup());
+// Says to the new device which circle it is: the one that knows the code vouches for it.
+Result<void> answer_request(Account::State& account, const keys::CodeKey& code,
+                            const Match& match) {
+  const RequestId& id = match.request.request;
+  const CircleId& circle = account.circle().id();
+  const keys::LookupKey lookup = TRY(account.home.lookup());
   JoinAnswer answer;
-  answer.request = match->hash;
-  answer.circle = circle().id();
-  crypto::WrapPublicKey wrap;
-  wrap.bytes = match->request.device.wrap_key;
-  answer.lookup = TRY(crypto::wrap_key(wrap, lookup_info(circle().id(), id), lookup));
+  answer.request = match.hash;
+  answer.circle = circle;
+  answer.lookup = TRY(crypto::wrap_key(match.wrap(), lookup_info(circle, id), lookup));
   auto put =
-      state_->store.put_join(account, id, api::JoinMessage::kAnswer,
+      account.store.put_join(account.home.setting("account"), id, api::JoinMessage::kAnswer,
                              authenticate<keys::JoinAnswerPurpose>(code, id, wire::encode(answer)));
   if (!put.ok() && put.error().code == Code::kConflict)
     return Error{Code::kConflict,
                  "this code was used already, perhaps on another of your devices: one code admits "
                  "once. If the new device was not admitted, get a new code from it"};
-  TRY(put);
+  return put;
+}
 
-  std::optional<Bytes> counter_message;
-  for (const Deadline deadline(patience_ms); !counter_message;) {
-    auto got = state_->store.get_join(account, id, api::JoinMessage::kCounter);
-    if (got.ok()) {
-      counter_message = std::move(got).value();
-    } else if (got.error().code != Code::kNotFound) {
-      return std::move(got).error();
-    } else if (deadline.over()) {
+Result<JoinCounter> await_counter(Account::State& account, const RequestId& id,
+                                  const Deadline& deadline) {
+  for (;;) {
+    auto got =
+        account.store.get_join(account.home.setting("account"), id, api::JoinMessage::kCounter);
+    if (got.ok()) return wire::decode<JoinCounter>(*got);
+    if (got.error().code != Code::kNotFound) return std::move(got).error();
+    if (deadline.over())
       return Error{Code::kUnavailable,
                    "the new device does not answer; is `holdfast join` still running there? "
                    "Nothing was changed"};
-    } else {
-      pause();
-    }
+    pause();
   }
-  const JoinCounter counter = TRY(wire::decode<JoinCounter>(*counter_message));
+}
 
-  for (unsigned attempt = 0; attempt < 16; ++attempt) {
-    const ReaderId device = circle::reader_id(match->request.device);
+}  // namespace
+
+Result<circle::Device> Account::approve(std::string_view spoken, std::int64_t patience_ms) {
+  const keys::CodeKey code = TRY(keys::read_code(spoken));
+  const Match match = TRY(find_request(*state_, code));
+  const RequestId& id = match.request.request;
+  TRY(check_request(*state_, match.request));
+  TRY(answer_request(*state_, code, match));
+  const JoinCounter counter = TRY(await_counter(*state_, id, Deadline(patience_ms)));
+  const auto make = [&]() -> Result<State::Made> {
     const keys::RootKey* const root = TRY(state_->replica.root(circle().epoch()));
-    const Bytes envelope = TRY(keys::wrap_root(*root, {circle().id(), circle().epoch(), {}}, wrap));
+    const Bytes envelope =
+        TRY(keys::wrap_root(*root, {circle().id(), circle().epoch(), {}}, match.wrap()));
     auto draft = TRY(state_->replica.same_epoch({envelope}));
-    const circle::Admit body{match->request.device, match->hash, counter.signature, draft.info};
-    const Bytes statement = wire::encode(circle::sign_statement(
-        {circle().id(), circle().seq() + 1, circle().head(), state_->clock.now(),
-         circle::StatementType::kAdmit, state_->replica.self(), wire::encode(body)},
-        state_->signing));
-    if (auto next = circle().apply(statement); !next.ok()) return std::move(next).error();
-    const Bytes mac = admitted_mac(code, id, circle().seq() + 1, circle::statement_head(statement),
-                                   draft.info.vault_heads);
-    auto receipt = state_->replica.session().append(
-        {statement, std::move(draft.blobs), api::Admission{id, mac}});
-    if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
-    TRY(sync());
-    if (receipt.ok()) return *circle().device(device);
-  }
-  return Error{Code::kConflict, "other devices keep changing the account; try again"};
+    const circle::Admit body{match.request.device, match.hash, counter.signature, draft.info};
+    const auto admission = [this, &code, &id, heads = draft.info.vault_heads](BytesView statement) {
+      return api::Admission{
+          id, admitted_mac(code, id, circle().seq() + 1, circle::statement_head(statement), heads)};
+    };
+    return State::Made{
+        circle::StatementType::kAdmit, wire::encode(body), std::move(draft.blobs), {}, admission};
+  };
+  TRY(state_->append(make));
+  return *circle().device(circle::reader_id(match.request.device));
 }
 
 struct Join::State {
