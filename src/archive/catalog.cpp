@@ -1,5 +1,7 @@
 #include "archive/catalog.h"
 
+#include <set>
+
 #include "base/file.h"
 #include "crypto/hash.h"
 #include "crypto/seal.h"
@@ -9,6 +11,7 @@ namespace {
 
 constexpr std::size_t kKeysPerSegment = 16384;
 constexpr std::size_t kPacksPerIndex = 512;
+constexpr std::size_t kAsked = 1000;  // packs in one question to the store
 constexpr std::size_t kMaxSegment = 8 * 1024 * 1024;
 
 Bytes segment_context(const VaultAccess& access, std::uint32_t epoch) {
@@ -55,7 +58,7 @@ void Catalog::index(std::uint32_t pack, PackHeader header) {
   for (std::uint32_t f = 0; f < header.frames.size(); ++f) {
     std::uint32_t offset = 0;
     for (const ChunkInfo& chunk : header.frames[f].chunks) {
-      chunks_.try_emplace(chunk.id, ChunkPlace{pack, f, offset, chunk.length, chunk.type});
+      chunks_.insert_or_assign(chunk.id, ChunkPlace{pack, f, offset, chunk.length, chunk.type});
       offset += chunk.length;
     }
   }
@@ -67,6 +70,32 @@ void Catalog::add(const PackId& id, keys::PackKey key, PackKind kind, std::uint3
   const auto [it, fresh] = numbers_.try_emplace(id, static_cast<std::uint32_t>(packs_.size()));
   if (fresh) packs_.push_back({id, std::move(key), kind, size, std::nullopt});
   if (header && !packs_[it->second].header) index(it->second, std::move(*header));
+}
+
+void Catalog::add_key_of(const PackEntry& entry) {
+  add(entry.id, keys::PackKey::from_bytes(crypto::expose(entry.key)), entry.kind, entry.size,
+      std::nullopt);
+}
+
+void Catalog::leave_out(const std::vector<std::uint32_t>& packs) {
+  const std::set<std::uint32_t> gone(packs.begin(), packs.end());
+  if (gone.empty()) return;
+  std::erase_if(chunks_, [&](const auto& item) { return gone.contains(item.second.pack); });
+}
+
+Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog& catalog) {
+  std::vector<std::uint32_t> missing;
+  for (std::size_t from = 0; from < catalog.pack_count(); from += kAsked) {
+    const std::size_t to = std::min(catalog.pack_count(), from + kAsked);
+    std::vector<PackId> ids;
+    for (std::size_t i = from; i < to; ++i)
+      ids.push_back(catalog.pack_at(static_cast<std::uint32_t>(i)).id);
+    const auto there = TRY(cache.session().have_packs(ids));
+    for (std::size_t i = from; i < to; ++i)
+      if (i - from >= there.size() || !there[i - from])
+        missing.push_back(static_cast<std::uint32_t>(i));
+  }
+  return missing;
 }
 
 Result<void> Catalog::load_keys(PackCache& cache, const VaultAccess& access,

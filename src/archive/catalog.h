@@ -62,6 +62,7 @@ class Catalog {
                               const std::vector<SegmentRef>& key_segments,
                               const std::vector<PackId>& index_segments, Findings& findings);
 
+  // Of several packs that hold a chunk the newest counts: it may have replaced one that was lost.
   const ChunkPlace* find(const ChunkId& id) const;
   const PackEntry& pack_at(std::uint32_t index) const { return packs_[index]; }
   std::size_t pack_count() const { return packs_.size(); }
@@ -70,6 +71,10 @@ class Catalog {
   // Adds a pack, or its header to one that has none. Known packs stay as they are.
   void add(const PackId& id, keys::PackKey key, PackKind kind, std::uint32_t size,
            std::optional<PackHeader> header);
+  // The key of a pack of another catalog, without its header.
+  void add_key_of(const PackEntry& entry);
+  // Forgets what the store says it no longer has, so that a backup sends it again.
+  void leave_out(const std::vector<std::uint32_t>& packs);
 
  private:
   void index(std::uint32_t pack, PackHeader header);
@@ -81,6 +86,9 @@ class Catalog {
   std::unordered_map<PackId, std::uint32_t, IdHash> numbers_;
   std::unordered_map<ChunkId, ChunkPlace, IdHash> chunks_;
 };
+
+// Numbers of the packs that the store says it does not have.
+Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog& catalog);
 
 // ---- writing segments ----
 

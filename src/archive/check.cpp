@@ -3,8 +3,6 @@
 namespace holdfast::archive {
 namespace {
 
-constexpr std::size_t kAsked = 1000;  // packs in one question to the store
-
 std::string shown(const PackId& id) { return "pack " + id.hex().substr(0, 16); }
 
 // Of 0 to 99; the slight bias of 2^32 does not matter here.
@@ -41,22 +39,6 @@ Result<void> check_pack(const VaultAccess& access, const PackEntry& entry, Bytes
   for (std::size_t i = 0; i < pack.header().frames.size(); ++i)
     TRY(check_frame(pack, i, name, mac));
   return Ok{};
-}
-
-// Numbers of the packs that the store says it does not have.
-Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog& catalog) {
-  std::vector<std::uint32_t> missing;
-  for (std::size_t from = 0; from < catalog.pack_count(); from += kAsked) {
-    const std::size_t to = std::min(catalog.pack_count(), from + kAsked);
-    std::vector<PackId> ids;
-    for (std::size_t i = from; i < to; ++i)
-      ids.push_back(catalog.pack_at(static_cast<std::uint32_t>(i)).id);
-    const auto there = TRY(cache.session().have_packs(ids));
-    for (std::size_t i = from; i < to; ++i)
-      if (i - from >= there.size() || !there[i - from])
-        missing.push_back(static_cast<std::uint32_t>(i));
-  }
-  return missing;
 }
 
 // Why a file's content cannot be had.

@@ -231,7 +231,7 @@ void Restorer::run_job(PlaceJob& job) {
   }
   if (!done.ok())
     findings_.problems.push_back(
-        {job.path(), done.error().message, done.error().code == Code::kCorrupt});
+        {"/" + job.path(), done.error().message, done.error().code == Code::kCorrupt});
   add(std::move(own));
 }
 

@@ -107,7 +107,6 @@ class Circle {
   Result<BlobId> blob(std::uint32_t epoch, const BlobSlot& slot) const;
   // The capsule of this set_recovery, which may have been replaced since.
   bool ever_committed_capsule(const Digest& capsule) const;
-  std::uint64_t capsule_seq(const Digest& capsule) const { return capsules_.at(capsule); }
   // Head after statement `seq`; seq must be at most seq().
   const Digest& head_at(std::uint64_t seq) const { return heads_.at(seq); }
 

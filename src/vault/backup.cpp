@@ -28,6 +28,17 @@ class HomeJournal final : public archive::PackJournal {
   const VaultId vault_;
 };
 
+// What the store lost is not relied on: its chunks are sent again.
+Result<void> send_lost_again(VaultData& data, archive::Findings& findings) {
+  const auto missing = TRY(archive::missing_packs(data.cache, data.catalog));
+  for (const std::uint32_t number : missing)
+    findings.notes.push_back(
+        {"pack " + data.catalog.pack_at(number).id.hex().substr(0, 16),
+         "the store has lost it; what the files still have of it is sent again"});
+  data.catalog.leave_out(missing);
+  return Ok{};
+}
+
 // Packs that an interrupted backup sent and nothing refers to yet. Their chunks count as known.
 Result<std::vector<PackId>> resume(Account::State& account, VaultData& data) {
   const auto journal = TRY(account.home.journal(data.vault.id));
@@ -143,9 +154,7 @@ Result<std::vector<archive::SegmentRef>> key_segments(VaultData& data, const Add
     auto all = TRY(archive::Catalog::load(data.cache, data.access, refs, {}, findings));
     if (findings.problems.empty()) {
       for (const std::uint32_t number : packs) {
-        const archive::PackEntry& entry = data.catalog.pack_at(number);
-        all.add(entry.id, keys::PackKey::from_bytes(archive::key_entry(entry).key), entry.kind,
-                entry.size, std::nullopt);
+        all.add_key_of(data.catalog.pack_at(number));
       }
       std::vector<std::uint32_t> every(all.pack_count());
       for (std::uint32_t i = 0; i < every.size(); ++i) every[i] = i;
@@ -219,6 +228,7 @@ Result<Account::BackupReport> Account::backup(const BackupOptions& options,
   const std::int64_t started = state_->clock.now();
   VaultData data = TRY(open_vault(*state_, options.vault, report.findings));
   const bool damaged = !report.findings.problems.empty();
+  TRY(send_lost_again(data, report.findings));
   std::vector<PackId> packs = TRY(resume(*state_, data));
   report.resumed_packs = packs.size();
   const auto before = previous(*state_, data);

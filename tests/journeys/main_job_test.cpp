@@ -1,4 +1,6 @@
 // The main job in one process, over the store in memory: who can read, and what it takes.
+#include <set>
+
 #include "support/journey.h"
 
 namespace holdfast {
@@ -150,6 +152,59 @@ TEST_F(MainJob, ANameThatIsNotTextIsRefusedInWords) {
   vault::Home home = new_home(folder_ / "other");
   EXPECT_FALSE(vault::Join::start(home, *store_, clock_, "me", "\xff").ok());
   EXPECT_FALSE(vault::recover(home, *store_, clock_, begun.recovery, {"\xff", {}}).ok());
+}
+
+// The store's own files, to lose some of them behind its back.
+class LosingStore : public MainJob {
+ protected:
+  LosingStore() { store_ = store::open_files(files_); }
+  std::string packs() { return "accounts/" + to_hex(as_bytes("me")) + "/packs"; }
+  void lose(const PackId& pack) {
+    must_do(files_->remove(packs() + "/" + pack.hex().substr(0, 2) + "/" + pack.hex()));
+  }
+  std::vector<PackId> stored() {
+    std::vector<PackId> ids;
+    for (const std::string& folder : must(files_->list(packs())))
+      for (const std::string& name : must(files_->list(packs() + "/" + folder)))
+        ids.push_back(*PackId::from(*from_hex(name)));
+    return ids;
+  }
+  circle::Record newest(vault::Account& account) {
+    const VaultId main = account.circle().vault_named("main")->id;
+    auto session = must(store_->open_account("me"));
+    const auto records = must(session->read_records(main, 1));
+    const auto outer = must(wire::decode<circle::SignedRecord>(records.back()));
+    return must(wire::decode<circle::Record>(outer.record));
+  }
+
+  std::shared_ptr<store::MemoryFiles> files_ = std::make_shared<store::MemoryFiles>();
+};
+
+TEST_F(LosingStore, TheNextBackupSendsAgainWhatTheStoreLost) {
+  auto begun = begin();
+  backup_id(begun.account, folder_ / "data");
+  const circle::Record record = newest(begun.account);
+  std::set<PackId> named{*record.snapshot};
+  for (const auto& ref : record.key_segments) named.insert(ref.object);
+  named.insert(record.index_segments.begin(), record.index_segments.end());
+  std::size_t lost = 0;
+  for (const PackId& pack : stored())
+    if (!named.contains(pack)) lose(pack), ++lost;
+  ASSERT_GT(lost, 0U);
+  backup_id(begun.account, folder_ / "data");
+  restore_to(begun.account, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha");
+  EXPECT_EQ(read(folder_ / "out/sub/b.bin"), read(folder_ / "data/sub/b.bin"));
+}
+
+TEST_F(LosingStore, CheckAsksTheStoreAndNotTheCacheForKeySegments) {
+  auto begun = begin();
+  backup_id(begun.account, folder_ / "data");
+  lose(newest(begun.account).key_segments.front().object);
+  archive::Progress progress;
+  const auto report = must(begun.account.check("main", 0, progress));
+  ASSERT_FALSE(report.findings.problems.empty());
+  EXPECT_EQ(report.findings.problems.front().path.substr(0, 11), "key segment");
 }
 
 TEST_F(MainJob, CheckReadsEverythingAndFindsNothingWrong) {
