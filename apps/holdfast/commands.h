@@ -22,6 +22,11 @@ Result<int> run_region_set(const Common& common, const std::string& region, Cons
 Result<int> run_passphrase_change(const Common& common, const PassphraseArgs& args,
                                   Console& console);
 
+Result<int> run_account_show(const Common& common, Console& console);
+Result<int> run_account_delete(const Common& common, Console& console);
+Result<int> run_account_keep(const Common& common, Console& console);
+Result<int> run_account_connections(const Common& common, Console& console);
+
 // ---- commands_data.cpp: what ----
 Result<int> run_backup(const Common& common, const BackupArgs& args, Console& console);
 Result<int> run_snapshots(const Common& common, const std::string& vault, Console& console);

@@ -17,7 +17,9 @@ constexpr std::int64_t kApprovePatienceMs = 120'000;
 constexpr int kKeyTries = 3;
 
 constexpr std::string_view kNeedsServer =
-    "Which store? Give --server dir:PATH (a disk, a stick, a mounted share).";
+    "Which store? Give --server https://HOST:PORT (a service) or dir:PATH (a disk, a stick, a "
+    "mounted "
+    "share).";
 constexpr std::string_view kKeepKey =
     "Keep it where you will find it when every device is gone: whoever has it can read everything.";
 
@@ -164,8 +166,13 @@ Result<int> run_init(const Common& common, const InitArgs& args, Console& consol
     return console.usage(
         "The recovery key must be shown to somebody or written somewhere: run init on a terminal, "
         "or give --recovery-key-file F.");
+  std::string invitation;
+  if (!args.invitation_file.empty()) {
+    const crypto::WipedBytes text = TRY(read_secret_file(args.invitation_file));
+    invitation = as_text(text.view());
+  }
   KeyFile file = TRY(KeyFile::reserve(args.recovery_key_file));
-  const auto fresh = TRY(open_fresh(common, store::Create::kYes, console));
+  const auto fresh = TRY(open_fresh(common, store::Create::kYes, invitation, console));
   vault::InitOptions options;
   options.account = args.account.empty() ? default_account() : args.account;
   options.device_name = args.device_name.empty() ? default_device_name() : args.device_name;
@@ -190,7 +197,7 @@ Result<int> run_init(const Common& common, const InitArgs& args, Console& consol
 
 Result<int> run_join(const Common& common, const JoinArgs& args, Console& console) {
   if (common.server.empty()) return console.usage(kNeedsServer);
-  const auto fresh = TRY(open_fresh(common, store::Create::kNo, console));
+  const auto fresh = TRY(open_fresh(common, store::Create::kNo, "", console));
   const std::string account =
       args.account.empty() ? TRY(only_account(*fresh->store)) : args.account;
   const std::string name = args.device_name.empty() ? default_device_name() : args.device_name;
@@ -214,7 +221,7 @@ Result<int> run_recover(const Common& common, const RecoverArgs& args, Console& 
   if (common.server.empty()) return console.usage(kNeedsServer);
   const keys::RecoveryKey key =
       TRY(ask_recovery_key(args.recovery_key_file, "The recovery key: ", console));
-  const auto fresh = TRY(open_fresh(common, store::Create::kNo, console));
+  const auto fresh = TRY(open_fresh(common, store::Create::kNo, "", console));
   vault::RecoverOptions options;
   options.device_name = args.device_name.empty() ? default_device_name() : args.device_name;
   options.keep = args.keep;

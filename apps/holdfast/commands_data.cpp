@@ -127,8 +127,10 @@ std::string literal_glob(std::string_view path) {
 // changes while it is read.
 Result<void> leave_out_own(const Opened& opened, const Common& common, archive::WalkOptions& walk) {
   const std::string server = common.server.empty() ? opened.home.setting("server") : common.server;
-  const std::size_t colon = server.find(':');
-  for (const std::string& folder : {server.substr(colon + 1), opened.home.folder()}) {
+
+  std::vector<std::string> own{opened.home.folder()};
+  if (server.starts_with("dir:")) own.push_back(server.substr(4));
+  for (const std::string& folder : own) {
     std::error_code failed;
     const std::filesystem::path real = std::filesystem::canonical(folder, failed);
     if (!failed && real != "/")

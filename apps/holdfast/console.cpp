@@ -249,8 +249,7 @@ Result<crypto::WipedBytes> Console::secret(std::string_view prompt) {
   return read_line(STDIN_FILENO, "the terminal");
 }
 
-Result<bool> Console::confirm(std::string_view question) {
-  if (yes_) return true;
+Result<bool> Console::ask(std::string_view question) {
   if (!can_ask_)
     return Error{Code::kInvalid,
                  "This needs a yes, and there is no terminal to ask on; repeat it with --yes."};
@@ -260,6 +259,11 @@ Result<bool> Console::confirm(std::string_view question) {
   const crypto::WipedBytes answer = TRY(read_line(STDIN_FILENO, "the terminal"));
   const std::string_view text = as_text(answer.view());
   return text == "y" || text == "Y" || text == "yes";
+}
+
+Result<bool> Console::confirm(std::string_view question) {
+  if (yes_) return true;
+  return ask(question);
 }
 
 Result<crypto::WipedBytes> read_secret_file(const std::string& path) {

@@ -61,6 +61,8 @@ class Console {
   Result<crypto::WipedBytes> secret(std::string_view prompt);
   // Yes from the person, or --yes. kInvalid when nobody can be asked.
   Result<bool> confirm(std::string_view question);
+  // Yes from the person and nobody else.
+  Result<bool> ask(std::string_view question);
 
  private:
   bool json_;

@@ -67,7 +67,10 @@ void add_common(Line& line) {
   app.require_subcommand(1);
   app.add_option("--home", common.home,
                  "This device's state (HOLDFAST_HOME; default ~/.local/state/holdfast)");
-  app.add_option("--server", common.server, "The store: dir:PATH, a folder anywhere");
+  app.add_option("--server", common.server,
+                 "The store: https://HOST:PORT, a service; or dir:PATH, a folder");
+  app.add_option("--server-fingerprint", common.server_fingerprint,
+                 "The service's key as its operator publishes it; without it you are asked");
   app.add_flag("--json", common.json, "Print one JSON object a line");
   app.add_flag("--quiet,-q", common.quiet, "Print results and problems only");
   app.add_flag("--yes,-y", common.yes, "Confirm without asking");
@@ -91,6 +94,8 @@ void add_init_join_recover(Line& line) {
   init->add_option("--device-name", line.init.device_name,
                    "This device's name (default: the host's)");
   init->add_option("--region", line.init.region, "The region you live in, two letters");
+  init->add_option("--invitation-file", line.init.invitation_file,
+                   "Where the service asks for an invitation (- : standard input)");
   init->add_option("--recovery-key-file", line.init.recovery_key_file,
                    "Write the recovery key here (0600) and do not show it");
 
@@ -181,6 +186,26 @@ void add_vaults_and_region(Line& line) {
                                 return run_region_set(common, line.region, console);
                               });
   set->add_option("REGION", line.region, "Two letters; ZZ: not stated")->required();
+}
+
+void add_account(Line& line) {
+  CLI::App* account = add_command(
+      line, line.app, "account", "What the service keeps, and its end",
+      [](const Common& common, Console& console) { return run_account_show(common, console); });
+  account->require_subcommand(0, 1);
+  add_command(
+      line, *account, "show", "How much is stored, and how much may be",
+      [](const Common& common, Console& console) { return run_account_show(common, console); });
+  add_command(line, *account, "connections", "Who came, from where, when",
+              [](const Common& common, Console& console) {
+                return run_account_connections(common, console);
+              });
+  add_command(
+      line, *account, "delete", "Delete all of it, after a delay",
+      [](const Common& common, Console& console) { return run_account_delete(common, console); });
+  add_command(
+      line, *account, "keep", "Take a deletion back",
+      [](const Common& common, Console& console) { return run_account_keep(common, console); });
 }
 
 void add_backup(Line& line) {
@@ -310,6 +335,7 @@ int run(int argc, char** argv) {
   add_init_join_recover(line);
   add_who(line);
   add_vaults_and_region(line);
+  add_account(line);
   add_backup(line);
   add_reading(line);
   add_restore_and_check(line);

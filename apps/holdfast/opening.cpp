@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "net/client.h"
+
 namespace holdfast::app {
 namespace {
 
@@ -17,12 +19,16 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// "dir:PATH" with the path absolute, so that it may be remembered.
+// "dir:PATH" with the path absolute, or the address of a service, so that it may be remembered.
 Result<std::string> absolute_server(std::string_view server) {
+  if (server.starts_with("https://")) {
+    TRY(net::parse_address(std::string(server)));
+    return std::string(server);
+  }
   if (!server.starts_with(kFolderScheme) || server.size() == kFolderScheme.size())
     return Error{Code::kInvalid, "\"" + std::string(server) +
-                                     "\" is no store: this version knows folders, --server "
-                                     "dir:PATH (a disk, a stick, a mounted share)."};
+                                     "\" is no store: give https://HOST:PORT, a service, or "
+                                     "dir:PATH, a folder (a disk, a stick, a mounted share)."};
   std::error_code failed;
   const std::filesystem::path path =
       std::filesystem::absolute(server.substr(kFolderScheme.size()), failed);
@@ -30,8 +36,37 @@ Result<std::string> absolute_server(std::string_view server) {
   return std::string(kFolderScheme) + path.lexically_normal().string();
 }
 
-Result<std::unique_ptr<api::Store>> open_store(std::string_view server, store::Create create) {
-  return store::open_folder(std::string(server.substr(kFolderScheme.size())), create);
+bool is_folder(std::string_view server) { return server.starts_with(kFolderScheme); }
+
+Result<Bytes> parse_pin(const std::string& text) {
+  const auto pin = from_hex(text);
+  if (!pin || pin->size() != 32)
+    return Error{Code::kInvalid,
+                 "A fingerprint has 64 hexadecimal digits; holdfastd prints it when it starts."};
+  return *pin;
+}
+
+// The key that is expected there: given, or shown to the person who compares it. --yes does not
+// count: nobody else can know it.
+Result<Bytes> learn_pin(const Common& common, const std::string& server, Console& console) {
+  if (!common.server_fingerprint.empty()) return parse_pin(common.server_fingerprint);
+  const auto address = TRY(net::parse_address(server));
+  if (!console.can_ask())
+    return Error{Code::kInvalid,
+                 "Give --server-fingerprint HEX, the service's key as its operator publishes it; "
+                 "nobody is here to compare it."};
+  const Bytes pin = TRY(net::fetch_pin(address));
+  console.warn("The service at " + printable(server) + " shows this key:\n\n    " + to_hex(pin) +
+               "\n\nCompare it with what its operator publishes, by another way than this line.");
+  if (!TRY(console.ask("Is it the same?")))
+    return Error{Code::kUnsafe, "The key is not the operator's. Nothing was sent."};
+  return pin;
+}
+
+Result<std::unique_ptr<api::Store>> open_store(const std::string& server, store::Create create,
+                                               const Bytes& pin, const std::string& invitation) {
+  if (is_folder(server)) return store::open_folder(server.substr(kFolderScheme.size()), create);
+  return net::open_service(TRY(net::parse_address(server)), pin, invitation);
 }
 
 bool same(const crypto::WipedBytes& a, const crypto::WipedBytes& b) {
@@ -90,28 +125,39 @@ Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& cons
   vault::Home home = TRY(open_member_home(common, console));
   const std::string named = common.server.empty() ? home.setting("server") : common.server;
   if (named.empty())
-    return Error{Code::kInvalid,
-                 "This device does not remember its store; give --server dir:PATH."};
+    return Error{
+        Code::kInvalid,
+        "This device does not remember its store; give --server https://HOST:PORT or dir:PATH."};
   const std::string server = TRY(absolute_server(named));
-  std::unique_ptr<api::Store> store = TRY(open_store(server, store::Create::kNo));
+  Bytes pin;
+  if (!is_folder(server)) {
+    if (const std::string known = home.setting("server_pin"); !known.empty()) {
+      pin = TRY(parse_pin(known));
+    } else {
+      pin = TRY(learn_pin(common, server, console));
+    }
+  }
+  std::unique_ptr<api::Store> store = TRY(open_store(server, store::Create::kNo, pin, ""));
   std::unique_ptr<Opened> opened(new Opened{std::move(home), std::move(store), {}, {}});
   opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
   return opened;
 }
 
 Result<std::unique_ptr<Fresh>> open_fresh(const Common& common, store::Create create,
-                                          Console& console) {
+                                          const std::string& invitation, Console& console) {
   const std::string server = TRY(absolute_server(common.server));
   vault::Home home = TRY(vault::Home::open(common.home));
   if (home.is_member())
     return Error{Code::kConflict, "The device at " + common.home + " already belongs to account " +
                                       home.setting("account") +
                                       "; for a second device on this machine give another --home."};
-  std::unique_ptr<api::Store> store = TRY(open_store(server, create));
+  const Bytes pin = is_folder(server) ? Bytes() : TRY(learn_pin(common, server, console));
+  std::unique_ptr<api::Store> store = TRY(open_store(server, create, pin, invitation));
   vault::Unlock unlock;
   if (!common.unattended) unlock = TRY(ask_unlock(common.passphrase_file, Wanted::kNew, console));
   TRY(home.create_device(unlock));
   TRY(home.set_setting("server", server));
+  TRY(home.set_setting("server_pin", to_hex(pin)));
   return std::unique_ptr<Fresh>(new Fresh{std::move(home), std::move(store), {}});
 }
 

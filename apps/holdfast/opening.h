@@ -33,7 +33,7 @@ struct Fresh {
   SystemClock clock;
 };
 Result<std::unique_ptr<Fresh>> open_fresh(const Common& common, store::Create create,
-                                          Console& console);
+                                          const std::string& invitation, Console& console);
 
 // Without the store.
 Result<vault::Home> open_member_home(const Common& common, Console& console);

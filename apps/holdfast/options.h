@@ -9,6 +9,7 @@ namespace holdfast::app {
 struct Common {
   std::string home;
   std::string server;
+  std::string server_fingerprint;
   std::string passphrase_file;
   bool unattended = false;
   bool json = false;
@@ -18,6 +19,7 @@ struct Common {
 
 struct InitArgs {
   bool advanced = false;
+  std::string invitation_file;
   std::string account;
   std::string device_name;
   std::string region = "ZZ";

@@ -11,14 +11,17 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "crypto/sign.h"
 
 namespace holdfast::api {
 
 constexpr std::size_t kMaxJoinMessage = 8 * 1024;  // bytes of each message of an admission
 constexpr std::size_t kMaxOpenJoins = 64;          // requests to join that wait at one time
 constexpr std::size_t kMaxPackBytes = 64 * 1024 * 1024;
+constexpr std::size_t kMaxHavePacks = 1000;  // asked for at one time
 constexpr std::size_t kMaxBlobBytes = 4 * 1024;
 
 // What the store says of an append: a log's promise of inclusion, where there is a log.
@@ -76,6 +79,23 @@ class Visitor {
   virtual Result<Capsule> find_capsule(const LocateId& locate) = 0;
 };
 
+// What an account takes and may take.
+struct Usage {
+  std::optional<std::uint64_t> bytes;  // of packs; none: the store does not count
+  std::optional<std::uint64_t> quota;  // none: no limit but the disk
+  std::int64_t grace_ms = 0;           // how long packs that a record dropped are kept
+  std::optional<TimeMs> deletion_ms;   // when the account's ciphertext will be gone
+};
+
+// One line of the connection log: who came, from where, first and last in an hour.
+struct Connection {
+  ReaderId caller;
+  std::string address;
+  TimeMs first_ms = 0;
+  TimeMs last_ms = 0;
+  std::uint64_t requests = 0;
+};
+
 // What a member, or the recovery key, may ask of its account.
 class Session {
  public:
@@ -105,13 +125,33 @@ class Session {
   virtual Result<Bytes> get_pack(const PackId& pack) = 0;
   // Which of these are there, in their order.
   virtual Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) = 0;
+
+  virtual Result<Usage> usage() = 0;
+  // Asks for the account's end, or takes that back. The answer is usage() afterwards. kInvalid
+  // where the store's owner deletes files (a folder).
+  virtual Result<Usage> delete_account() = 0;
+  virtual Result<Usage> keep_account() = 0;
+  // As far back as the store keeps it, newest first; none where it keeps no such log.
+  virtual Result<std::vector<Connection>> connections() = 0;
+  // Returns once something in the account is newer than `seen` (a number that this function gave
+  // before, or 0), or after `patience_ms`; gives the number of now.
+  virtual Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) = 0;
+};
+
+// Who opens a session. A service asks for a signature of each request; a folder asks for nothing.
+struct Caller {
+  ReaderId id;
+  std::shared_ptr<const crypto::SigningKey> key;
 };
 
 // A store reached from here: both doors, for one place.
 class Store : public Visitor {
  public:
-  // kNotFound when there is no such account.
-  virtual Result<std::unique_ptr<Session>> open_account(const std::string& account) = 0;
+  // kNotFound when there is no such account; a service says kDenied, then or at the first request.
+  virtual Result<std::unique_ptr<Session>> open_account(const std::string& account,
+                                                        const Caller& caller) = 0;
+  // SHA-256 of the service's public TLS key, a trust root of accounts made there; empty: a folder.
+  virtual Bytes tls_pin() const = 0;
 };
 
 }  // namespace holdfast::api

@@ -41,6 +41,11 @@ class TemporaryFolder {
 // Keeps packs and nothing else. Can be full.
 class MemorySession final : public api::Session {
  public:
+  Result<api::Usage> usage() override { return none(); }
+  Result<api::Usage> delete_account() override { return none(); }
+  Result<api::Usage> keep_account() override { return none(); }
+  Result<std::vector<api::Connection>> connections() override { return none(); }
+  Result<std::uint64_t> wait_for_change(std::uint64_t, std::int64_t) override { return none(); }
   Result<void> put_pack(const PackId& pack, BytesView bytes) override {
     const Lock lock(mutex_);
     if (packs_.size() >= room_) return Error{Code::kUnavailable, "the store is full"};

@@ -7,6 +7,8 @@
 namespace holdfast::store {
 namespace {
 
+constexpr std::size_t kMaxPageBytes = 16 * 1024 * 1024;  // of records, and one more
+
 using circle::Statement;
 using circle::StatementType;
 
@@ -233,13 +235,26 @@ Result<std::optional<circle::RecoveryInfo>> Account::recovery() {
   return std::optional(recovery->info);
 }
 
+Result<std::optional<Account::Standing>> Account::standing(const ReaderId& reader) {
+  const Lock guard(mutex_);
+  TRY(refresh());
+  const circle::Circle& circle = known_->circle;
+  if (circle.recovery() && circle.recovery()->id == reader)
+    return std::optional(Standing{{circle.recovery()->info.verify_key}, true});
+  const circle::Device* const device = circle.device(reader);
+  if (device == nullptr) return std::optional<Standing>();
+  return std::optional(Standing{{device->info.verify_key}, circle.member(reader) != nullptr});
+}
+
 Result<std::vector<Bytes>> Account::read_records(const VaultId& vault, std::uint64_t from) {
   if (from == 0) return Error{Code::kInvalid, "the first record of a vault is number 1"};
   std::vector<Bytes> page;
-  while (page.size() < api::Session::kMaxPage) {
+  std::size_t bytes = 0;
+  while (page.size() < api::Session::kMaxPage && bytes < kMaxPageBytes) {
     auto file = files_->get(record_path(vault, from + page.size()), circle::kMaxRecord);
     if (!file.ok() && file.error().code == Code::kNotFound) break;
     page.push_back(TRY(std::move(file)));
+    bytes += page.back().size();
   }
   return page;
 }

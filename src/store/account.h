@@ -36,6 +36,12 @@ class Account {
   Result<api::Visitor::Admitted> get_admission(const RequestId& request);
   // nullopt: none stands.
   Result<std::optional<circle::RecoveryInfo>> recovery();
+  // A device, also a removed one, or the standing recovery key; nullopt: neither.
+  struct Standing {
+    crypto::VerifyKey key;
+    bool current = false;  // not removed
+  };
+  Result<std::optional<Standing>> standing(const ReaderId& reader);
 
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from);
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record);

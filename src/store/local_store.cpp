@@ -1,5 +1,9 @@
 #include "store/local_store.h"
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include "store/account.h"
 #include "store/joins.h"
 #include "store/layout.h"
@@ -7,6 +11,8 @@
 
 namespace holdfast::store {
 namespace {
+
+constexpr std::int64_t kGlanceMs = 100;
 
 class LocalSession final : public api::Session {
  public:
@@ -41,7 +47,24 @@ class LocalSession final : public api::Session {
     return packs_.have(packs);
   }
 
+  Result<api::Usage> usage() override { return api::Usage{}; }
+  Result<api::Usage> delete_account() override { return folder_is_yours(); }
+  Result<api::Usage> keep_account() override { return folder_is_yours(); }
+  Result<std::vector<api::Connection>> connections() override {
+    return std::vector<api::Connection>();
+  }
+  // A folder tells nobody: it may have changed.
+  Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(std::clamp<std::int64_t>(patience_ms, 0, kGlanceMs)));
+    return seen + 1;
+  }
+
  private:
+  static Error folder_is_yours() {
+    return {Code::kInvalid, "the store is a folder: whoever owns it deletes an account's files"};
+  }
+
   const std::shared_ptr<Account> account_;
   Joins joins_;
   Packs packs_;
@@ -124,7 +147,8 @@ Result<api::Visitor::Capsule> LocalStore::find_capsule(const LocateId& locate) {
                "no account in the store at " + files_->place() + " has this recovery key"};
 }
 
-Result<std::unique_ptr<api::Session>> LocalStore::open_account(const std::string& name) {
+Result<std::unique_ptr<api::Session>> LocalStore::open_account(const std::string& name,
+                                                               const api::Caller&) {
   auto found = TRY(existing(name));
   return std::unique_ptr<api::Session>(
       std::make_unique<LocalSession>(std::move(found), files_, name));

@@ -33,7 +33,9 @@ class LocalStore final : public api::Store {
                          api::JoinMessage which) override;
   Result<Admitted> get_admission(const std::string& account, const RequestId& request) override;
   Result<Capsule> find_capsule(const LocateId& locate) override;
-  Result<std::unique_ptr<api::Session>> open_account(const std::string& account) override;
+  Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
+                                                     const api::Caller& caller) override;
+  Bytes tls_pin() const override { return {}; }
 
  private:
   Result<std::shared_ptr<Account>> account(const std::string& name);

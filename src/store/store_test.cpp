@@ -68,7 +68,7 @@ class StoreTest : public testing::TestWithParam<Kind> {
     genesis_ = writer_.genesis();
     ASSERT_TRUE(store_->create_account(kAccount, genesis_).ok());
     writer_.accept(genesis_);
-    session_ = store_->open_account(kAccount).value();
+    session_ = store_->open_account(kAccount, {}).value();
     append(writer_.set_vault(vault_, "documents"));
   }
   void append(const api::Append& next) {
@@ -109,11 +109,11 @@ PackId name_of(BytesView bytes) { return PackId(crypto::sha256(bytes).bytes); }
 
 TEST_P(StoreTest, ListsAccounts) {
   EXPECT_EQ(store_->accounts().value(), std::vector<std::string>{kAccount});
-  EXPECT_EQ(code(store_->open_account("nobody")), Code::kNotFound);
-  EXPECT_EQ(code(store_->open_account("a\nb")), Code::kInvalid);
-  EXPECT_EQ(code(store_->open_account("")), Code::kInvalid);
-  EXPECT_EQ(code(store_->open_account(std::string(65, 'a'))), Code::kInvalid);
-  EXPECT_EQ(code(store_->open_account("\xff")), Code::kInvalid);
+  EXPECT_EQ(code(store_->open_account("nobody", {})), Code::kNotFound);
+  EXPECT_EQ(code(store_->open_account("a\nb", {})), Code::kInvalid);
+  EXPECT_EQ(code(store_->open_account("", {})), Code::kInvalid);
+  EXPECT_EQ(code(store_->open_account(std::string(65, 'a'), {})), Code::kInvalid);
+  EXPECT_EQ(code(store_->open_account("\xff", {})), Code::kInvalid);
 }
 
 TEST_P(StoreTest, AnAccountIsMadeOnce) {
@@ -128,14 +128,14 @@ TEST_P(StoreTest, AGenesisIsVerified) {
   api::Append forged = other.genesis();
   forged.statement.back() ^= 1;
   EXPECT_FALSE(store_->create_account("other", forged).ok());
-  EXPECT_EQ(code(store_->open_account("other")), Code::kNotFound);
+  EXPECT_EQ(code(store_->open_account("other", {})), Code::kNotFound);
 }
 
 TEST_P(StoreTest, AnotherProcessReadsWhatWasAppended) {
   const api::Append next = writer_.set_region("DE");
   append(next);
   const auto other = place_.store();
-  const auto session = other->open_account(kAccount).value();
+  const auto session = other->open_account(kAccount, {}).value();
   const auto statements = session->read_circle(1).value();
   ASSERT_EQ(statements.size(), 2u);
   EXPECT_EQ(statements[1], next.statement);
@@ -160,12 +160,12 @@ TEST_P(StoreTest, AnAppendMayBeRepeatedAlsoLater) {
   append(first);
   append(writer_.set_region("FR"));
   EXPECT_TRUE(session_->append(first).ok());
-  EXPECT_TRUE(place_.store()->open_account(kAccount).value()->append(first).ok());
+  EXPECT_TRUE(place_.store()->open_account(kAccount, {}).value()->append(first).ok());
   EXPECT_EQ(session_->read_circle(0).value().size(), 4u);
 }
 
 TEST_P(StoreTest, AnAppendSeesWhatAnotherProcessAppended) {
-  const auto other = place_.store()->open_account(kAccount).value();
+  const auto other = place_.store()->open_account(kAccount, {}).value();
   const api::Append first = writer_.rotate();
   ASSERT_TRUE(other->append(first).ok());
   writer_.accept(first);
@@ -392,7 +392,7 @@ TEST_P(StoreTest, OfSeveralWritersAtOnceExactlyOneWins) {
       std::vector<std::jthread> threads;
       for (const api::Append& rival : rivals)
         threads.emplace_back([&] {
-          const auto done = place_.store()->open_account(kAccount).value()->append(rival);
+          const auto done = place_.store()->open_account(kAccount, {}).value()->append(rival);
           if (done.ok()) ++won;
           if (!done.ok() && done.error().code == Code::kConflict) ++conflicts;
         });
@@ -413,8 +413,9 @@ TEST_P(StoreTest, ARotationAndARecordAtOnceCannotBothWin) {
     bool rotated = false;
     {
       const std::jthread a([&] { recorded = session_->append_record(vault_, record).ok(); });
-      const std::jthread b(
-          [&] { rotated = place_.store()->open_account(kAccount).value()->append(rotate).ok(); });
+      const std::jthread b([&] {
+        rotated = place_.store()->open_account(kAccount, {}).value()->append(rotate).ok();
+      });
     }
     ASSERT_NE(recorded, rotated);
     if (recorded) writer_.accept(vault_, record);
@@ -489,7 +490,7 @@ class Story {
     });
     append(writer_.set_vault(vault_, "documents"));
     steps_.push_back([this](api::Store& store) -> Result<void> {
-      const auto session = TRY(store.open_account(kAccount));
+      const auto session = TRY(store.open_account(kAccount, {}));
       return session->put_pack(name_of(pack_), pack_);
     });
     record();
@@ -501,7 +502,7 @@ class Story {
     append(writer_.rotate());
     record();
     steps_.push_back([this](api::Store& store) -> Result<void> {
-      const auto session = TRY(store.open_account(kAccount));
+      const auto session = TRY(store.open_account(kAccount, {}));
       return session->drop_join(request_);
     });
   }
@@ -513,7 +514,7 @@ class Story {
     const auto accounts = store.accounts();
     ASSERT_TRUE(accounts.ok()) << accounts.error().message;
     if (accounts->empty()) return;
-    const auto session = store.open_account(kAccount).value();
+    const auto session = store.open_account(kAccount, {}).value();
     const auto statements = session->read_circle(0).value();
     ASSERT_LE(statements.size(), appends_.size());
     std::optional<circle::Circle> circle;
@@ -539,7 +540,7 @@ class Story {
 
   void check_complete(api::Store& store) const {
     check(store);
-    const auto session = store.open_account(kAccount).value();
+    const auto session = store.open_account(kAccount, {}).value();
     EXPECT_EQ(session->read_circle(0).value().size(), appends_.size());
     EXPECT_EQ(session->read_records(vault_, 1).value().size(), records_.size());
     EXPECT_TRUE(session->list_joins().value().empty());
@@ -553,7 +554,7 @@ class Story {
   }
   void append(const api::Append& next) {
     steps_.push_back([append = add(next)](api::Store& store) -> Result<void> {
-      const auto session = TRY(store.open_account(kAccount));
+      const auto session = TRY(store.open_account(kAccount, {}));
       TRY(session->append(append));
       return Ok{};
     });
@@ -563,7 +564,7 @@ class Story {
     writer_.accept(vault_, next);
     records_.push_back(next);
     steps_.push_back([this, next](api::Store& store) -> Result<void> {
-      const auto session = TRY(store.open_account(kAccount));
+      const auto session = TRY(store.open_account(kAccount, {}));
       TRY(session->have_packs({name_of(pack_)}));
       TRY(session->append_record(vault_, next));
       return Ok{};
@@ -658,7 +659,7 @@ TEST(FolderStore, ThatVanishesSaysSoAndIsNotMadeAgain) {
   const api::Append genesis = writer.genesis();
   ASSERT_TRUE(store->create_account(kAccount, genesis).ok());
   writer.accept(genesis);
-  const auto session = store->open_account(kAccount).value();
+  const auto session = store->open_account(kAccount, {}).value();
 
   // What an unmounted disk leaves: the empty folder it was mounted on.
   ASSERT_EQ(::rename(path.c_str(), folder.file("elsewhere").c_str()), 0);
@@ -689,7 +690,7 @@ TEST(FolderStore, IgnoresTornTemporaryFiles) {
   ASSERT_TRUE(create_file(account + "/circle/.tmp-1-0-00000000", as_bytes("to")).ok());
   EXPECT_TRUE(store->accounts().value().empty());
   ASSERT_TRUE(store->create_account(kAccount, genesis).ok());
-  EXPECT_EQ(store->open_account(kAccount).value()->read_circle(0).value().size(), 1u);
+  EXPECT_EQ(store->open_account(kAccount, {}).value()->read_circle(0).value().size(), 1u);
 }
 
 TEST(FolderStore, IsNotBlockedByAFileThatIsNone) {

@@ -41,6 +41,17 @@ crypto::SigningKey signing_key(const keys::DeviceKey& key) {
   return crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(key));
 }
 
+api::Caller caller(const keys::DeviceKey& key) {
+  return {circle::reader_id(device_info(key, "")),
+          std::make_shared<const crypto::SigningKey>(signing_key(key))};
+}
+
+circle::TrustRoots trust_roots(const api::Store& store) {
+  circle::TrustRoots roots;
+  roots.tls_pin = store.tls_pin();
+  return roots;
+}
+
 Digest lookup_hash(const keys::LookupKey& key) {
   return crypto::mac(key, "holdfast/v1/lookup-hash", {});
 }
@@ -67,12 +78,16 @@ Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock)
   if (!home.is_member())
     return Error{Code::kNotFound,
                  "this device belongs to no account yet: use init, join or recover first"};
-  auto session = TRY(store.open_account(home.setting("account")));
+  auto session = TRY(store.open_account(home.setting("account"), caller(home.device_key())));
   const ReaderId self = circle::reader_id(device_info(home.device_key(), ""));
   auto state = std::make_unique<State>(State{
       home, store, clock, signing_key(home.device_key()),
       Replica(std::move(session), self, crypto::derive<crypto::WrapPurpose>(home.device_key()))});
   TRY(state->sync());
+  if (state->circle().trust_roots() != roots_hash(trust_roots(store)))
+    return Error{Code::kUnsafe,
+                 "this account was made at another service (or a service with another key) than "
+                 "the one that answers: nothing was sent to it"};
   return Account(std::move(state));
 }
 
@@ -81,6 +96,13 @@ Result<void> Account::State::sync() {
   auto own = own_info(circle(), replica.self());
   if (!own.ok()) return std::move(own).error();
   return Ok{};
+}
+
+Result<api::Usage> Account::usage() { return state_->replica.session().usage(); }
+Result<api::Usage> Account::delete_account() { return state_->replica.session().delete_account(); }
+Result<api::Usage> Account::keep_account() { return state_->replica.session().keep_account(); }
+Result<std::vector<api::Connection>> Account::connections() {
+  return state_->replica.session().connections();
 }
 
 Result<void> Account::sync() { return state_->sync(); }
@@ -193,7 +215,8 @@ Result<void> Account::set_region(const std::string& region) {
 }
 
 circle::RecoveryInfo make_recovery_info(const keys::RecoveryKey& key, const Replica& replica,
-                                        const keys::LookupKey& lookup) {
+                                        const keys::LookupKey& lookup,
+                                        const circle::TrustRoots& roots) {
   circle::RecoveryInfo info;
   info.verify_key =
       crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(key)).verify_key().bytes;
@@ -206,6 +229,7 @@ circle::RecoveryInfo make_recovery_info(const keys::RecoveryKey& key, const Repl
   capsule.head = replica.circle().head();
   capsule.lookup = crypto::seal_key(
       capsule_key, wire::encode_array("holdfast/v1/capsule/lookup", info.locate), lookup);
+  capsule.trust_roots = roots;
   capsule.vault_heads = wire::Bounded<circle::VaultHead, circle::kMaxVaults>(replica.heads());
   info.capsule = crypto::seal(capsule_key, wire::encode_array("holdfast/v1/capsule", info.locate),
                               wire::encode(capsule));
@@ -222,7 +246,7 @@ Result<keys::RecoveryKey> Account::set_recovery(const keys::RecoveryKey* old) {
   };
   const auto make = [&]() -> Result<State::Made> {
     circle::SetRecovery body;
-    body.recovery = make_recovery_info(key, state_->replica, lookup);
+    body.recovery = make_recovery_info(key, state_->replica, lookup, trust_roots(state_->store));
     const ReaderId id = circle::reader_id(body.recovery);
     crypto::WrapPublicKey wrap;
     wrap.bytes = body.recovery.wrap_key;
@@ -257,7 +281,7 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   crypto::random_fill(genesis.nonce);
   genesis.region = options.region;
   genesis.level = circle::Level::kAdvanced;
-  genesis.trust_roots = roots_hash({});
+  genesis.trust_roots = roots_hash(trust_roots(store));
   genesis.lookup = lookup_hash(lookup);
   const CircleId id = circle::circle_id(genesis.device, genesis.nonce);
   crypto::WrapPublicKey wrap;
@@ -375,11 +399,19 @@ Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
   circle::RecoveryInfo public_keys;
   public_keys.verify_key = signing.verify_key().bytes;
   public_keys.wrap_key = crypto::wrap_public_key(crypto::derive<crypto::WrapPurpose>(key)).bytes;
-  Replica replica(TRY(store.open_account(found.account)), circle::reader_id(public_keys),
-                  crypto::derive<crypto::WrapPurpose>(key));
+  const ReaderId reader = circle::reader_id(public_keys);
+  const api::Caller recovering{
+      reader, std::make_shared<const crypto::SigningKey>(
+                  crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(key)))};
+  auto session = TRY(store.open_account(found.account, recovering));
+  Replica replica(std::move(session), reader, crypto::derive<crypto::WrapPurpose>(key));
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     TRY(replica.sync(nullptr));
     TRY(check_found(replica, found));
+    if (replica.circle().trust_roots() != roots_hash(trust_roots(store)))
+      return Error{Code::kUnsafe,
+                   "this account was made at another service (or a service with another key) than "
+                   "the one that answers: do not trust it"};
     const api::Append append = TRY(make_recover(home, replica, clock, signing, options));
     auto receipt = replica.session().append(append);
     if (!receipt.ok() && receipt.error().code == Code::kConflict) continue;

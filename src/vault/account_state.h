@@ -38,6 +38,9 @@ Result<void> check_typed(std::string_view name);
 // A device's own keys, as the circle shows them.
 circle::DeviceInfo device_info(const keys::DeviceKey& key, const std::string& name);
 crypto::SigningKey signing_key(const keys::DeviceKey& key);
+api::Caller caller(const keys::DeviceKey& key);
+// Whom a device of an account in this store trusts.
+circle::TrustRoots trust_roots(const api::Store& store);
 Digest lookup_hash(const keys::LookupKey& key);
 Digest roots_hash(const circle::TrustRoots& roots);
 // Writes into a home what an accepted circle means for it.
@@ -46,6 +49,7 @@ Result<void> become_member(Home& home, const std::string& account, const std::st
 
 // An enrolment of `key` as it stands in set_recovery.
 circle::RecoveryInfo make_recovery_info(const keys::RecoveryKey& key, const Replica& replica,
-                                        const keys::LookupKey& lookup);
+                                        const keys::LookupKey& lookup,
+                                        const circle::TrustRoots& roots);
 
 }  // namespace holdfast::vault

@@ -115,6 +115,7 @@ Result<void> answer_request(Account::State& account, const keys::CodeKey& code,
   JoinAnswer answer;
   answer.request = match.hash;
   answer.circle = circle;
+  answer.trust_roots = trust_roots(account.store);
   answer.lookup = TRY(crypto::wrap_key(match.wrap(), lookup_info(circle, id), lookup));
   auto put =
       account.store.put_join(account.home.setting("account"), id, api::JoinMessage::kAnswer,
@@ -236,6 +237,8 @@ Result<Account> Join::wait() {
   if (!body.ok()) return refused;
   const JoinAnswer answer = TRY(wire::decode<JoinAnswer>(*body));
   if (answer.request != crypto::sha256(s.message)) return refused;
+  // The trusted device knows the service by another key than the one that answers here.
+  if (roots_hash(answer.trust_roots) != roots_hash(trust_roots(s.store))) return refused;
   const auto lookup = TRY(crypto::unwrap_key<keys::LookupPurpose>(
       crypto::derive<crypto::WrapPurpose>(s.home.device_key()),
       lookup_info(answer.circle, s.request), answer.lookup));
@@ -247,7 +250,7 @@ Result<Account> Join::wait() {
   TRY(s.store.put_join(s.account, s.request, api::JoinMessage::kCounter, wire::encode(counter)));
 
   const api::Visitor::Admitted admitted = TRY(s.wait_admitted(deadline));
-  auto session = TRY(s.store.open_account(s.account));
+  auto session = TRY(s.store.open_account(s.account, caller(s.home.device_key())));
   Replica replica(std::move(session), self,
                   crypto::derive<crypto::WrapPurpose>(s.home.device_key()));
   TRY(replica.sync(nullptr));

@@ -52,6 +52,11 @@ class Account {
   Result<void> create_vault(const std::string& name, bool always_e2e);
   Result<void> set_always_e2e(const std::string& name);
   Result<void> set_region(const std::string& region);
+  // What the store says of itself; believed for display only.
+  Result<api::Usage> usage();
+  Result<api::Usage> delete_account();  // after a delay; until then keep_account() takes it back
+  Result<api::Usage> keep_account();
+  Result<std::vector<api::Connection>> connections();
   // Makes a recovery key and enrols it. Over a standing one: `old` cosigns unless this is the only
   // device.
   Result<keys::RecoveryKey> set_recovery(const keys::RecoveryKey* old);

@@ -13,12 +13,30 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/holdfast-cli.XXXXXX")
 waiting=''
 clean_up() {
   [[ -z $waiting ]] || kill "$waiting" 2> /dev/null || true
+  [[ -z $service ]] || kill -9 "$service" 2> /dev/null || true
   chmod -R u+rwX "$work" 2> /dev/null || true
   rm -rf "$work"
 }
 trap clean_up EXIT
 unset HOLDFAST_HOME
 server=dir:$work/store
+pin=()
+service=''
+
+# Runs holdfastd on $work/service and makes it the store; again after a kill on the same port.
+start_service() {
+  "$bin/holdfastd" serve --data "$work/service" --listen "127.0.0.1:${port:-0}" \
+    --metrics-listen 127.0.0.1:0 --json "$@" > "$work/serve" 2> "$work/serve.err" &
+  service=$!
+  for _ in $(seq 600); do
+    grep -q '"event":"listening"' "$work/serve" && break
+    kill -0 "$service" 2> /dev/null || fail "holdfastd ended: $(cat "$work/serve" "$work/serve.err")"
+    sleep 0.05
+  done
+  server=$(field url listening "$work/serve")
+  pin=(--server-fingerprint "$(field fingerprint listening "$work/serve")")
+  port=${server##*:}
+}
 
 fail() {
   echo "FAILED at line ${BASH_LINENO[-2]}: $*" >&2
@@ -28,7 +46,7 @@ fail() {
 on() {
   local device=$1
   shift
-  "$holdfast" --home "$work/$device" --server "$server" --unattended "$@"
+  "$holdfast" --home "$work/$device" --server "$server" "${pin[@]}" --unattended "$@"
 }
 expect() {
   local want=$1 code=0
@@ -47,7 +65,7 @@ is() { [[ $1 == "$2" ]] || fail "\"$1\" is not \"$2\""; }
 
 # ask_to_join DEVICE: in the background; its code in $code, its process in $waiting.
 ask_to_join() {
-  on "$1" join --device-name "$1" --json > "$work/join.$1" 2> "$work/join.$1.err" &
+  on "$1" join --account me --device-name "$1" --json > "$work/join.$1" 2> "$work/join.$1.err" &
   waiting=$!
   for _ in $(seq 600); do
     grep -q '"event":"code"' "$work/join.$1" && break

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job with real processes on a small tree with odd names: exit codes and JSON.
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
+[[ ${HOLDFAST_STORE:-folder} != service ]] || start_service
 
 tree=$work/tree
 mkdir -p "$tree/docs/deep/er" "$tree/[x]" "$tree/empty"
@@ -24,7 +25,7 @@ touch -d '1955-05-05 05:05:05.123456789' "$tree/docs/zeros" 2> /dev/null || true
 touch -d '2150-01-01 00:00:00.000000001' "$tree/docs/nothing" 2> /dev/null || true
 
 # --- an account; flags before and after the subcommand
-expect 0 "$holdfast" init --advanced --home "$work/laptop" --server "$server" --unattended --json \
+expect 0 "$holdfast" init --advanced --home "$work/laptop" --server "$server" "${pin[@]}" --unattended --json \
   --account me --device-name laptop --recovery-key-file "$work/paper"
 is "$(field account account)" me
 is "$(stat -c %a "$work/paper")" 600

@@ -57,6 +57,21 @@ class FaultySession final : public api::Session {
   Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) override {
     return read([&] { return inner_->have_packs(packs); });
   }
+  Result<api::Usage> usage() override {
+    return read([&] { return inner_->usage(); });
+  }
+  Result<api::Usage> delete_account() override {
+    return write([&] { return inner_->delete_account(); });
+  }
+  Result<api::Usage> keep_account() override {
+    return write([&] { return inner_->keep_account(); });
+  }
+  Result<std::vector<api::Connection>> connections() override {
+    return read([&] { return inner_->connections(); });
+  }
+  Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
+    return inner_->wait_for_change(seen, patience_ms);
+  }
 
  private:
   std::function<void()> take_act() {
@@ -106,11 +121,13 @@ class FaultyStore final : public api::Store {
   Result<Admitted> get_admission(const std::string& account, const RequestId& request) override {
     return inner_.get_admission(account, request);
   }
+  Bytes tls_pin() const override { return inner_.tls_pin(); }
   Result<Capsule> find_capsule(const LocateId& locate) override {
     return inner_.find_capsule(locate);
   }
-  Result<std::unique_ptr<api::Session>> open_account(const std::string& account) override {
-    auto session = TRY(inner_.open_account(account));
+  Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
+                                                     const api::Caller& caller) override {
+    auto session = TRY(inner_.open_account(account, caller));
     return std::unique_ptr<api::Session>(
         std::make_unique<FaultySession>(std::move(session), faults_));
   }

@@ -171,7 +171,7 @@ class LosingStore : public MainJob {
   }
   circle::Record newest(vault::Account& account) {
     const VaultId main = account.circle().vault_named("main")->id;
-    auto session = must(store_->open_account("me"));
+    auto session = must(store_->open_account("me", {}));
     const auto records = must(session->read_records(main, 1));
     const auto outer = must(wire::decode<circle::SignedRecord>(records.back()));
     return must(wire::decode<circle::Record>(outer.record));

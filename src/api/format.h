@@ -1,0 +1,109 @@
+// Bodies of the network's requests and answers. docs/formats/api.md
+//
+// They carry ids and sealed or signed bytes; whoever reads them on the way learns what the service
+// learns. The version is the first part of every path, /v1.
+#pragma once
+
+#include "api/doors.h"
+#include "api/request.h"
+#include "wire/fields.h"
+
+namespace holdfast::api {
+
+constexpr std::size_t kMaxAppendBody = 5 * 1024 * 1024;
+constexpr std::size_t kMaxRecordBody = 4 * 1024 * 1024;
+constexpr std::size_t kMaxErrorBody = 4 * 1024;
+constexpr std::size_t kMaxConnections = 4096;
+
+struct AdmissionBody {
+  RequestId request;
+  Bytes mac;
+  static constexpr auto kFields = wire::fields(&AdmissionBody::request, &AdmissionBody::mac);
+};
+
+struct AppendBody {
+  Bytes statement;
+  wire::Bounded<Bytes, 1024> blobs;
+  std::optional<AdmissionBody> admission;
+  static constexpr auto kFields =
+      wire::fields(&AppendBody::statement, &AppendBody::blobs, &AppendBody::admission);
+};
+
+struct ReceiptBody {
+  std::optional<Bytes> promise;
+  static constexpr auto kFields = wire::fields(&ReceiptBody::promise);
+};
+
+struct AdmittedBody {
+  std::uint64_t seq = 0;
+  Bytes mac;
+  static constexpr auto kFields = wire::fields(&AdmittedBody::seq, &AdmittedBody::mac);
+};
+
+struct CapsuleBody {
+  std::string account;
+  Bytes capsule;
+  static constexpr auto kFields = wire::fields(&CapsuleBody::account, &CapsuleBody::capsule);
+};
+
+// Statements of a circle, or records of a vault.
+struct PageBody {
+  wire::Bounded<Bytes, Session::kMaxPage> items;
+  static constexpr auto kFields = wire::fields(&PageBody::items);
+};
+
+struct JoinsBody {
+  wire::Bounded<RequestId, kMaxOpenJoins> requests;
+  static constexpr auto kFields = wire::fields(&JoinsBody::requests);
+};
+
+struct PacksBody {
+  wire::Bounded<PackId, kMaxHavePacks> packs;
+  static constexpr auto kFields = wire::fields(&PacksBody::packs);
+};
+
+struct HaveBody {
+  Bytes there;  // one byte for each pack asked for: 0 or 1
+  static constexpr auto kFields = wire::fields(&HaveBody::there);
+};
+
+struct UsageBody {
+  std::optional<std::uint64_t> bytes;
+  std::optional<std::uint64_t> quota;
+  std::int64_t grace_ms = 0;
+  std::optional<std::int64_t> deletion_ms;
+  static constexpr auto kFields = wire::fields(&UsageBody::bytes, &UsageBody::quota,
+                                               &UsageBody::grace_ms, &UsageBody::deletion_ms);
+};
+
+struct ConnectionBody {
+  ReaderId caller;
+  std::string address;
+  std::int64_t first_ms = 0;
+  std::int64_t last_ms = 0;
+  std::uint64_t requests = 0;
+  static constexpr auto kFields =
+      wire::fields(&ConnectionBody::caller, &ConnectionBody::address, &ConnectionBody::first_ms,
+                   &ConnectionBody::last_ms, &ConnectionBody::requests);
+};
+
+struct ConnectionsBody {
+  wire::Bounded<ConnectionBody, kMaxConnections> connections;
+  static constexpr auto kFields = wire::fields(&ConnectionsBody::connections);
+};
+
+struct ChangeBody {
+  std::uint64_t number = 0;
+  static constexpr auto kFields = wire::fields(&ChangeBody::number);
+};
+
+// Every answer that is not 200. `service_time_ms` is what a proof must be made with.
+struct ErrorBody {
+  std::uint8_t code = 0;  // of Code, in its order, from 0
+  std::string message;
+  std::int64_t service_time_ms = 0;
+  static constexpr auto kFields =
+      wire::fields(&ErrorBody::code, &ErrorBody::message, &ErrorBody::service_time_ms);
+};
+
+}  // namespace holdfast::api

@@ -1,0 +1,441 @@
+#include "net/client.h"
+
+#include <atomic>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/vector_body.hpp>
+#include <thread>
+
+#include "api/format.h"
+#include "base/mutex.h"
+#include "crypto/hash.h"
+#include "net/stream.h"
+
+namespace holdfast::net {
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::int64_t kConnectMs = 20'000;
+constexpr std::int64_t kStallMs = 60'000;
+constexpr std::int64_t kWaitMs = 25'000;  // of one long-poll
+constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::size_t kIdle = 16;  // connections that are kept
+constexpr std::array<int, 3> kPausesMs = {100, 500, 2000};
+
+struct Call {
+  std::string method;
+  std::string target;
+  BytesView body;
+  std::size_t max_answer = 0;
+  std::int64_t wait_ms = 0;  // the service may take so long before it begins to answer
+};
+
+struct Answer {
+  unsigned status = 0;
+  Bytes body;
+  bool keep_alive = false;
+};
+
+// What a connection's failure means for the call.
+Error broken(const ServiceAddress& to, std::string_view what) {
+  return {Code::kUnavailable, "The service at " + to.host + ":" + to.port + " " +
+                                  std::string(what) + "; try again when the line is better."};
+}
+
+Result<void> send(Stream& stream, std::string head, BytesView body) {
+  TRY(stream.write_all(as_bytes(head), in_ms(kStallMs)));
+  for (std::size_t at = 0; at < body.size(); at += kPiece)
+    TRY(stream.write_all(body.subspan(at, std::min(kPiece, body.size() - at)), in_ms(kStallMs)));
+  return Ok{};
+}
+
+Result<Answer> receive(Stream& stream, const Call& call) {
+  try {
+    http::response_parser<http::vector_body<std::uint8_t>> parser;
+    parser.header_limit(16 * 1024);
+    parser.body_limit(std::max(call.max_answer, api::kMaxErrorBody));
+    parser.eager(true);
+    boost::beast::flat_buffer buffer;
+    Deadline deadline = in_ms(kStallMs + call.wait_ms);
+    while (!parser.is_done()) {
+      const auto room = buffer.prepare(64 * 1024);
+      const std::size_t got =
+          TRY(stream.read_some({static_cast<std::uint8_t*>(room.data()), room.size()}, deadline));
+      boost::system::error_code failed;
+      if (got == 0) {
+        parser.put_eof(failed);
+        if (failed || !parser.is_done())
+          return Error{Code::kUnavailable, "the service closed the connection"};
+        break;
+      }
+      buffer.commit(got);
+      buffer.consume(parser.put(buffer.data(), failed));
+      if (failed && failed != http::error::need_more)
+        return Error{Code::kUnavailable,
+                     "the service answered with something that is not HTTP, or "
+                     "with too much"};
+      deadline = in_ms(kStallMs);
+    }
+    return Answer{parser.get().result_int(), std::move(parser.get().body()), parser.keep_alive()};
+  } catch (const std::exception&) {
+    return Error{Code::kUnavailable, "there is no memory for the service's answer"};
+  }
+}
+
+// A sentence from the service, made harmless for a terminal.
+std::string harmless(std::string text) {
+  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  for (std::size_t i = 0; i + 1 < text.size(); ++i)  // U+0080 to U+009F
+    if (static_cast<unsigned char>(text[i]) == 0xc2 &&
+        static_cast<unsigned char>(text[i + 1]) < 0xa0)
+      text[i] = text[i + 1] = '?';
+  return text;
+}
+
+Code code_of(unsigned status) {
+  if (status == 404) return Code::kNotFound;
+  if (status == 403 || status == 401) return Code::kDenied;
+  if (status == 409) return Code::kConflict;
+  if (status == 426) return Code::kOutdated;
+  return status >= 500 || status == 408 || status == 429 ? Code::kUnavailable : Code::kInvalid;
+}
+
+// Connections and the service's time, shared by the visitor and the sessions.
+class Line {
+ public:
+  Line(ServiceAddress address, Bytes pin, std::string invitation)
+      : address_(std::move(address)), pin_(std::move(pin)), invitation_(std::move(invitation)) {}
+
+  const Bytes& pin() const { return pin_; }
+
+  Result<Bytes> visit(const Call& call, const std::string& more = "") {
+    return repeat(call, [&] { return more; });
+  }
+  Result<Bytes> visit_invited(const Call& call) {
+    return visit(call, invitation_.empty() ? "" : "Holdfast-Invitation: " + invitation_ + "\r\n");
+  }
+  Result<Bytes> ask(const Call& call, const std::string& account, const api::Caller& caller,
+                    const Digest& body_hash) {
+    return repeat(call, [&] {
+      api::RequestProof proof;
+      proof.account = account;
+      proof.caller = caller.id;
+      proof.body = body_hash;
+      proof.time_ms = clock_.now() + ahead_ms_.load();
+      crypto::random_fill(proof.nonce.bytes);
+      api::sign_request(proof, {pin_, call.method, call.target}, *caller.key);
+      return "Authorization: Holdfast " + to_hex(wire::encode(proof)) + "\r\n";
+    });
+  }
+
+ private:
+  Result<Stream> take(bool& fresh) {
+    {
+      const Lock lock(mutex_);
+      if (!idle_.empty() && !fresh) {
+        Stream stream = std::move(idle_.back());
+        idle_.pop_back();
+        return stream;
+      }
+    }
+    fresh = true;
+    Stream stream = TRY(Stream::connect(address_.host, address_.port, in_ms(kConnectMs)));
+    if (!crypto::equal(stream.pin(), pin_))
+      return Error{Code::kUnsafe,
+                   "the service at " + address_.host + ":" + address_.port +
+                       " shows another key (" + to_hex(stream.pin()) +
+                       ") than the one this device knows (" + to_hex(pin_) +
+                       "). Nothing was sent. Someone may stand in between; ask the operator, by "
+                       "another way than this line"};
+    return stream;
+  }
+
+  Result<Answer> once(const Call& call, const std::string& more, bool fresh) {
+    auto stream = TRY(take(fresh));
+    std::string head = call.method + " " + call.target + " HTTP/1.1\r\nHost: " + address_.host +
+                       "\r\nContent-Length: " + std::to_string(call.body.size()) + "\r\n" + more +
+                       "\r\n";
+    const auto sent = send(stream, std::move(head), call.body);
+    // A refusal may have come while the body was on its way.
+    auto answer = receive(stream, call);
+    if (!answer.ok()) {
+      if (!sent.ok()) return sent.error();
+      return answer;
+    }
+    if (sent.ok() && answer->keep_alive) {
+      const Lock lock(mutex_);
+      if (idle_.size() < kIdle) idle_.push_back(std::move(stream));
+    }
+    return answer;
+  }
+
+  template <class Headers>
+  Result<Bytes> repeat(const Call& call, const Headers& headers) {
+    std::optional<Error> last;
+    bool corrected = false;
+    for (std::size_t attempt = 0; attempt <= kPausesMs.size(); ++attempt) {
+      if (attempt > 1)  // the second try only leaves a connection that had gone stale
+        std::this_thread::sleep_for(std::chrono::milliseconds(kPausesMs[attempt - 1]));
+      auto answer = once(call, headers(), attempt > 0);
+      if (!answer.ok()) {
+        if (answer.error().code != Code::kUnavailable) return std::move(answer).error();
+        last = broken(address_, "does not answer (" + answer.error().message + ")");
+        continue;
+      }
+      if (answer->status == 200) return std::move(answer->body);
+      last = refusal(*answer);
+      if (answer->status == 429 || answer->status == 408) continue;
+      // Signed with a wrong time: once more, with the service's.
+      if (answer->status == 403 && !corrected && learn_time(*answer)) {
+        corrected = true;
+        --attempt;
+        continue;
+      }
+      return *last;
+    }
+    return *last;
+  }
+
+  Error refusal(const Answer& answer) const {
+    const auto body = wire::decode<api::ErrorBody>(answer.body);
+    if (!body.ok() || body->code > static_cast<std::uint8_t>(Code::kOutdated))
+      return {code_of(answer.status), "the service at " + address_.host + " answered with status " +
+                                          std::to_string(answer.status)};
+    return {static_cast<Code>(body->code), harmless(body->message)};
+  }
+
+  // True when the service's clock is far enough from ours to be the reason of a refusal.
+  bool learn_time(const Answer& answer) {
+    const auto body = wire::decode<api::ErrorBody>(answer.body);
+    if (!body.ok() || body->service_time_ms <= 0) return false;
+    const std::int64_t ahead = body->service_time_ms - clock_.now();
+    const std::int64_t off = ahead - ahead_ms_.load();
+    if (off > -1000 && off < 1000) return false;
+    ahead_ms_.store(ahead);
+    return true;
+  }
+
+  const ServiceAddress address_;
+  const Bytes pin_;
+  const std::string invitation_;
+  const SystemClock clock_;
+  std::atomic<std::int64_t> ahead_ms_ = 0;  // the service's clock, beside ours
+  Mutex mutex_;
+  std::vector<Stream> idle_ HF_GUARDED_BY(mutex_);
+};
+
+api::AppendBody append_body(const api::Append& append) {
+  api::AppendBody body;
+  body.statement = append.statement;
+  for (const Bytes& blob : append.blobs) body.blobs.push_back(blob);
+  if (append.admission)
+    body.admission = api::AdmissionBody{append.admission->request, append.admission->mac};
+  return body;
+}
+
+Result<api::Receipt> receipt_in(const Bytes& body) {
+  auto given = TRY(wire::decode<api::ReceiptBody>(body));
+  return api::Receipt{std::move(given.promise)};
+}
+
+Result<api::Usage> usage_in(const Bytes& body) {
+  const auto now = TRY(wire::decode<api::UsageBody>(body));
+  return api::Usage{now.bytes, now.quota, now.grace_ms, now.deletion_ms};
+}
+
+std::string_view name_of(api::JoinMessage which) {
+  switch (which) {
+    case api::JoinMessage::kRequest: return "request";
+    case api::JoinMessage::kAnswer: return "answer";
+    case api::JoinMessage::kCounter: return "counter";
+  }
+  std::abort();
+}
+
+class HttpSession final : public api::Session {
+ public:
+  HttpSession(std::shared_ptr<Line> line, std::string account, api::Caller caller)
+      : line_(std::move(line)), account_(std::move(account)), caller_(std::move(caller)) {}
+
+  Result<std::vector<Bytes>> read_circle(std::uint64_t from) override {
+    return page("/v1/circle?from=" + std::to_string(from), 64U * 1024 * 1024);
+  }
+  Result<api::Receipt> append(const api::Append& append) override {
+    const Bytes body = wire::encode(append_body(append));
+    return receipt_in(TRY(ask({"POST", "/v1/circle", body, 64 * 1024})));
+  }
+  Result<Bytes> get_blob(const BlobId& blob) override {
+    return ask({"GET", "/v1/blobs/" + blob.hex(), {}, api::kMaxBlobBytes});
+  }
+  Result<std::vector<RequestId>> list_joins() override {
+    const Bytes answer = TRY(ask({"GET", "/v1/joins", {}, 64 * 1024}));
+    const auto body = TRY(wire::decode<api::JoinsBody>(answer));
+    return std::vector<RequestId>(body.requests.begin(), body.requests.end());
+  }
+  Result<void> drop_join(const RequestId& request) override {
+    TRY(ask({"DELETE", "/v1/joins/" + request.hex(), {}, 1024}));
+    return Ok{};
+  }
+  Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
+    return page("/v1/vaults/" + vault.hex() + "?from=" + std::to_string(from),
+                Session::kMaxPage * (api::kMaxRecordBody + 16));
+  }
+  Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
+    return receipt_in(TRY(ask({"POST", "/v1/vaults/" + vault.hex(), record, 64 * 1024})));
+  }
+  Result<void> put_pack(const PackId& pack, BytesView bytes) override {
+    TRY(line_->ask({"PUT", "/v1/packs/" + pack.hex(), bytes, 1024}, account_, caller_,
+                   Digest(pack.bytes)));
+    return Ok{};
+  }
+  Result<Bytes> get_pack(const PackId& pack) override {
+    return ask({"GET", "/v1/packs/" + pack.hex(), {}, api::kMaxPackBytes});
+  }
+  Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) override {
+    std::vector<bool> there;
+    for (std::size_t from = 0; from < packs.size(); from += api::kMaxHavePacks) {
+      api::PacksBody body;
+      const std::size_t to = std::min(packs.size(), from + api::kMaxHavePacks);
+      for (std::size_t i = from; i < to; ++i) body.packs.push_back(packs[i]);
+      const Bytes asked = wire::encode(body);
+      const Bytes answer = TRY(ask({"POST", "/v1/packs/have", asked, 64 * 1024}));
+      const auto have = TRY(wire::decode<api::HaveBody>(answer));
+      if (have.there.size() != to - from)
+        return Error{Code::kUnavailable, "the service answered for another number of packs"};
+      for (const std::uint8_t one : have.there) there.push_back(one == 1);
+    }
+    return there;
+  }
+  Result<api::Usage> usage() override {
+    return usage_in(TRY(ask({"GET", "/v1/usage", {}, 64 * 1024})));
+  }
+  Result<api::Usage> delete_account() override {
+    return usage_in(TRY(ask({"POST", "/v1/deletion", {}, 64 * 1024})));
+  }
+  Result<api::Usage> keep_account() override {
+    return usage_in(TRY(ask({"DELETE", "/v1/deletion", {}, 64 * 1024})));
+  }
+  Result<std::vector<api::Connection>> connections() override {
+    const Bytes answer = TRY(ask({"GET", "/v1/connections", {}, 1024 * 1024}));
+    const auto body = TRY(wire::decode<api::ConnectionsBody>(answer));
+    std::vector<api::Connection> all;
+    for (const api::ConnectionBody& c : body.connections)
+      all.push_back({c.caller, harmless(c.address), c.first_ms, c.last_ms, c.requests});
+    return all;
+  }
+  Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
+    const std::int64_t wait = std::clamp<std::int64_t>(patience_ms, 0, kWaitMs);
+    const Bytes answer =
+        TRY(ask({"GET",
+                 "/v1/changes?seen=" + std::to_string(seen) + "&wait=" + std::to_string(wait),
+                 {},
+                 1024,
+                 wait}));
+    return TRY(wire::decode<api::ChangeBody>(answer)).number;
+  }
+
+ private:
+  Result<Bytes> ask(const Call& call) {
+    return line_->ask(call, account_, caller_, crypto::sha256(call.body));
+  }
+  Result<std::vector<Bytes>> page(const std::string& target, std::size_t limit) {
+    const Bytes answer = TRY(ask({"GET", target, {}, limit}));
+    auto body = TRY(wire::decode<api::PageBody>(answer));
+    return std::vector<Bytes>(std::make_move_iterator(body.items.begin()),
+                              std::make_move_iterator(body.items.end()));
+  }
+
+  const std::shared_ptr<Line> line_;
+  const std::string account_;
+  const api::Caller caller_;
+};
+
+class HttpStore final : public api::Store {
+ public:
+  explicit HttpStore(std::shared_ptr<Line> line) : line_(std::move(line)) {}
+
+  Result<std::vector<std::string>> accounts() override {
+    return Error{Code::kDenied, "a service does not say which accounts it has: name yours"};
+  }
+  Result<api::Receipt> create_account(const std::string& account,
+                                      const api::Append& genesis) override {
+    const Bytes body = wire::encode(append_body(genesis));
+    return receipt_in(TRY(line_->visit_invited({"POST", path(account), body, 64 * 1024})));
+  }
+  Result<void> put_join(const std::string& account, const RequestId& request,
+                        api::JoinMessage which, BytesView message) override {
+    TRY(line_->visit({"PUT", join_path(account, request, which), message, 1024}));
+    return Ok{};
+  }
+  Result<Bytes> get_join(const std::string& account, const RequestId& request,
+                         api::JoinMessage which) override {
+    return line_->visit({"GET", join_path(account, request, which), {}, api::kMaxJoinMessage});
+  }
+  Result<Admitted> get_admission(const std::string& account, const RequestId& request) override {
+    const Bytes answer =
+        TRY(line_->visit({"GET", path(account) + "/admissions/" + request.hex(), {}, 1024}));
+    auto body = TRY(wire::decode<api::AdmittedBody>(answer));
+    return Admitted{body.seq, std::move(body.mac)};
+  }
+  Result<Capsule> find_capsule(const LocateId& locate) override {
+    const Bytes answer = TRY(line_->visit({"GET", "/v1/capsules/" + locate.hex(), {}, 64 * 1024}));
+    auto body = TRY(wire::decode<api::CapsuleBody>(answer));
+    return Capsule{std::move(body.account), std::move(body.capsule)};
+  }
+  Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
+                                                     const api::Caller& caller) override {
+    return std::unique_ptr<api::Session>(std::make_unique<HttpSession>(line_, account, caller));
+  }
+  Bytes tls_pin() const override { return line_->pin(); }
+
+ private:
+  static std::string path(const std::string& account) {
+    return "/v1/accounts/" + to_hex(as_bytes(account));
+  }
+  static std::string join_path(const std::string& account, const RequestId& request,
+                               api::JoinMessage which) {
+    return path(account) + "/joins/" + request.hex() + "/" + std::string(name_of(which));
+  }
+
+  const std::shared_ptr<Line> line_;
+};
+
+}  // namespace
+
+Result<ServiceAddress> parse_address(const std::string& url) {
+  constexpr std::string_view kHttps = "https://";
+  std::string_view rest = url;
+  const Error bad{Code::kInvalid,
+                  "\"" + url + "\" is no address of a service: it looks like https://host:port."};
+  if (!rest.starts_with(kHttps)) return bad;
+  rest.remove_prefix(kHttps.size());
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  std::string host(rest);
+  std::string port = "443";
+  const auto colon = rest.rfind(':');
+  const auto bracket = rest.rfind(']');  // [::1]:8443
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    host = rest.substr(0, colon);
+    port = rest.substr(colon + 1);
+  }
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '@' && c != '?'; };
+  if (host.empty() || !std::ranges::all_of(host, plain) || port.empty() || port.size() > 5 ||
+      port.find_first_not_of("0123456789") != std::string::npos)
+    return bad;
+  return ServiceAddress{host, port};
+}
+
+Result<Bytes> fetch_pin(const ServiceAddress& address) {
+  const auto stream = Stream::connect(address.host, address.port, in_ms(kConnectMs));
+  if (!stream.ok()) return broken(address, "does not answer (" + stream.error().message + ")");
+  return stream->pin();
+}
+
+std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const Bytes& pin,
+                                         const std::string& invitation) {
+  return std::make_unique<HttpStore>(std::make_shared<Line>(address, pin, invitation));
+}
+
+}  // namespace holdfast::net

@@ -1,0 +1,28 @@
+// A service as Visitor and Session: the doors over HTTPS. docs/formats/api.md
+//
+// Not trusted: what comes back is checked by whoever asked. The service's key must be the one that
+// is pinned, or nothing is sent. A call that the line broke is made again: every call may be.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/doors.h"
+
+namespace holdfast::net {
+
+struct ServiceAddress {
+  std::string host;
+  std::string port;
+};
+// "https://host[:port][/]". kInvalid.
+Result<ServiceAddress> parse_address(const std::string& url);
+
+// The key that answers there: to be shown to a person, who compares it. kUnavailable.
+Result<Bytes> fetch_pin(const ServiceAddress& address);
+
+// `invitation`: for sign-up where the service asks for one; else "". Connects when it must.
+std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const Bytes& pin,
+                                         const std::string& invitation);
+
+}  // namespace holdfast::net

@@ -1,0 +1,393 @@
+#include "net/routes.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "api/format.h"
+#include "crypto/hash.h"
+
+namespace holdfast::net {
+namespace {
+
+constexpr std::int64_t kMaxWaitMs = 60'000;
+constexpr std::size_t kMaxProof = 1024;  // characters
+constexpr std::string_view kScheme = "Holdfast ";
+constexpr std::size_t kPiece = 256 * 1024;
+
+enum class Door { kVisitor, kMember };
+
+struct Call {
+  api::Service& service;
+  const Request& request;
+  Body& body;
+  Bytes content;                       // the whole body, of routes with a small one
+  std::vector<std::string_view> args;  // what stood for each * in the pattern
+  std::string_view query;
+  api::ServiceSession* session;  // behind Door::kMember, unless resumed; null otherwise
+  const api::RequestProof* proof;
+};
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // "/v1/packs/*"
+  Door door;
+  std::size_t max_body;  // kStreamed: the handler reads it itself
+  Result<Response> (*run)(Call&);
+};
+constexpr std::size_t kStreamed = SIZE_MAX;
+
+unsigned status_of(Code code) {
+  switch (code) {
+    case Code::kNotFound: return 404;
+    case Code::kDenied: return 403;
+    case Code::kInvalid: return 400;
+    case Code::kCorrupt: return 500;
+    case Code::kConflict: return 409;
+    case Code::kUnavailable: return 503;
+    case Code::kUnsafe: return 422;
+    case Code::kOutdated: return 426;
+  }
+  std::abort();
+}
+
+template <class T>
+Response answer(const T& value) {
+  Response response;
+  response.body = wire::encode(value);
+  return response;
+}
+
+Response raw(Bytes bytes) {
+  Response response;
+  response.content_type = "application/octet-stream";
+  response.body = std::move(bytes);
+  return response;
+}
+
+Response done() { return Response{}; }
+Response receipt(const api::Receipt& given) { return answer(api::ReceiptBody{given.promise}); }
+
+Response usage(const api::Usage& now) {
+  return answer(api::UsageBody{now.bytes, now.quota, now.grace_ms, now.deletion_ms});
+}
+
+Error bad_path() { return {Code::kNotFound, "there is nothing at this address"}; }
+
+template <class AnyId>
+Result<AnyId> id_at(const Call& call, std::size_t i) {
+  const auto bytes = from_hex(call.args[i]);
+  if (!bytes || to_hex(*bytes) != call.args[i]) return bad_path();
+  const auto id = AnyId::from(*bytes);
+  if (!id) return bad_path();
+  return *id;
+}
+
+// An account's name in a path is the hexadecimal of its bytes.
+Result<std::string> account_at(const Call& call, std::size_t i) {
+  const auto bytes = from_hex(call.args[i]);
+  if (!bytes || bytes->empty() || bytes->size() > 64 || to_hex(*bytes) != call.args[i])
+    return bad_path();
+  return std::string(as_text(*bytes));
+}
+
+Result<api::JoinMessage> message_at(const Call& call, std::size_t i) {
+  if (call.args[i] == "request") return api::JoinMessage::kRequest;
+  if (call.args[i] == "answer") return api::JoinMessage::kAnswer;
+  if (call.args[i] == "counter") return api::JoinMessage::kCounter;
+  return bad_path();
+}
+
+// "from=12" of "from=12&wait=3"; kInvalid unless it is there once, in decimal.
+Result<std::uint64_t> number_in(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const std::string_view item = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
+    if (!item.starts_with(name) || item.size() <= name.size() || item[name.size()] != '=') continue;
+    const std::string_view digits = item.substr(name.size() + 1);
+    std::uint64_t number = 0;
+    const auto [at, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (failed == std::errc() && at == digits.data() + digits.size()) return number;
+    break;
+  }
+  return Error{Code::kInvalid, "the address lacks the number " + std::string(name)};
+}
+
+Result<api::Append> append_in(const Bytes& content) {
+  auto body = TRY(wire::decode<api::AppendBody>(content));
+  api::Append append;
+  append.statement = std::move(body.statement);
+  for (Bytes& blob : body.blobs) append.blobs.push_back(std::move(blob));
+  if (body.admission)
+    append.admission = api::Admission{body.admission->request, std::move(body.admission->mac)};
+  return append;
+}
+
+Result<Response> page(std::vector<Bytes> items) {
+  api::PageBody body;
+  for (Bytes& item : items) body.items.push_back(std::move(item));
+  return answer(body);
+}
+
+// ---- visitors ----
+
+Result<Response> sign_up(Call& call) {
+  const std::string account = TRY(account_at(call, 0));
+  const api::Append genesis = TRY(append_in(call.content));
+  return receipt(TRY(call.service.sign_up(account, genesis, call.request.invitation)));
+}
+
+Result<Response> put_join(Call& call) {
+  const std::string account = TRY(account_at(call, 0));
+  const auto request = TRY(id_at<RequestId>(call, 1));
+  const auto which = TRY(message_at(call, 2));
+  TRY(call.service.visitor().put_join(account, request, which, call.content));
+  return done();
+}
+
+Result<Response> get_join(Call& call) {
+  const std::string account = TRY(account_at(call, 0));
+  const auto request = TRY(id_at<RequestId>(call, 1));
+  const auto which = TRY(message_at(call, 2));
+  return raw(TRY(call.service.visitor().get_join(account, request, which)));
+}
+
+Result<Response> get_admission(Call& call) {
+  const std::string account = TRY(account_at(call, 0));
+  const auto request = TRY(id_at<RequestId>(call, 1));
+  const auto admitted = TRY(call.service.visitor().get_admission(account, request));
+  return answer(api::AdmittedBody{admitted.seq, admitted.mac});
+}
+
+Result<Response> find_capsule(Call& call) {
+  const auto locate = TRY(id_at<LocateId>(call, 0));
+  auto capsule = TRY(call.service.visitor().find_capsule(locate));
+  return answer(api::CapsuleBody{std::move(capsule.account), std::move(capsule.capsule)});
+}
+
+// ---- members ----
+
+Result<Response> read_circle(Call& call) {
+  const std::uint64_t from = TRY(number_in(call.query, "from"));
+  return page(TRY(call.session->read_circle(from)));
+}
+
+Result<Response> append(Call& call) {
+  const api::Append wanted = TRY(append_in(call.content));
+  return receipt(TRY(call.session->append(wanted)));
+}
+
+Result<Response> get_blob(Call& call) {
+  const auto blob = TRY(id_at<BlobId>(call, 0));
+  return raw(TRY(call.session->get_blob(blob)));
+}
+
+Result<Response> list_joins(Call& call) {
+  api::JoinsBody body;
+  for (const RequestId& request : TRY(call.session->list_joins())) {
+    if (body.requests.size() == api::kMaxOpenJoins) break;
+    body.requests.push_back(request);
+  }
+  return answer(body);
+}
+
+Result<Response> drop_join(Call& call) {
+  const auto request = TRY(id_at<RequestId>(call, 0));
+  TRY(call.session->drop_join(request));
+  return done();
+}
+
+Result<Response> read_records(Call& call) {
+  const auto vault = TRY(id_at<VaultId>(call, 0));
+  const std::uint64_t from = TRY(number_in(call.query, "from"));
+  return page(TRY(call.session->read_records(vault, from)));
+}
+
+Result<Response> append_record(Call& call) {
+  const auto vault = TRY(id_at<VaultId>(call, 0));
+  return receipt(TRY(call.session->append_record(vault, call.content)));
+}
+
+Result<Response> put_pack(Call& call) {
+  const auto pack = TRY(id_at<PackId>(call, 0));
+  // The name is the hash of the body: the proof covers the body before it is read.
+  if (call.proof->body.bytes != pack.bytes)
+    return Error{Code::kInvalid, "the proof is for another pack"};
+  const std::uint64_t size = call.request.content_length;
+  if (size == 0 || size > api::kMaxPackBytes)
+    return Error{Code::kInvalid, "a pack is empty or too large"};
+  auto sink = TRY(call.session->begin_pack(pack, size));
+  Bytes piece(std::min<std::uint64_t>(kPiece, size));
+  while (const std::size_t got = TRY(call.body.read(piece)))
+    TRY(sink->write(BytesView(piece).first(got)));
+  TRY(sink->commit());
+  return done();
+}
+
+Result<Response> get_pack(Call& call) {
+  const auto pack = TRY(id_at<PackId>(call, 0));
+  auto stored = TRY(call.session->open_pack(pack));
+  Response response;
+  response.content_type = "application/octet-stream";
+  response.body = FileBody{std::move(stored.file), stored.size};
+  return response;
+}
+
+Result<Response> have_packs(Call& call) {
+  const auto asked = TRY(wire::decode<api::PacksBody>(call.content));
+  const std::vector<PackId> packs(asked.packs.begin(), asked.packs.end());
+  api::HaveBody body;
+  for (const bool there : TRY(call.session->have_packs(packs))) body.there.push_back(there ? 1 : 0);
+  return answer(body);
+}
+
+Result<Response> get_usage(Call& call) { return usage(TRY(call.session->usage())); }
+Result<Response> delete_account(Call& call) { return usage(TRY(call.session->delete_account())); }
+Result<Response> keep_account(Call& call) { return usage(TRY(call.session->keep_account())); }
+
+Result<Response> connections(Call& call) {
+  api::ConnectionsBody body;
+  for (const api::Connection& c : TRY(call.session->connections())) {
+    if (body.connections.size() == api::kMaxConnections) break;
+    body.connections.push_back({c.caller, c.address, c.first_ms, c.last_ms, c.requests});
+  }
+  return answer(body);
+}
+
+Result<Response> changes(Call& call) {
+  const std::uint64_t seen = TRY(number_in(call.query, "seen"));
+  const std::uint64_t wait = TRY(number_in(call.query, "wait"));
+  // Proven when it came, and a nonce counts once: what woke it is all that it learns.
+  if (call.request.resumed)
+    return answer(api::ChangeBody{call.request.wait_over ? seen : seen + 1});
+  const std::uint64_t now = TRY(call.session->wait_for_change(seen, 0));
+  if (now > seen || wait == 0) return answer(api::ChangeBody{now});
+  Response response;
+  response.park = Park{call.proof->account,
+                       static_cast<std::int64_t>(std::min<std::uint64_t>(wait, kMaxWaitMs))};
+  return response;
+}
+
+constexpr std::size_t kMaxHaveBody = 64 * 1024;
+
+constexpr std::array kRoutes = {
+    Route{"POST", "/v1/accounts/*", Door::kVisitor, api::kMaxAppendBody, sign_up},
+    Route{"PUT", "/v1/accounts/*/joins/*/*", Door::kVisitor, api::kMaxJoinMessage, put_join},
+    Route{"GET", "/v1/accounts/*/joins/*/*", Door::kVisitor, 0, get_join},
+    Route{"GET", "/v1/accounts/*/admissions/*", Door::kVisitor, 0, get_admission},
+    Route{"GET", "/v1/capsules/*", Door::kVisitor, 0, find_capsule},
+    Route{"GET", "/v1/circle", Door::kMember, 0, read_circle},
+    Route{"POST", "/v1/circle", Door::kMember, api::kMaxAppendBody, append},
+    Route{"GET", "/v1/blobs/*", Door::kMember, 0, get_blob},
+    Route{"GET", "/v1/joins", Door::kMember, 0, list_joins},
+    Route{"DELETE", "/v1/joins/*", Door::kMember, 0, drop_join},
+    Route{"GET", "/v1/vaults/*", Door::kMember, 0, read_records},
+    Route{"POST", "/v1/vaults/*", Door::kMember, api::kMaxRecordBody, append_record},
+    Route{"POST", "/v1/packs/have", Door::kMember, kMaxHaveBody, have_packs},
+    Route{"PUT", "/v1/packs/*", Door::kMember, kStreamed, put_pack},
+    Route{"GET", "/v1/packs/*", Door::kMember, 0, get_pack},
+    Route{"GET", "/v1/usage", Door::kMember, 0, get_usage},
+    Route{"POST", "/v1/deletion", Door::kMember, 0, delete_account},
+    Route{"DELETE", "/v1/deletion", Door::kMember, 0, keep_account},
+    Route{"GET", "/v1/connections", Door::kMember, 0, connections},
+    Route{"GET", "/v1/changes", Door::kMember, 0, changes},
+};
+
+// The part up to the next '/', which is then cut off.
+std::string_view take_part(std::string_view& path) {
+  const auto end = path.find('/');
+  const std::string_view part = path.substr(0, end);
+  path = end == std::string_view::npos ? std::string_view{} : path.substr(end + 1);
+  return part;
+}
+
+bool matches(std::string_view pattern, std::string_view path, std::vector<std::string_view>& args) {
+  args.clear();
+  if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) return false;
+  while (!pattern.empty() || !path.empty()) {
+    const std::string_view want = take_part(pattern);
+    const std::string_view have = take_part(path);
+    if (want == "*" && !have.empty()) {
+      args.push_back(have);
+    } else if (want != have) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Result<api::RequestProof> proof_in(const std::string& authorization) {
+  const std::string_view text = authorization;
+  if (text.starts_with(kScheme) && text.size() <= kMaxProof) {
+    if (const auto bytes = from_hex(text.substr(kScheme.size()))) {
+      auto proof = wire::decode<api::RequestProof>(*bytes);
+      if (proof.ok()) return proof;
+    }
+  }
+  return Error{Code::kDenied, "this address answers members only, and the request proves nothing"};
+}
+
+Result<Bytes> read_whole(const Request& request, Body& body, std::size_t limit) {
+  if (request.content_length > limit)
+    return Error{Code::kInvalid, "the body of the request is too large"};
+  Bytes content(request.content_length);
+  std::size_t have = 0;
+  while (have < content.size()) {
+    const std::size_t got = TRY(body.read(std::span(content).subspan(have)));
+    if (got == 0) return Error{Code::kInvalid, "the body of the request is cut off"};
+    have += got;
+  }
+  return content;
+}
+
+}  // namespace
+
+Result<Response> Routes::run(const Request& request, Body& body, std::string& route) {
+  const std::string_view target = request.target;
+  const auto mark = target.find('?');
+  const std::string_view path = target.substr(0, mark);
+  const std::string_view query =
+      mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+  Call call{service_, request, body, {}, {}, query, nullptr, nullptr};
+  const auto found = std::ranges::find_if(kRoutes, [&](const Route& r) {
+    return r.method == request.method && matches(r.pattern, path, call.args);
+  });
+  if (found == kRoutes.end()) return bad_path();
+  route = std::string(found->method) + " " + std::string(found->pattern);
+
+  std::optional<api::RequestProof> proof;
+  std::unique_ptr<api::ServiceSession> session;
+  if (found->door == Door::kMember) {
+    proof = TRY(proof_in(request.authorization));
+    if (!request.resumed)
+      session =
+          TRY(service_.prove(*proof, {pin_, request.method, request.target}, request.address));
+    call.session = session.get();
+    call.proof = &*proof;
+  }
+  if (found->max_body != kStreamed) {
+    call.content = TRY(read_whole(request, body, found->max_body));
+    if (proof && crypto::sha256(call.content) != proof->body)
+      return Error{Code::kInvalid, "the body of the request is not the one that was signed"};
+  }
+  return found->run(call);
+}
+
+Response Routes::handle(const Request& request, Body& body) {
+  std::string route = "none";
+  auto result = run(request, body, route);
+  Response response;
+  if (result.ok()) {
+    response = std::move(result).value();
+  } else {
+    const Error& error = result.error();
+    response.status = status_of(error.code);
+    response.body = wire::encode(api::ErrorBody{static_cast<std::uint8_t>(error.code),
+                                                error.message.substr(0, 1000), service_.now()});
+  }
+  response.route = std::move(route);
+  return response;
+}
+
+}  // namespace holdfast::net
