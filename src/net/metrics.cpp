@@ -1,36 +1,50 @@
 #include "net/metrics.h"
 
-#include <cstdio>
+#include <charconv>
+#include <cmath>
 
 namespace holdfast::net {
 namespace {
 
 std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.17g", value);
-  return text;
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), end.ptr};
 }
 
-// Prometheus' text format, "Label value": backslash, quote and line feed are escaped.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
+std::string quoted(const std::string& value) {
+  std::string text = "\"";
+  for (const char c : value) {
+    if (c == '\\' || c == '"') text += '\\';
+    if (c == '\n')
+      text += "\\n";
+    else
+      text += c;
   }
-  return out + "\"";
+  return text + '"';
 }
 
-void line(std::string& out, const std::string& name, double value) {
-  out += name + " " + number(value) + "\n";
+void line(std::string& out, const std::string& name, const std::string& labels,
+          const std::string& value) {
+  out += name;
+  if (!labels.empty()) out += "{" + labels + "}";
+  out += " " + value + "\n";
 }
 
-void type(std::string& out, const std::string& name, const char* what) {
-  out += "# TYPE " + name + " " + what + "\n";
+void type(std::string& out, const std::string& name, const char* kind) {
+  out += "# TYPE " + name + " " + kind + "\n";
+}
+
+// A name may carry labels: all of one family stand together under one TYPE line.
+void family_lines(std::string& out, const std::map<std::string, double>& values, const char* kind) {
+  std::map<std::string, std::map<std::string, double>> families;
+  for (const auto& [name, value] : values) families[name.substr(0, name.find('{'))][name] = value;
+  for (const auto& [family, members] : families) {
+    type(out, family, kind);
+    for (const auto& [name, value] : members) line(out, name, "", number(value));
+  }
 }
 
 }  // namespace
@@ -62,45 +76,35 @@ std::string Metrics::render(const std::vector<std::pair<std::string, double>>& m
   const Lock lock(mutex_);
   std::string out;
   type(out, "holdfast_requests_total", "counter");
-  for (const auto& [route, r] : routes_)
+  for (const auto& [name, r] : routes_)
     for (const auto& [status, count] : r.by_status)
-      line(out,
-           "holdfast_requests_total{route=" + quoted(route) + ",status=\"" +
-               std::to_string(status) + "\"}",
-           static_cast<double>(count));
+      line(out, "holdfast_requests_total",
+           "route=" + quoted(name) + ",status=\"" + std::to_string(status) + "\"",
+           std::to_string(count));
   type(out, "holdfast_request_seconds", "histogram");
-  for (const auto& [route, r] : routes_) {
-    std::uint64_t below = 0;
+  for (const auto& [name, r] : routes_) {
+    const std::string label = "route=" + quoted(name);
+    std::uint64_t sum = 0;
     for (std::size_t i = 0; i < r.buckets.size(); ++i) {
-      below += r.buckets[i];
+      sum += r.buckets[i];
       const std::string bound = i < kBounds.size() ? number(kBounds[i]) : "+Inf";
-      line(out, "holdfast_request_seconds_bucket{route=" + quoted(route) + ",le=\"" + bound + "\"}",
-           static_cast<double>(below));
+      line(out, "holdfast_request_seconds_bucket", label + ",le=\"" + bound + "\"",
+           std::to_string(sum));
     }
-    line(out, "holdfast_request_seconds_sum{route=" + quoted(route) + "}", r.seconds);
-    line(out, "holdfast_request_seconds_count{route=" + quoted(route) + "}",
-         static_cast<double>(below));
+    line(out, "holdfast_request_seconds_sum", label, number(r.seconds));
+    line(out, "holdfast_request_seconds_count", label, std::to_string(sum));
   }
   type(out, "holdfast_request_bytes_total", "counter");
-  for (const auto& [route, r] : routes_)
-    line(out, "holdfast_request_bytes_total{route=" + quoted(route) + "}",
-         static_cast<double>(r.bytes_in));
+  for (const auto& [name, r] : routes_)
+    line(out, "holdfast_request_bytes_total", "route=" + quoted(name), std::to_string(r.bytes_in));
   type(out, "holdfast_response_bytes_total", "counter");
-  for (const auto& [route, r] : routes_)
-    line(out, "holdfast_response_bytes_total{route=" + quoted(route) + "}",
-         static_cast<double>(r.bytes_out));
-  for (const auto& [name, value] : counters_) {
-    type(out, name, "counter");
-    line(out, name, value);
-  }
-  for (const auto& [name, value] : gauges_) {
-    type(out, name, "gauge");
-    line(out, name, value);
-  }
-  for (const auto& [name, value] : more) {
-    type(out, name, "gauge");
-    line(out, name, value);
-  }
+  for (const auto& [name, r] : routes_)
+    line(out, "holdfast_response_bytes_total", "route=" + quoted(name),
+         std::to_string(r.bytes_out));
+  family_lines(out, counters_, "counter");
+  std::map<std::string, double> gauges = gauges_;
+  for (const auto& [name, value] : more) gauges[name] = value;
+  family_lines(out, gauges, "gauge");
   return out;
 }
 

@@ -1,240 +1,291 @@
 #include "net/stream.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <poll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <mutex>
 
-#include "net/tls_identity.h"
+#include "net/tls.h"
 
 namespace holdfast::net {
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
-using Ssl = std::unique_ptr<SSL, Freed<SSL_free>>;
-using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
+constexpr std::size_t kFilePiece = 64 * 1024;
 
-Error closed() { return {Code::kUnavailable, "the connection broke"}; }
-Error too_slow() { return {Code::kUnavailable, "the other side took too long"}; }
+Error too_slow() { return {Code::kUnavailable, "the peer did not answer in time"}; }
+Error broken() { return {Code::kUnavailable, "the connection broke"}; }
 
-// Waits for an event on the socket until the deadline.
-Result<void> wait_for(int fd, short events, Deadline deadline) {
+Stream::Step after_errno(int error) {
+  if (error == EAGAIN || error == EWOULDBLOCK) return Stream::Step::kWantRead;
+  return Stream::Step::kClosed;
+}
+
+// Until the socket is ready for what `step` wants.
+Result<void> wait_until(int socket, Stream::Step step, Deadline deadline) {
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return too_slow();
-    pollfd p{fd, events, 0};
-    const int ready =
-        ::poll(&p, 1, static_cast<int>(std::min<std::int64_t>(left.count() + 1, 60'000)));
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= deadline) return too_slow();
+    const auto left = std::min<std::chrono::steady_clock::duration>(
+        deadline - now, std::chrono::steady_clock::duration(std::chrono::hours(1)));
+    pollfd one{};
+    one.fd = socket;
+    one.events = step == Stream::Step::kWantWrite ? POLLOUT : POLLIN;
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+    const int ready = ::poll(&one, 1, static_cast<int>(ms));
     if (ready > 0) return Ok{};
-    if (ready < 0 && errno != EINTR) return closed();
+    if (ready < 0 && errno != EINTR) return broken();
   }
 }
 
-// OpenSSL writes with write(2): a peer that is gone must not end the process.
-void ignore_sigpipe() {
-  static std::once_flag once;
-  std::call_once(once, [] { std::signal(SIGPIPE, SIG_IGN); });
-}
-
-Context client_context() {
-  Context context(SSL_CTX_new(TLS_client_method()));
-  if (context) {
-    SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);  // the caller compares the pin
-    SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-  }
-  return context;
+void set_option(int socket, int level, int name) {
+  const int on = 1;
+  // A socket without it works, only less well.
+  static_cast<void>(::setsockopt(socket, level, name, &on, sizeof on));
 }
 
 Result<Fd> connect_to(const addrinfo& where, Deadline deadline) {
-  Fd fd(::socket(where.ai_family, where.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                 where.ai_protocol));
-  if (!fd.valid()) return closed();
-  if (::connect(fd.get(), where.ai_addr, where.ai_addrlen) != 0) {
-    if (errno != EINPROGRESS) return Error{Code::kUnavailable, std::strerror(errno)};
-    TRY(wait_for(fd.get(), POLLOUT, deadline));
-    int failed = 0;
-    socklen_t size = sizeof failed;
-    ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &failed, &size);
-    if (failed != 0) return Error{Code::kUnavailable, std::strerror(failed)};
+  Fd socket(::socket(where.ai_family, where.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                     where.ai_protocol));
+  if (!socket.valid()) return io_error("open a socket for", "the service", errno);
+  if (::connect(socket.get(), where.ai_addr, where.ai_addrlen) != 0) {
+    if (errno != EINPROGRESS) return broken();
+    TRY(wait_until(socket.get(), Stream::Step::kWantWrite, deadline));
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    if (error != 0)
+      return Error{Code::kUnavailable, std::string("cannot connect: ") + std::strerror(error)};
   }
-  const int on = 1;
-  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return fd;
+  set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY);
+  set_option(socket.get(), SOL_SOCKET, SO_KEEPALIVE);
+  return socket;
 }
 
-Result<Fd> connect_to(const std::string& host, const std::string& port, Deadline deadline) {
+// The name's addresses in turn, each with its share of the time.
+Result<Fd> connect_socket(const std::string& host, const std::string& port, Deadline deadline) {
   addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (const int status = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); status != 0)
-    return Error{Code::kUnavailable, std::string(::gai_strerror(status))};
-  const std::unique_ptr<addrinfo, Freed<freeaddrinfo>> all(found);
-  Error last = closed();
-  for (const addrinfo* a = all.get(); a != nullptr; a = a->ai_next) {
-    auto fd = connect_to(*a, deadline);
-    if (fd.ok()) return fd;
-    last = std::move(fd).error();
+  if (const int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0)
+    return Error{Code::kUnavailable, "no address for " + host + ": " + ::gai_strerror(error)};
+  const std::unique_ptr<addrinfo, FreeWith<::freeaddrinfo>> owner(found);
+  int count = 0;
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) ++count;
+  Result<Fd> last = Error{Code::kUnavailable, "no address for " + host};
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next, --count) {
+    const auto now = std::chrono::steady_clock::now();
+    last = connect_to(*at, now + (deadline - now) / count);
+    if (last.ok()) break;
   }
   return last;
+}
+
+bool is_numeric(const std::string& host) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  return ::inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
 }
 
 }  // namespace
 
 struct Stream::State {
-  Fd fd;
-  Context context;  // of a client
-  Ssl ssl;          // null: plain
+  Fd socket;
+  SslPtr ssl;  // null: plain bytes
   Bytes pin;
+  bool shaken = false;   // the handshake is over
+  bool broken = false;   // the connection failed: OpenSSL must not be called again
+  bool ended = false;    // we said that we send no more
+  bool orderly = false;  // the peer said so
 
-  enum class Outcome { kOk, kWantRead, kWantWrite, kClosed };
-  Outcome outcome(int result) const {
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { say_end(); }
+
+  void say_end() {
+    if (!ssl || !shaken || broken || ended) return;
+    ended = true;
+    ERR_clear_error();
+    static_cast<void>(SSL_shutdown(ssl.get()));
+    ERR_clear_error();
+  }
+
+  // What a failed call of OpenSSL wants.
+  Step after_tls(int result) {
     switch (SSL_get_error(ssl.get(), result)) {
-      case SSL_ERROR_WANT_READ: return Outcome::kWantRead;
-      case SSL_ERROR_WANT_WRITE: return Outcome::kWantWrite;
-      default: return Outcome::kClosed;
+      case SSL_ERROR_WANT_READ: return Step::kWantRead;
+      case SSL_ERROR_WANT_WRITE: return Step::kWantWrite;
+      case SSL_ERROR_ZERO_RETURN: orderly = true; return Step::kClosed;
+      default: broken = true; return Step::kClosed;
     }
   }
-  Outcome read(std::span<std::uint8_t> into, std::size_t& got) {
+
+  Step handshake() {
+    if (!ssl || shaken) return Step::kDone;
+    if (broken) return Step::kClosed;
+    ERR_clear_error();
+    const int result = SSL_do_handshake(ssl.get());
+    if (result != 1) return after_tls(result);
+    shaken = true;
+    return Step::kDone;
+  }
+
+  Step read(std::span<std::uint8_t> into, std::size_t& got) {
+    if (broken || orderly) return Step::kClosed;
     if (ssl) {
       ERR_clear_error();
       const int result = SSL_read_ex(ssl.get(), into.data(), into.size(), &got);
-      return result == 1 ? Outcome::kOk : outcome(result);
+      return result == 1 ? Step::kDone : after_tls(result);
     }
-    const ssize_t n = ::recv(fd.get(), into.data(), into.size(), 0);
-    if (n > 0) got = static_cast<std::size_t>(n);
-    if (n > 0) return Outcome::kOk;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-      return Outcome::kWantRead;
-    return Outcome::kClosed;
+    ssize_t count = -1;
+    do count = ::recv(socket.get(), into.data(), into.size(), 0);
+    while (count < 0 && errno == EINTR);
+    if (count > 0) {
+      got = static_cast<std::size_t>(count);
+      return Step::kDone;
+    }
+    if (count == 0) orderly = true;
+    const Step step = count == 0 ? Step::kClosed : after_errno(errno);
+    if (count < 0 && step == Step::kClosed) broken = true;
+    return step;
   }
-  Outcome write(BytesView bytes, std::size_t& put) {
+
+  Step write(BytesView bytes, std::size_t& put) {
+    if (broken || ended) return Step::kClosed;
     if (ssl) {
       ERR_clear_error();
       const int result = SSL_write_ex(ssl.get(), bytes.data(), bytes.size(), &put);
-      return result == 1 ? Outcome::kOk : outcome(result);
+      return result == 1 ? Step::kDone : after_tls(result);
     }
-    const ssize_t n = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n >= 0) put = static_cast<std::size_t>(n);
-    if (n >= 0) return Outcome::kOk;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return Outcome::kWantWrite;
-    return Outcome::kClosed;
+    ssize_t count = -1;
+    do count = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    while (count < 0 && errno == EINTR);
+    if (count >= 0) {
+      put = static_cast<std::size_t>(count);
+      return Step::kDone;
+    }
+    if (after_errno(errno) != Step::kClosed) return Step::kWantWrite;
+    broken = true;
+    return Step::kClosed;
   }
 };
 
-Stream::Stream(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Stream::Stream(Stream&&) noexcept = default;
-Stream& Stream::operator=(Stream&&) noexcept = default;
-Stream::~Stream() {
-  if (!state_ || !state_->ssl) return;
-  ERR_clear_error();
-  SSL_shutdown(state_->ssl.get());  // says goodbye, waits for none
-}
-
 Result<Stream> Stream::connect(const std::string& host, const std::string& port,
                                Deadline deadline) {
-  ignore_sigpipe();
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   auto state = std::make_unique<State>();
-  state->fd = TRY(connect_to(host, port, deadline));
-  state->context = client_context();
-  if (state->context) state->ssl.reset(SSL_new(state->context.get()));
-  if (!state->ssl || SSL_set_fd(state->ssl.get(), state->fd.get()) != 1)
-    return Error{Code::kUnavailable, "TLS cannot start"};
-  if (host.find_first_not_of("0123456789.") != std::string::npos &&
-      host.find(':') == std::string::npos)
-    SSL_set_tlsext_host_name(state->ssl.get(), host.c_str());
+  state->socket = TRY(connect_socket(host, port, deadline));
+  const SslContextPtr context = make_context(TLS_client_method());
+  if (!context) return Error{Code::kUnavailable, "OpenSSL cannot start TLS"};
+  // Whose key it is, the caller decides by the pin. That the peer has it, TLS 1.3 always proves.
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
+  state->ssl.reset(SSL_new(context.get()));
+  if (!state->ssl || SSL_set_fd(state->ssl.get(), state->socket.get()) != 1 ||
+      (!is_numeric(host) && SSL_set_tlsext_host_name(state->ssl.get(), host.c_str()) != 1))
+    return Error{Code::kUnavailable, "OpenSSL cannot start TLS"};
   SSL_set_connect_state(state->ssl.get());
-  Stream stream(std::move(state));
-  for (;;) {
-    const Step step = stream.try_handshake();
-    if (step == Step::kDone) break;
-    if (step == Step::kClosed) return Error{Code::kUnavailable, "it speaks no TLS 1.3"};
-    TRY(wait_for(stream.socket(), step == Step::kWantRead ? POLLIN : POLLOUT, deadline));
+  for (Step step = state->handshake(); step != Step::kDone; step = state->handshake()) {
+    if (step == Step::kClosed) return Error{Code::kUnavailable, "TLS 1.3 with " + host + " failed"};
+    TRY(wait_until(state->socket.get(), step, deadline));
   }
-  const std::unique_ptr<X509, Freed<X509_free>> certificate(
-      SSL_get1_peer_certificate(stream.state_->ssl.get()));
-  if (!certificate) return Error{Code::kUnavailable, "it shows no key"};
-  stream.state_->pin = pin_of(certificate.get());
-  return stream;
+  const CertificatePtr peer(SSL_get1_peer_certificate(state->ssl.get()));
+  if (peer) state->pin = pin_of(peer.get());
+  if (state->pin.empty()) return Error{Code::kUnavailable, host + " shows no key"};
+  return Stream(std::move(state));
 }
 
 Result<Stream> Stream::accepted(Fd socket, const ServerTls* tls) {
-  ignore_sigpipe();
   auto state = std::make_unique<State>();
-  state->fd = std::move(socket);
+  state->socket = std::move(socket);
+  const int flags = ::fcntl(state->socket.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(state->socket.get(), F_SETFL, flags | O_NONBLOCK) != 0)
+    return io_error("prepare", "a connection", errno);
+  set_option(state->socket.get(), IPPROTO_TCP, TCP_NODELAY);
+  set_option(state->socket.get(), SOL_SOCKET, SO_KEEPALIVE);
   if (tls != nullptr) {
     state->ssl.reset(SSL_new(tls->state_->context.get()));
-    if (!state->ssl || SSL_set_fd(state->ssl.get(), state->fd.get()) != 1)
-      return Error{Code::kUnavailable, "TLS cannot start"};
+    if (!state->ssl || SSL_set_fd(state->ssl.get(), state->socket.get()) != 1)
+      return Error{Code::kUnavailable, "OpenSSL cannot start TLS"};
     SSL_set_accept_state(state->ssl.get());
   }
   return Stream(std::move(state));
 }
 
+Stream::Stream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+Stream::~Stream() = default;
+
 const Bytes& Stream::pin() const { return state_->pin; }
-int Stream::socket() const { return state_->fd.get(); }
-
-Stream::Step Stream::try_handshake() {
-  if (!state_->ssl) return Step::kDone;
-  ERR_clear_error();
-  const int result = SSL_do_handshake(state_->ssl.get());
-  if (result == 1) return Step::kDone;
-  switch (state_->outcome(result)) {
-    case State::Outcome::kWantRead: return Step::kWantRead;
-    case State::Outcome::kWantWrite: return Step::kWantWrite;
-    case State::Outcome::kOk:
-    case State::Outcome::kClosed: break;
-  }
-  return Step::kClosed;
-}
-
+int Stream::socket() const { return state_->socket.get(); }
+Stream::Step Stream::try_handshake() { return state_->handshake(); }
 Stream::Step Stream::try_read(std::span<std::uint8_t> into, std::size_t& got) {
-  got = 0;
-  switch (state_->read(into, got)) {
-    case State::Outcome::kOk: return Step::kDone;
-    case State::Outcome::kWantRead: return Step::kWantRead;
-    case State::Outcome::kWantWrite: return Step::kWantWrite;
-    case State::Outcome::kClosed: break;
-  }
-  return Step::kClosed;
+  return state_->read(into, got);
 }
 
 Result<std::size_t> Stream::read_some(std::span<std::uint8_t> into, Deadline deadline) {
   for (;;) {
     std::size_t got = 0;
-    const Step step = try_read(into, got);
+    const Step step = state_->read(into, got);
     if (step == Step::kDone) return got;
-    if (step == Step::kClosed) return std::size_t{0};
-    TRY(wait_for(socket(), step == Step::kWantRead ? POLLIN : POLLOUT, deadline));
+    if (step == Step::kClosed) {
+      if (state_->orderly) return std::size_t{0};
+      return broken();
+    }
+    TRY(wait_until(socket(), step, deadline));
   }
 }
 
 Result<void> Stream::write_all(BytesView bytes, Deadline deadline) {
   while (!bytes.empty()) {
     std::size_t put = 0;
-    switch (state_->write(bytes, put)) {
-      case State::Outcome::kOk: bytes = bytes.subspan(put); continue;
-      case State::Outcome::kWantRead: TRY(wait_for(socket(), POLLIN, deadline)); continue;
-      case State::Outcome::kWantWrite: TRY(wait_for(socket(), POLLOUT, deadline)); continue;
-      case State::Outcome::kClosed: return closed();
-    }
+    const Step step = state_->write(bytes, put);
+    if (step == Step::kClosed) return broken();
+    if (step == Step::kDone)
+      bytes = bytes.subspan(put);
+    else
+      TRY(wait_until(socket(), step, deadline));
   }
   return Ok{};
+}
+
+Result<std::size_t> Stream::send_file(int file, std::size_t most, Deadline deadline) {
+  while (!state_->ssl) {
+    if (state_->broken || state_->ended) return broken();
+    const ssize_t count = ::sendfile(socket(), file, nullptr, most);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno == EINVAL || errno == ENOSYS) break;  // not from this kind of file
+    if (errno == EINTR) continue;
+    if (after_errno(errno) == Step::kClosed) return broken();
+    TRY(wait_until(socket(), Step::kWantWrite, deadline));
+  }
+  std::array<std::uint8_t, kFilePiece> piece;
+  ssize_t count = -1;
+  do count = ::read(file, piece.data(), std::min(most, piece.size()));
+  while (count < 0 && errno == EINTR);
+  if (count < 0) return io_error("read", "a file to send", errno);
+  const auto size = static_cast<std::size_t>(count);
+  TRY(write_all(BytesView{piece}.first(size), deadline));
+  return size;
+}
+
+void Stream::end_writing() {
+  state_->say_end();
+  state_->ended = true;
+  static_cast<void>(::shutdown(socket(), SHUT_WR));
 }
 
 }  // namespace holdfast::net

@@ -39,6 +39,7 @@ class ServerTls {
   std::unique_ptr<State> state_;
 };
 
+// One thread at a time. SIGPIPE is ignored in a process that connects or serves.
 class Stream {
  public:
   // Connects and shakes hands; the peer's key is NOT checked: compare pin() with the one expected
@@ -56,12 +57,16 @@ class Stream {
   // 0: the peer closed. kUnavailable: deadline, or a broken connection.
   Result<std::size_t> read_some(std::span<std::uint8_t> into, Deadline deadline);
   Result<void> write_all(BytesView bytes, Deadline deadline);
+  // Sends up to `most` bytes from the file's position, and says how many. 0: the file ended.
+  Result<std::size_t> send_file(int file, std::size_t most, Deadline deadline);
 
   // Never blocks. For an event loop.
   enum class Step { kDone, kWantRead, kWantWrite, kClosed };
   Step try_handshake();
   // kDone: `got` bytes were read, at least one.
   Step try_read(std::span<std::uint8_t> into, std::size_t& got);
+  // Nothing more is sent; the peer is told.
+  void end_writing();
   int socket() const;
 
  private:
