@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <iterator>
 
 #include "net/http_server_parts.h"
 
@@ -126,6 +127,8 @@ void Loop::run() {
     }
   }
   if (peers_.is_open()) peers_.release();
+  const std::set<ConnectionPtr> all = connections_;
+  for (const ConnectionPtr& c : all) close(c);
 }
 
 void Loop::give_back(ConnectionPtr connection, Outcome outcome) {
@@ -263,10 +266,11 @@ void Loop::forget_payers() {
   if (payers_.size() < 2 * connections_.size() + 1024) return;
   const auto now = steady_clock::now();
   const double most = options_.requests_per_second_per_address * kBurst;
-  std::erase_if(payers_, [&](auto& entry) {
-    refill(entry.second, now);
-    return entry.second.connections == 0 && entry.second.tokens >= most;
-  });
+  for (auto at = payers_.begin(); at != payers_.end();) {
+    refill(at->second, now);
+    const bool idle = at->second.connections == 0 && at->second.tokens >= most;
+    at = idle ? payers_.erase(at) : std::next(at);
+  }
 }
 
 // --- readiness and time --------------------------------------------------------------------------
