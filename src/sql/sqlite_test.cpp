@@ -132,5 +132,67 @@ TEST_F(Sqlite, RefusesWrongStatementsWithoutRepeatingThem) {
   EXPECT_EQ(statement.error().message.find("secret"), std::string::npos);
 }
 
+TEST_F(Sqlite, ACachedStatementComesBackWithoutValuesAndReset) {
+  auto database = Database::open(path()).value();
+  ASSERT_TRUE(database.execute("CREATE TABLE t(a); INSERT INTO t VALUES(1), (2)").ok());
+  for (int round = 0; round < 3; ++round) {
+    auto outer = database.prepare_cached("SELECT a FROM t WHERE a > ?").value();
+    EXPECT_FALSE(outer.step().value()) << "no value, so no row";
+    ASSERT_TRUE(outer.bind(1, std::int64_t{0}).ok());
+    ASSERT_TRUE(outer.step().value());
+    auto inner = database.prepare_cached("SELECT a FROM t WHERE a > ?").value();
+    ASSERT_TRUE(inner.bind(1, std::int64_t{1}).ok());
+    ASSERT_TRUE(inner.step().value());
+    EXPECT_EQ(inner.column_int(0).value(), 2);
+    EXPECT_EQ(outer.column_int(0).value(), 1);
+  }
+  // None of them was left in the middle of reading, or this could not change the table.
+  EXPECT_TRUE(database.execute("DROP TABLE t").ok());
+  EXPECT_FALSE(database.prepare_cached("SELECT a FROM t WHERE a > ?").value().step().ok());
+}
+
+TEST_F(Sqlite, CachedStatementsMoveWithTheirDatabase) {
+  auto first = Database::open(path()).value();
+  ASSERT_TRUE(first.execute("CREATE TABLE t(a)").ok());
+  ASSERT_TRUE(first.prepare_cached("INSERT INTO t VALUES(1)").value().run().ok());
+  Database second = std::move(first);
+  ASSERT_TRUE(second.prepare_cached("INSERT INTO t VALUES(1)").value().run().ok());
+  EXPECT_EQ(second.changes(), 1);
+  EXPECT_EQ(count(second), 2);
+}
+
+TEST_F(Sqlite, AReaderSeesWhatIsCommittedAndWritesNothing) {
+  EXPECT_EQ(Database::open_reader(path()).error().code, Code::kNotFound);
+  auto database = Database::open(path()).value();
+  ASSERT_TRUE(database.execute("CREATE TABLE t(a); INSERT INTO t VALUES(1)").ok());
+  auto reader = Database::open_reader(path()).value();
+  EXPECT_EQ(count(reader), 1);
+  EXPECT_EQ(reader.execute("INSERT INTO t VALUES(2)").error().code, Code::kDenied);
+  ASSERT_TRUE(database.execute("INSERT INTO t VALUES(2)").ok());
+  EXPECT_EQ(count(reader), 2);
+}
+
+TEST_F(Sqlite, ACopyHasWhatWasCommittedAndStandsAlone) {
+  auto database = Database::open(path()).value();
+  ASSERT_TRUE(database.execute("CREATE TABLE t(a); INSERT INTO t VALUES(1)").ok());
+  ASSERT_TRUE(database.execute("BEGIN IMMEDIATE; INSERT INTO t VALUES(2)").ok());
+  EXPECT_TRUE(database.in_transaction());
+  const std::string to = path() + ".copy";
+  {
+    auto reader = Database::open_reader(path()).value();
+    ASSERT_TRUE(reader.copy_to(to).ok());
+    EXPECT_EQ(reader.copy_to(to).error().code, Code::kConflict);
+  }
+  ASSERT_TRUE(database.execute("COMMIT").ok());
+  EXPECT_FALSE(database.in_transaction());
+  {
+    auto copy = Database::open_reader(to).value();
+    EXPECT_EQ(count(copy), 1);
+  }
+  EXPECT_FALSE(exists(to + "-wal"));
+  auto opened = Database::open(to).value();
+  EXPECT_EQ(count(opened), 1);
+}
+
 }  // namespace
 }  // namespace holdfast::sql

@@ -59,7 +59,7 @@ field() {
   python3 -c 'import json, sys
 rows = [json.loads(line) for line in open(sys.argv[3], encoding="utf-8") if line.strip()]
 rows = [row for row in rows if row["event"] == sys.argv[2]]
-print(rows[-1][sys.argv[1]] if rows else "")' "$1" "$2" "${3:-$work/out}"
+print(rows[-1].get(sys.argv[1], "") if rows else "")' "$1" "$2" "${3:-$work/out}"
 }
 is() { [[ $1 == "$2" ]] || fail "\"$1\" is not \"$2\""; }
 

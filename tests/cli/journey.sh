@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job with real processes on a small tree with odd names: exit codes and JSON.
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
-[[ ${HOLDFAST_STORE:-folder} != service ]] || start_service
+[[ ${HOLDFAST_STORE:-folder} != service ]] || start_service --signup open
 
 tree=$work/tree
 mkdir -p "$tree/docs/deep/er" "$tree/[x]" "$tree/empty"

@@ -1,0 +1,179 @@
+#include "control.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+namespace holdfast::daemon {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kMaxLine = 64 * 1024;
+constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
+constexpr int kPatienceMs = 10'000;
+
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string failed(const Error& error) {
+  return line_of({{"ok", false}, {"code", code_name(error.code)}, {"error", error.message}});
+}
+
+Result<Json> invite(server::Service& service, const Clock& clock, const Json& request) {
+  const auto days = request.value("days", std::int64_t{7});
+  if (days < 1 || days > 365)
+    return Error{Code::kInvalid, "an invitation is good for 1 to 365 days"};
+  const std::string token = TRY(service.accounts().invite(clock.now(), days * kDayMs));
+  return Json{{"ok", true}, {"invitation", token}, {"days", days}};
+}
+
+Result<Json> list(server::Service& service) {
+  Json rows = Json::array();
+  for (const std::string& name : TRY(service.accounts().names())) {
+    const auto row = TRY(service.accounts().find(name));
+    if (!row) continue;
+    Json one{{"account", name}, {"created_ms", row->created_ms}};
+    if (row->quota) one["quota"] = *row->quota;
+    if (row->deletion_ms) one["deletion_ms"] = *row->deletion_ms;
+    rows.push_back(std::move(one));
+  }
+  return Json{{"ok", true}, {"accounts", std::move(rows)}};
+}
+
+Result<Json> set_quota(server::Service& service, const Json& request) {
+  std::optional<std::uint64_t> quota;
+  if (request.contains("quota")) quota = request.at("quota").get<std::uint64_t>();
+  TRY(service.accounts().set_quota(request.at("account").get<std::string>(), quota));
+  return Json{{"ok", true}};
+}
+
+Result<Json> dispatch(server::Service& service, const Clock& clock, const Json& request) {
+  const auto what = request.at("act").get<std::string>();
+  if (what == "invite") return invite(service, clock, request);
+  if (what == "accounts") return list(service);
+  if (what == "quota") return set_quota(service, request);
+  return Error{Code::kInvalid, "the service knows no such act"};
+}
+
+Result<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return Error{Code::kInvalid, path + " is too long for a socket's name"};
+  std::copy(path.begin(), path.end(), std::begin(address.sun_path));
+  return address;
+}
+
+// Up to the line feed; what takes too long or is too much is cut off.
+std::string read_line(int fd) {
+  std::string text;
+  while (text.size() < kMaxLine && !text.ends_with('\n')) {
+    pollfd p{fd, POLLIN, 0};
+    if (::poll(&p, 1, kPatienceMs) <= 0) break;
+    char piece[4096];
+    const ssize_t got = ::recv(fd, piece, sizeof piece, 0);
+    if (got <= 0) break;
+    text.append(piece, static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+void write_line(int fd, const std::string& text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const ssize_t put = ::send(fd, text.data() + at, text.size() - at, MSG_NOSIGNAL);
+    if (put <= 0) return;
+    at += static_cast<std::size_t>(put);
+  }
+}
+
+// nullopt: no service runs there.
+Result<std::optional<std::string>> ask_running(const std::string& path,
+                                               const std::string& request) {
+  const auto address = TRY(address_of(path));
+  const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return io_error("open", path, errno);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == ENOENT || errno == ECONNREFUSED) return std::optional<std::string>();
+    return io_error("open", path, errno);
+  }
+  write_line(fd.get(), request);
+  std::string answer = read_line(fd.get());
+  if (answer.empty())
+    return Error{Code::kUnavailable, "the service that runs here did not answer; ask again"};
+  return std::optional(std::move(answer));
+}
+
+}  // namespace
+
+std::string act(server::Service& service, const Clock& clock, const std::string& request) {
+  try {
+    const auto done = dispatch(service, clock, Json::parse(request));
+    return done.ok() ? line_of(*done) : failed(done.error());
+  } catch (const std::exception&) {
+    return failed({Code::kInvalid, "the request is not what this program sends"});
+  }
+}
+
+Result<std::string> ask(const std::string& data, const std::string& request) {
+  auto answer = TRY(ask_running(data + "/control", request));
+  if (answer) return *std::move(answer);
+  const auto clock = std::make_shared<SystemClock>();
+  if (!exists(data + "/service.db"))
+    return Error{Code::kNotFound, "there is no service in " + data + "; holdfastd serve --data " +
+                                      data + " makes one"};
+  server::ServiceOptions options;
+  options.data = data;
+  const auto service = TRY(server::Service::open(std::move(options), clock));
+  return act(*service, *clock, request);
+}
+
+Control::Control(Fd socket, std::string path, server::Service& service, const Clock& clock)
+    : socket_(std::move(socket)),
+      path_(std::move(path)),
+      service_(service),
+      clock_(clock),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+Control::~Control() {
+  thread_.request_stop();
+  ::shutdown(socket_.get(), SHUT_RDWR);  // ends its wait
+  thread_.join();
+  ::unlink(path_.c_str());
+}
+
+Result<std::unique_ptr<Control>> Control::start(const std::string& data, server::Service& service,
+                                                const Clock& clock) {
+  const std::string path = data + "/control";
+  const auto address = TRY(address_of(path));
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return io_error("open", path, errno);
+  ::unlink(path.c_str());  // of a service that was killed; the lock says that none runs
+  const mode_t before = ::umask(0077);
+  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int failed = errno;
+  ::umask(before);
+  if (bound != 0) return io_error("create", path, failed);
+  if (::listen(fd.get(), 16) != 0) return io_error("open", path, errno);
+  return std::unique_ptr<Control>(new Control(std::move(fd), path, service, clock));
+}
+
+void Control::run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const Fd peer(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!peer.valid()) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      return;
+    }
+    write_line(peer.get(), act(service_, clock_, read_line(peer.get())));
+  }
+}
+
+}  // namespace holdfast::daemon

@@ -1,0 +1,36 @@
+// What was typed or stood in the configuration file, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace holdfast::daemon {
+
+struct Options {
+  std::string data;
+  std::string listen = "127.0.0.1:8440";
+  std::string metrics_listen = "127.0.0.1:9464";  // "": none
+  std::string signup = "invite";
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string quota;  // "500G"; none: no limit but the disk
+  unsigned connection_log_days = 30;
+  unsigned grace_days = 14;
+  unsigned deletion_days = 14;
+  bool json = false;
+};
+
+// "500G" (1024-based: K M G T), or plain bytes; "" and "none" are no limit. kInvalid.
+Result<std::optional<std::uint64_t>> parse_size(const std::string& text);
+
+struct Listen {
+  std::string address;
+  std::string port;
+};
+// "ADDRESS:PORT", "[::]:PORT". kInvalid.
+Result<Listen> parse_listen(const std::string& text);
+
+}  // namespace holdfast::daemon

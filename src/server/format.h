@@ -1,0 +1,34 @@
+// The trail of the service's operators: docs/formats/server.md.
+#pragma once
+
+#include "crypto/sign.h"
+#include "wire/fields.h"
+
+namespace holdfast::server {
+
+constexpr std::size_t kMaxTrailEntry = 1024;
+
+enum class OperatorAct : std::uint8_t { kAdd = 1, kRevoke, kLast = kRevoke };
+
+struct TrailEntry {
+  wire::Fixed<"holdfast/v1/operator-entry"> label;
+  std::uint64_t n = 0;  // the first is 1
+  Digest prev;          // head before; zero for the first
+  std::int64_t time_ms = 0;
+  OperatorAct act{};
+  std::string name;
+  std::array<std::uint8_t, crypto::VerifyKey::kSize> key{};
+  Digest signer;  // id of the acting operator's key; the first adds itself
+  static constexpr auto kFields =
+      wire::fields(&TrailEntry::label, &TrailEntry::n, &TrailEntry::prev, &TrailEntry::time_ms,
+                   &TrailEntry::act, &TrailEntry::name, &TrailEntry::key, &TrailEntry::signer);
+};
+
+struct SignedTrailEntry {
+  Bytes entry;
+  crypto::Signature signature{};
+  static constexpr auto kFields =
+      wire::fields(&SignedTrailEntry::entry, &SignedTrailEntry::signature);
+};
+
+}  // namespace holdfast::server

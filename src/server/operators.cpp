@@ -1,0 +1,230 @@
+#include "server/operators.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "crypto/hash.h"
+#include "server/rows.h"
+
+namespace holdfast::server {
+namespace {
+
+constexpr std::string_view kSignLabel = "holdfast/v1/operator/sig";
+constexpr std::string_view kHeadLabel = "holdfast/v1/operator/head";
+constexpr std::string_view kIdLabel = "holdfast/v1/operator/id";
+constexpr std::size_t kSeedBytes = 32;
+constexpr std::size_t kMaxName = 64;
+
+using SigningSeed = crypto::Key<crypto::SigningPurpose>;
+
+bool good_name(std::string_view name) {
+  constexpr std::string_view kMarks = "-_.@+";
+  const auto good = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kMarks.find(c) != std::string_view::npos;
+  };
+  return !name.empty() && name.size() <= kMaxName && std::ranges::all_of(name, good);
+}
+
+Error broken(const std::string& what) {
+  return {Code::kUnsafe, "the trail of operators was changed: " + what};
+}
+
+}  // namespace
+
+Digest operator_id(const crypto::VerifyKey& key) { return crypto::sha256(kIdLabel, key.bytes); }
+
+// ---- the trail ----
+
+const Operator* Trail::named(std::string_view name) const {
+  for (const auto& [id, found] : operators_)
+    if (found.name == name) return &found;
+  return nullptr;
+}
+
+Result<void> Trail::judge(const TrailEntry& entry) const {
+  const Digest subject = operator_id({entry.key});
+  if (n_ == 0) {
+    if (entry.act != OperatorAct::kAdd || subject != entry.signer)
+      return Error{Code::kDenied, "the first operator adds itself, with its own key"};
+  } else if (!operators_.contains(entry.signer)) {
+    return Error{Code::kDenied, "this key is not an operator's, or it was revoked"};
+  }
+  switch (entry.act) {
+    case OperatorAct::kAdd:
+      if (!good_name(entry.name))
+        return Error{Code::kInvalid,
+                     "the name of an operator has 1 to 64 letters, digits or marks (- _ . @ +)"};
+      if (named(entry.name) != nullptr)
+        return Error{Code::kConflict, "there is an operator named \"" + entry.name + "\""};
+      if (ever_.contains(subject))
+        return Error{Code::kConflict, "this key is or was an operator's; make a new one"};
+      return Ok{};
+    case OperatorAct::kRevoke: {
+      const auto it = operators_.find(subject);
+      if (it == operators_.end() || it->second.name != entry.name)
+        return Error{Code::kNotFound, "there is no operator named \"" + entry.name + "\""};
+      if (operators_.size() == 1)
+        return Error{Code::kInvalid, "the last operator cannot be revoked; add another first"};
+      return Ok{};
+    }
+  }
+  std::abort();
+}
+
+Result<void> Trail::apply(BytesView bytes) {
+  if (bytes.size() > kMaxTrailEntry) return broken("an entry is too large");
+  const auto outer = TRY(wire::decode<SignedTrailEntry>(bytes));
+  const auto entry = TRY(wire::decode<TrailEntry>(outer.entry));
+  if (entry.n != n_ + 1 || entry.prev != head_)
+    return broken("an entry does not follow the one before");
+  const Digest subject = operator_id({entry.key});
+  if (n_ > 0 && !operators_.contains(entry.signer))
+    return broken("an entry is signed by a key that is no operator's");
+  const crypto::VerifyKey signer =
+      n_ == 0 ? crypto::VerifyKey{entry.key} : operators_.at(entry.signer).key;
+  if (!crypto::verify(signer, kSignLabel, outer.entry, outer.signature))
+    return broken("a signature is wrong");
+  const auto judged = judge(entry);
+  if (!judged.ok()) return broken(judged.error().message);
+
+  n_ = entry.n;
+  head_ = crypto::sha256(kHeadLabel, bytes);
+  if (n_ == 1) anchor_ = head_;
+  switch (entry.act) {
+    case OperatorAct::kAdd:
+      operators_[subject] = {entry.name, {entry.key}, entry.time_ms};
+      ever_[subject] = entry.name;
+      break;
+    case OperatorAct::kRevoke: operators_.erase(subject); break;
+  }
+  return Ok{};
+}
+
+Result<Trail> Trail::verify(const std::vector<Bytes>& entries) {
+  Trail trail;
+  for (const Bytes& entry : entries) {
+    auto applied = trail.apply(entry);
+    if (!applied.ok())
+      return std::move(applied).error().in("entry " + std::to_string(trail.n_ + 1));
+  }
+  return trail;
+}
+
+// ---- keys ----
+
+Result<crypto::SigningKey> make_operator_key(const std::string& path) {
+  Bytes seed(kSeedBytes);
+  crypto::random_fill(seed);
+  const crypto::WipedBytes wiped(std::move(seed));
+  std::string text = to_hex(wiped.view()) + "\n";
+  const auto made = create_file(path, as_bytes(text), 0600);
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+  TRY(made);
+  return crypto::SigningKey(SigningSeed::from_bytes(wiped.view()));
+}
+
+Result<crypto::SigningKey> read_operator_key(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
+    return Error{Code::kDenied, path + " can be read by others: chmod 600 " + path};
+  const crypto::WipedBytes text(TRY(read_file(path, 4096)));
+  std::string_view digits = as_text(text.view());
+  if (digits.ends_with('\n')) digits.remove_suffix(1);
+  auto seed = from_hex(digits);
+  if (!seed || seed->size() != kSeedBytes)
+    return Error{Code::kInvalid, path + " is no operator's key: it holds 64 hexadecimal digits"};
+  const crypto::WipedBytes wiped(*std::move(seed));
+  return crypto::SigningKey(SigningSeed::from_bytes(wiped.view()));
+}
+
+// ---- in the database ----
+
+const std::string Operators::kSchema =
+    "CREATE TABLE IF NOT EXISTS trail(n INTEGER PRIMARY KEY, entry BLOB NOT NULL);"
+    "CREATE TRIGGER IF NOT EXISTS trail_update BEFORE UPDATE ON trail"
+    "  BEGIN SELECT raise(ABORT, 'the trail only grows'); END;"
+    "CREATE TRIGGER IF NOT EXISTS trail_delete BEFORE DELETE ON trail"
+    "  BEGIN SELECT raise(ABORT, 'the trail only grows'); END;";
+
+Result<Trail> Operators::load(sql::Database& database) {
+  std::vector<Bytes> entries;
+  sql::Statement rows = TRY(database.prepare("SELECT entry FROM trail ORDER BY n"));
+  for (;;) {
+    const bool there = TRY(rows.step());
+    if (!there) break;
+    entries.push_back(to_bytes(TRY(rows.column_blob(0))));
+  }
+  Trail trail = TRY(Trail::verify(entries));
+  TRY(check_anchor(trail));
+  return trail;
+}
+
+// The file is written before the first entry, so an empty trail may have one.
+Result<void> Operators::check_anchor(const Trail& trail) {
+  if (trail.n() == 0) return Ok{};
+  const auto text = read_file(anchor_file_, 1024);
+  if (!text.ok() && text.error().code != Code::kNotFound) return text.error();
+  if (!text.ok() || as_text(*text) != trail.anchor().hex() + "\n")
+    return broken("its first entry is not the one in " + anchor_file_);
+  return Ok{};
+}
+
+Result<Trail> Operators::trail() {
+  std::optional<Trail> found;
+  const Result<void> done = writer_.read([&](sql::Database& database) -> Result<void> {
+    found = TRY(load(database));
+    return Ok{};
+  });
+  TRY(done);
+  return *std::move(found);
+}
+
+Result<void> Operators::append(sql::Database& database, Trail trail, TrailEntry entry,
+                               const crypto::SigningKey& acting) {
+  entry.n = trail.n() + 1;
+  entry.prev = trail.head();
+  entry.signer = operator_id(acting.verify_key());
+  TRY(trail.judge(entry));  // with its own errors, before anything is signed
+  SignedTrailEntry outer;
+  outer.entry = wire::encode(entry);
+  outer.signature = acting.sign(kSignLabel, outer.entry);
+  const Bytes bytes = wire::encode(outer);
+  TRY(trail.apply(bytes));
+  if (trail.n() == 1) TRY(replace_file(anchor_file_, as_bytes(trail.anchor().hex() + "\n")));
+  return run(database, "INSERT INTO trail(n, entry) VALUES(?, ?)",
+             static_cast<std::int64_t>(entry.n), bytes);
+}
+
+Result<void> Operators::add(const std::string& name, const crypto::VerifyKey& key,
+                            const crypto::SigningKey& acting, TimeMs now) {
+  return writer_.write([&](sql::Database& database) -> Result<void> {
+    Trail trail = TRY(load(database));
+    TrailEntry entry;
+    entry.time_ms = now;
+    entry.act = OperatorAct::kAdd;
+    entry.name = name;
+    entry.key = key.bytes;
+    return append(database, std::move(trail), std::move(entry), acting);
+  });
+}
+
+Result<void> Operators::revoke(const std::string& name, const crypto::SigningKey& acting,
+                               TimeMs now) {
+  return writer_.write([&](sql::Database& database) -> Result<void> {
+    Trail trail = TRY(load(database));
+    const Operator* const found = trail.named(name);
+    if (found == nullptr)
+      return Error{Code::kNotFound, "there is no operator named \"" + name + "\""};
+    TrailEntry entry;
+    entry.time_ms = now;
+    entry.act = OperatorAct::kRevoke;
+    entry.name = name;
+    entry.key = found->key.bytes;
+    return append(database, std::move(trail), std::move(entry), acting);
+  });
+}
+
+}  // namespace holdfast::server

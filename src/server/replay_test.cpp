@@ -1,0 +1,188 @@
+#include "server/replay.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "server/test_data.h"
+
+namespace holdfast::server {
+namespace {
+
+constexpr TimeMs kStart = 1'700'000'000'000;
+constexpr TimeMs kMinute = 60'000;
+constexpr TimeMs kHour = 60 * kMinute;
+
+// The service's clock and database; what runs can be killed and started again.
+class ReplayTest : public testing::Test {
+ protected:
+  void SetUp() override { start(); }
+  void start() {
+    replay_.reset();
+    writer_.reset();
+    writer_ = Writer::open(folder_.file("service.db"), Replay::kSchema).value();
+    replay_ = Replay::open(*writer_, clock_, limits_).value();
+  }
+  Result<void> accept(TimeMs time, std::uint8_t nonce = 1, std::uint8_t caller = 1) {
+    ReaderId id;
+    id.bytes.fill(caller);
+    api::Nonce of;
+    of.bytes.fill(nonce);
+    return replay_->accept(id, of, time);
+  }
+
+  TemporaryFolder folder_;
+  const std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(kStart);
+  ReplayLimits limits_;
+  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Replay> replay_;
+};
+
+TEST_F(ReplayTest, AProofCountsOnce) {
+  EXPECT_TRUE(accept(kStart).ok());
+  const auto again = accept(kStart);
+  EXPECT_EQ(code(again), Code::kDenied);
+  EXPECT_EQ(again.error().message.find(kWrongTime), std::string::npos);
+  EXPECT_TRUE(accept(kStart, 2).ok());
+  EXPECT_TRUE(accept(kStart, 1, 2).ok());
+}
+
+TEST_F(ReplayTest, ANonceCountsOnceAtAnyTimeOfTheWindow) {
+  EXPECT_TRUE(accept(kStart + 5 * kMinute).ok());
+  clock_->advance(10 * kMinute);
+  EXPECT_EQ(code(accept(kStart + 5 * kMinute)), Code::kDenied);
+  EXPECT_EQ(code(accept(kStart + 14 * kMinute)), Code::kDenied);
+  clock_->advance(kMinute + 1);
+  EXPECT_EQ(code(accept(kStart + 5 * kMinute)), Code::kDenied);  // too old now
+}
+
+TEST_F(ReplayTest, ATimeOutsideTheWindowIsRefusedRecognisably) {
+  std::uint8_t nonce = 0;
+  for (const TimeMs off : {-kHour, -5 * kMinute - 1, 5 * kMinute + 1, kHour}) {
+    const auto refused = accept(kStart + off);
+    ASSERT_EQ(code(refused), Code::kDenied) << off;
+    EXPECT_EQ(refused.error().message, kWrongTime);
+    EXPECT_EQ(code(replay_->check_time(kStart + off)), Code::kDenied);
+    // The device learns the time and signs again.
+    EXPECT_TRUE(accept(replay_->now(), ++nonce).ok());
+  }
+  EXPECT_TRUE(accept(kStart - 5 * kMinute, 200).ok());
+  EXPECT_TRUE(accept(kStart + 5 * kMinute, 201).ok());
+  EXPECT_EQ(code(accept(INT64_MAX)), Code::kDenied);
+  EXPECT_EQ(code(accept(INT64_MIN)), Code::kDenied);
+  EXPECT_EQ(code(accept(0)), Code::kDenied);
+}
+
+TEST_F(ReplayTest, ARestartForgetsNothing) {
+  EXPECT_TRUE(accept(kStart + 1000).ok());
+  ASSERT_TRUE(replay_->stop().ok());
+  EXPECT_EQ(code(accept(kStart + 1001, 2)), Code::kUnavailable);
+  start();
+  EXPECT_EQ(code(accept(kStart + 1000)), Code::kDenied);
+  // After a clean stop, only times really accepted are lost.
+  EXPECT_EQ(replay_->now(), kStart + 1001);
+  EXPECT_TRUE(accept(kStart + 1001, 2).ok());
+}
+
+TEST_F(ReplayTest, ACrashForgetsNothing) {
+  EXPECT_TRUE(accept(kStart + 5 * kMinute).ok());
+  start();
+  EXPECT_EQ(code(accept(kStart + 5 * kMinute)), Code::kDenied);
+  EXPECT_EQ(code(accept(kStart)), Code::kDenied);
+  const TimeMs now = replay_->now();
+  EXPECT_GT(now, kStart + 5 * kMinute);
+  EXPECT_LE(now, kStart + 6 * kMinute + 1);
+  EXPECT_TRUE(accept(now, 2).ok());
+}
+
+TEST_F(ReplayTest, AClockSetBackDoesNotTurnTimeBack) {
+  EXPECT_TRUE(accept(kStart).ok());
+  clock_->advance(-kHour);
+  EXPECT_EQ(replay_->now(), kStart);
+  EXPECT_EQ(code(accept(kStart)), Code::kDenied);
+  EXPECT_EQ(code(accept(kStart - kHour, 2)), Code::kDenied);
+  EXPECT_TRUE(accept(kStart, 3).ok());
+  // At half speed until the clock has caught up.
+  clock_->advance(kHour);
+  EXPECT_EQ(replay_->now(), kStart + kHour / 2);
+  clock_->advance(kHour);
+  EXPECT_EQ(replay_->now(), kStart + kHour);
+  clock_->advance(kHour);
+  EXPECT_EQ(replay_->now(), kStart + 2 * kHour);
+}
+
+TEST_F(ReplayTest, AClockSetBackBetweenRunsDoesNotTurnTimeBack) {
+  EXPECT_TRUE(accept(kStart).ok());
+  clock_->advance(-kHour);
+  start();
+  EXPECT_GT(replay_->now(), kStart);
+  EXPECT_EQ(code(accept(kStart)), Code::kDenied);
+  EXPECT_TRUE(accept(replay_->now(), 2).ok());
+}
+
+TEST_F(ReplayTest, TheMemoryIsBounded) {
+  limits_ = {6, 4};
+  start();
+  for (std::uint8_t n = 1; n <= 4; ++n) EXPECT_TRUE(accept(kStart, n, 1).ok());
+  EXPECT_EQ(code(accept(kStart, 5, 1)), Code::kUnavailable);
+  EXPECT_TRUE(accept(kStart, 1, 2).ok());
+  EXPECT_TRUE(accept(kStart, 2, 2).ok());
+  EXPECT_EQ(code(accept(kStart, 1, 3)), Code::kUnavailable);
+  clock_->advance(6 * kMinute);
+  EXPECT_TRUE(accept(kStart + 6 * kMinute, 5, 1).ok());
+  EXPECT_TRUE(accept(kStart + 6 * kMinute, 1, 3).ok());
+}
+
+TEST_F(ReplayTest, OneOfManyAtOnceIsAccepted) {
+  for (std::uint8_t round = 1; round < 20; ++round) {
+    std::atomic<int> accepted = 0;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t)
+      threads.emplace_back([&] { accepted += accept(kStart + round * 90'000 / 8, round).ok(); });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(accepted, 1);
+  }
+}
+
+TEST_F(ReplayTest, NoProofIsAcceptedTwiceWhateverHappens) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  const auto below = [&](int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); };
+  struct Proof {
+    TimeMs time;
+    std::uint8_t nonce;
+    std::uint8_t caller;
+    auto operator<=>(const Proof&) const = default;
+  };
+  std::vector<Proof> recorded;
+  std::set<Proof> accepted;
+  std::size_t fresh = 0;
+  for (int step = 0; step < 4000; ++step) {
+    if (below(100) == 0) {
+      if (below(2) == 0) {
+        ASSERT_TRUE(replay_->stop().ok());
+      }
+      if (below(4) == 0) clock_->advance(below(4 * 3'600'000) - 2 * 3'600'000);
+      start();
+    }
+    clock_->advance(below(20'000) - (below(20) == 0 ? 60'000 : 0));
+    Proof proof{replay_->now() + below(660'000) - 330'000, static_cast<std::uint8_t>(below(256)),
+                static_cast<std::uint8_t>(below(4))};
+    if (!recorded.empty() && below(2) == 0)
+      proof = recorded[recorded.size() - 1 -
+                       static_cast<std::size_t>(
+                           below(static_cast<int>(std::min<std::size_t>(recorded.size(), 60))))];
+    recorded.push_back(proof);
+    if (!accept(proof.time, proof.nonce, proof.caller).ok()) continue;
+    ASSERT_TRUE(accepted.insert(proof).second) << "accepted twice at step " << step;
+    ++fresh;
+  }
+  EXPECT_GT(fresh, 200u);
+}
+
+}  // namespace
+}  // namespace holdfast::server

@@ -1,0 +1,67 @@
+// The service: accounts in a data directory, behind proven requests.
+//
+//   DATA/lock         held while a program uses the directory
+//   DATA/service.db   everything but packs (SQLite)
+//   DATA/packs/       packs and key segments
+//   DATA/operators.anchor
+#pragma once
+
+#include <functional>
+
+#include "api/service.h"
+#include "server/accounts.h"
+#include "server/operators.h"
+
+namespace holdfast::server {
+
+struct ServiceOptions {
+  std::string data;
+  Bytes tls_pin;  // a proof made for another service is void here
+  SignUp sign_up = SignUp::kInvite;
+  std::optional<std::uint64_t> default_quota;  // of new accounts, in bytes
+  std::int64_t connection_log_days = 30;
+  std::int64_t grace_days = 14;     // packs that a record dropped are kept so long
+  std::int64_t deletion_days = 14;  // from asking for an account's end to it
+  std::uint64_t free_bytes_floor = 64 * 1024 * 1024;  // of the disk; below it, not ready
+  std::size_t loaded_accounts = 4096;                 // circles kept in memory
+  // Called after something in an account changed, on the thread that changed it; must be quick.
+  std::function<void(const std::string& account)> on_change;
+};
+
+class Core;
+
+// Sessions must go before it.
+class Service final : public api::Service {
+ public:
+  // kUnavailable: another program uses the directory. Makes it where there is none.
+  static Result<std::unique_ptr<Service>> open(ServiceOptions options,
+                                               std::shared_ptr<const Clock> clock);
+  // stop()s.
+  ~Service() override;
+
+  api::Visitor& visitor() override;
+  Result<api::Receipt> sign_up(const std::string& account, const api::Append& genesis,
+                               const std::string& invitation) override;
+  Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
+                                                     const api::RequestLine& line,
+                                                     const std::string& address) override;
+  TimeMs now() override;
+  std::vector<std::pair<std::string, double>> gauges() override;
+  Result<void> ready() override;
+
+  // What is due: accounts and packs whose time has come, old connections, requests to join that
+  // expired. To be called every minute; repeats what was cut short.
+  Result<void> sweep();
+  // Writes down what is only in memory. Proofs are refused from then on.
+  Result<void> stop();
+
+  // For the service's operator.
+  Accounts& accounts();
+  Operators& operators();
+
+ private:
+  explicit Service(std::unique_ptr<Core> core);
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace holdfast::server

@@ -1,0 +1,559 @@
+#include "server/service.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "crypto/hash.h"
+#include "server/joins.h"
+#include "server/replay.h"
+#include "server/test_data.h"
+#include "support/circle_maker.h"
+
+namespace holdfast::server {
+namespace {
+
+using api::JoinMessage;
+using testkit::CircleMaker;
+using testkit::Signer;
+
+constexpr TimeMs kNow = 1'700'000'000'000;
+constexpr TimeMs kDay = 24 * 60 * 60 * 1000;
+const std::string kAccount = "mila@example";
+const Bytes kPin = {1, 2, 3};
+
+// Every statement with stand-ins for the blobs that it names.
+std::vector<Bytes> all_blobs(const circle::Circle& circle) {
+  std::vector<Bytes> blobs;
+  for (const circle::Epoch& epoch : circle.epochs())
+    for (const auto& [slot, id] : epoch.blobs)
+      blobs.push_back(testkit::blob_bytes(epoch.number, slot));
+  return blobs;
+}
+
+circle::EpochInfo info_of(const circle::Statement& statement) {
+  switch (statement.type) {
+    case circle::StatementType::kGenesis:
+      return wire::decode<circle::Genesis>(statement.body)->epoch;
+    case circle::StatementType::kAdmit: return wire::decode<circle::Admit>(statement.body)->epoch;
+    case circle::StatementType::kRemove: return wire::decode<circle::Remove>(statement.body)->epoch;
+    case circle::StatementType::kSetVault:
+      return wire::decode<circle::SetVault>(statement.body)->epoch;
+    case circle::StatementType::kSetRecovery:
+      return wire::decode<circle::SetRecovery>(statement.body)->epoch;
+    default: HF_CHECK(false);
+  }
+}
+
+api::Append append_of(const CircleMaker& maker, std::size_t seq) {
+  api::Append append;
+  append.statement = maker.statements().at(seq);
+  const auto outer = wire::decode<circle::SignedStatement>(append.statement).value();
+  const auto inner = wire::decode<circle::Statement>(outer.statement).value();
+  const std::vector<Bytes> blobs = all_blobs(maker.circle());
+  for (const BlobId& id : info_of(inner).blobs)
+    for (const Bytes& blob : blobs)
+      if (crypto::sha256(blob).bytes == id.bytes) {
+        append.blobs.push_back(blob);
+        break;
+      }
+  return append;
+}
+
+class ServiceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    options_.data = folder_.file("data");
+    options_.tls_pin = kPin;
+    options_.sign_up = SignUp::kOpen;
+    options_.on_change = [this](const std::string& account) { changed_.push_back(account); };
+    start();
+  }
+  void start() {
+    service_.reset();
+    auto opened = Service::open(options_, clock_);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    service_ = std::move(opened).value();
+  }
+
+  api::RequestProof proof_of(const Signer& by, const std::string& account = kAccount) {
+    api::RequestProof proof;
+    proof.account = account;
+    proof.caller = by.id;
+    proof.time_ms = service_->now();
+    crypto::random_fill(proof.nonce.bytes);
+    api::sign_request(proof, line_, *by.key);
+    return proof;
+  }
+  Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof) {
+    return service_->prove(proof, line_, "192.0.2.1");
+  }
+  Result<std::unique_ptr<api::ServiceSession>> enter(const Signer& by,
+                                                     const std::string& account = kAccount) {
+    return prove(proof_of(by, account));
+  }
+  std::unique_ptr<api::ServiceSession> session() { return enter(maker_.first).value(); }
+
+  void sign_up() { ASSERT_TRUE(service_->sign_up(kAccount, append_of(maker_, 0), "").ok()); }
+  // What the maker has made and the service not yet.
+  void push() {
+    for (std::size_t n = session()->read_circle(0)->size(); n < maker_.statements().size(); ++n) {
+      const auto done = session()->append(append_of(maker_, n));
+      ASSERT_TRUE(done.ok()) << done.error().message;
+    }
+  }
+  static PackId name_of(BytesView bytes) { return PackId(crypto::sha256(bytes).bytes); }
+  Result<void> put(const Bytes& bytes) { return session()->put_pack(name_of(bytes), bytes); }
+
+  TemporaryFolder folder_;
+  const std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(kNow);
+  const api::RequestLine line_{kPin, "GET", "/v1/circle?from=0"};
+  std::vector<std::string> changed_;
+  ServiceOptions options_;
+  CircleMaker maker_;
+  std::unique_ptr<Service> service_;
+};
+
+// ---- opening ----
+
+TEST_F(ServiceTest, OneProgramUsesADirectory) {
+  const auto second = Service::open(options_, clock_);
+  ASSERT_EQ(code(second), Code::kUnavailable);
+  EXPECT_NE(second.error().message.find("another program"), std::string::npos);
+  start();
+  EXPECT_TRUE(service_->ready().ok());
+}
+
+TEST_F(ServiceTest, IsNotReadyWhenTheDiskIsFull) {
+  options_.free_bytes_floor = UINT64_MAX;
+  start();
+  EXPECT_EQ(code(service_->ready()), Code::kUnavailable);
+}
+
+TEST_F(ServiceTest, ShowsItsNumbers) {
+  sign_up();
+  ASSERT_TRUE(put({1, 2, 3}).ok());
+  std::map<std::string, double> gauges;
+  for (const auto& [name, value] : service_->gauges()) gauges[name] = value;
+  EXPECT_EQ(gauges.at("holdfast_accounts"), 1);
+  EXPECT_EQ(gauges.at("holdfast_packs"), 1);
+  EXPECT_EQ(gauges.at("holdfast_packs_bytes"), 3);
+  EXPECT_GT(gauges.at("holdfast_disk_free_bytes"), 0);
+  EXPECT_GT(gauges.at("holdfast_database_bytes"), 0);
+}
+
+// ---- proofs ----
+
+TEST_F(ServiceTest, MembersEnterAndNobodyElseLearnsWhy) {
+  sign_up();
+  EXPECT_EQ(session()->read_circle(0).value().size(), 1u);
+  const testkit::TestDevice stranger = testkit::make_device("stranger");
+  std::vector<std::string> sentences;
+  const auto refused = [&](const api::RequestProof& proof) {
+    const auto entered = prove(proof);
+    EXPECT_EQ(code(entered), Code::kDenied);
+    sentences.push_back(entered.ok() ? "" : entered.error().message);
+  };
+  refused(proof_of(stranger));
+  refused(proof_of(maker_.first, "nobody"));
+  refused(proof_of(maker_.first, "a\nb"));
+  refused(proof_of(maker_.first, ""));
+  Signer posing = stranger;
+  posing.id = maker_.first.id;
+  refused(proof_of(posing));
+  api::RequestProof other = proof_of(maker_.first);
+  other.body.bytes[0] ^= 1;
+  refused(other);
+  other = proof_of(maker_.first);
+  EXPECT_EQ(code(service_->prove(other, {{9}, "GET", line_.target}, "")), Code::kDenied);
+  EXPECT_EQ(code(service_->prove(other, {kPin, "PUT", line_.target}, "")), Code::kDenied);
+  EXPECT_EQ(code(service_->prove(other, {kPin, "GET", "/v1/circle?from=1"}, "")), Code::kDenied);
+  for (const std::string& sentence : sentences) EXPECT_EQ(sentence, sentences[0]);
+  // None of these used the nonce up.
+  EXPECT_TRUE(prove(other).ok());
+}
+
+TEST_F(ServiceTest, AProofCountsOnceAlsoOverRestarts) {
+  sign_up();
+  const auto proof = proof_of(maker_.first);
+  EXPECT_TRUE(prove(proof).ok());
+  EXPECT_EQ(code(prove(proof)), Code::kDenied);
+  start();
+  const auto refused = prove(proof);
+  ASSERT_EQ(code(refused), Code::kDenied);
+  EXPECT_EQ(refused.error().message, kWrongTime);
+  EXPECT_TRUE(enter(maker_.first).ok());
+}
+
+TEST_F(ServiceTest, ARemovedDeviceReadsTheCircleAndNothingElse) {
+  sign_up();
+  const auto phone = maker_.admit_new("phone");
+  push();
+  EXPECT_TRUE(enter(phone).value()->usage().ok());
+  maker_.append(maker_.remove({phone.id}), maker_.first);
+  push();
+  const auto out = enter(phone).value();
+  EXPECT_EQ(out->read_circle(0).value().size(), 3u);
+  EXPECT_EQ(code(out->usage()), Code::kDenied);
+  EXPECT_EQ(code(out->append(append_of(maker_, 0))), Code::kDenied);
+  EXPECT_EQ(code(out->get_blob({})), Code::kDenied);
+  EXPECT_EQ(code(out->list_joins()), Code::kDenied);
+  EXPECT_EQ(code(out->drop_join({})), Code::kDenied);
+  EXPECT_EQ(code(out->read_records({}, 1)), Code::kDenied);
+  EXPECT_EQ(code(out->append_record({}, {})), Code::kDenied);
+  EXPECT_EQ(code(out->put_pack({}, Bytes{1})), Code::kDenied);
+  EXPECT_EQ(code(out->begin_pack({}, 1)), Code::kDenied);
+  EXPECT_EQ(code(out->get_pack({})), Code::kDenied);
+  EXPECT_EQ(code(out->open_pack({})), Code::kDenied);
+  EXPECT_EQ(code(out->have_packs({})), Code::kDenied);
+  EXPECT_EQ(code(out->delete_account()), Code::kDenied);
+  EXPECT_EQ(code(out->keep_account()), Code::kDenied);
+  EXPECT_EQ(code(out->connections()), Code::kDenied);
+  EXPECT_EQ(code(out->wait_for_change(0, 0)), Code::kDenied);
+}
+
+TEST_F(ServiceTest, TheStandingRecoveryKeyEntersAndAReplacedOneDoesNot) {
+  sign_up();
+  const auto old = maker_.enroll("old paper");
+  push();
+  EXPECT_TRUE(enter(old).value()->usage().ok());
+  const auto paper = testkit::make_recovery("new paper");
+  maker_.append(maker_.sign_cosigned(maker_.set_recovery(paper), maker_.first, old));
+  push();
+  EXPECT_TRUE(enter(paper).value()->keep_account().ok());
+  EXPECT_EQ(code(enter(old)), Code::kDenied);
+}
+
+// ---- visitors ----
+
+TEST_F(ServiceTest, AVisitorLearnsNothingOfAccounts) {
+  sign_up();
+  api::Visitor& visitor = service_->visitor();
+  EXPECT_EQ(code(visitor.accounts()), Code::kDenied);
+  RequestId request;
+  request.bytes.fill(7);
+  const Bytes hello = {1}, answer = {2};
+  std::map<std::string, std::vector<std::string>> seen;
+  for (const std::string& account : {kAccount, std::string("nobody")}) {
+    const auto note = [&](const auto& result) {
+      seen[account].push_back(result.ok() ? "" : result.error().message);
+    };
+    note(visitor.get_admission(account, request));
+    note(visitor.put_join(account, request, JoinMessage::kAnswer, answer));
+    note(visitor.get_join(account, request, JoinMessage::kRequest));
+    note(visitor.put_join(account, request, JoinMessage::kRequest, hello));
+    note(visitor.put_join(account, request, JoinMessage::kRequest, answer));
+    note(visitor.put_join(account, request, JoinMessage::kAnswer, answer));
+    EXPECT_EQ(visitor.get_join(account, request, JoinMessage::kAnswer).value(), answer);
+    EXPECT_EQ(code(visitor.get_admission(account, request)), Code::kNotFound);
+  }
+  EXPECT_EQ(seen[kAccount], seen["nobody"]);
+  EXPECT_EQ(session()->list_joins().value(), std::vector<RequestId>{request});
+  ASSERT_TRUE(session()->drop_join(request).ok());
+  EXPECT_TRUE(session()->list_joins().value().empty());
+  EXPECT_EQ(code(visitor.get_join("a\nb", request, JoinMessage::kRequest)), Code::kInvalid);
+}
+
+TEST_F(ServiceTest, AnAdmissionIsFoundByItsRequest) {
+  sign_up();
+  maker_.admit_new("phone");
+  api::Append admit = append_of(maker_, 1);
+  RequestId request;
+  request.bytes.fill(7);
+  admit.admission = api::Admission{request, {4, 5}};
+  ASSERT_TRUE(session()->append(admit).ok());
+  const auto admitted = service_->visitor().get_admission(kAccount, request).value();
+  EXPECT_EQ(admitted.seq, 1u);
+  EXPECT_EQ(admitted.mac, (Bytes{4, 5}));
+}
+
+TEST_F(ServiceTest, ACapsuleIsFoundWhileItStands) {
+  sign_up();
+  api::Visitor& visitor = service_->visitor();
+  const auto old = maker_.enroll("old paper");
+  EXPECT_EQ(code(visitor.find_capsule(old.info.locate)), Code::kNotFound);
+  push();
+  const auto found = visitor.find_capsule(old.info.locate).value();
+  EXPECT_EQ(found.account, kAccount);
+  EXPECT_EQ(found.capsule, old.info.capsule);
+  start();
+  EXPECT_TRUE(service_->visitor().find_capsule(old.info.locate).ok());
+  const auto paper = testkit::make_recovery("new paper");
+  maker_.append(maker_.sign_cosigned(maker_.set_recovery(paper), maker_.first, old));
+  push();
+  EXPECT_EQ(code(service_->visitor().find_capsule(old.info.locate)), Code::kNotFound);
+  EXPECT_TRUE(service_->visitor().find_capsule(paper.info.locate).ok());
+  // A row too many does no harm.
+  ASSERT_TRUE(service_->accounts().put_capsule(old.info.locate, kAccount).ok());
+  ASSERT_TRUE(service_->accounts().put_capsule(old.info.locate, "nobody").ok());
+  EXPECT_EQ(code(service_->visitor().find_capsule(old.info.locate)), Code::kNotFound);
+}
+
+TEST_F(ServiceTest, ARefusedRecoveryKeyLeavesNoCapsule) {
+  sign_up();
+  const auto paper = maker_.enroll("paper");
+  api::Append forged = append_of(maker_, 1);
+  forged.statement.back() ^= 1;
+  forged.blobs.clear();
+  EXPECT_FALSE(session()->append(forged).ok());
+  EXPECT_TRUE(service_->accounts().capsule_accounts(paper.info.locate).value().empty());
+}
+
+// ---- signing up ----
+
+TEST_F(ServiceTest, ANameIsTakenOnce) {
+  sign_up();
+  sign_up();  // the same again
+  CircleMaker other(testkit::make_device("other"));
+  const auto taken = service_->visitor().create_account(kAccount, append_of(other, 0));
+  ASSERT_EQ(code(taken), Code::kConflict);
+  EXPECT_EQ(taken.error().message.find(folder_.path()), std::string::npos);
+  EXPECT_EQ(code(service_->sign_up("a\nb", append_of(other, 0), "")), Code::kInvalid);
+}
+
+TEST_F(ServiceTest, AClosedServiceTakesNoAccounts) {
+  options_.sign_up = SignUp::kClosed;
+  start();
+  EXPECT_EQ(code(service_->sign_up(kAccount, append_of(maker_, 0), "")), Code::kDenied);
+}
+
+TEST_F(ServiceTest, AnInvitationMakesOneAccount) {
+  options_.sign_up = SignUp::kInvite;
+  options_.default_quota = 1000;
+  start();
+  CircleMaker other(testkit::make_device("other"));
+  CircleMaker third(testkit::make_device("third"));
+  const std::string token = service_->accounts().invite(kNow, kDay).value();
+  const std::string second = service_->accounts().invite(kNow, kDay).value();
+  EXPECT_EQ(code(service_->sign_up(kAccount, append_of(maker_, 0), "")), Code::kDenied);
+  EXPECT_EQ(code(service_->sign_up(kAccount, append_of(maker_, 0), "ABC")), Code::kDenied);
+  // Refused, an invitation is not used up.
+  api::Append forged = append_of(maker_, 0);
+  forged.statement.back() ^= 1;
+  EXPECT_FALSE(service_->sign_up(kAccount, forged, token).ok());
+  ASSERT_TRUE(service_->sign_up(kAccount, append_of(maker_, 0), token).ok());
+  ASSERT_TRUE(service_->sign_up(kAccount, append_of(maker_, 0), token).ok());
+  EXPECT_EQ(session()->usage()->quota, 1000u);
+  EXPECT_EQ(code(service_->sign_up("other", append_of(other, 0), token)), Code::kDenied);
+  // A name that is taken does not use the invitation up either.
+  EXPECT_EQ(code(service_->sign_up(kAccount, append_of(other, 0), second)), Code::kConflict);
+  EXPECT_TRUE(service_->sign_up("other", append_of(other, 0), second).ok());
+  const std::string old = service_->accounts().invite(kNow, kDay).value();
+  clock_->advance(kDay);
+  EXPECT_EQ(code(service_->sign_up("third", append_of(third, 0), old)), Code::kDenied);
+}
+
+// ---- records and packs ----
+
+TEST_F(ServiceTest, RecordsAndPacksComeBack) {
+  sign_up();
+  const VaultId vault = maker_.add_vault("home");
+  push();
+  maker_.append_record(vault, maker_.first);
+  const Bytes record = maker_.records(vault)[0];
+  ASSERT_TRUE(session()->append_record(vault, record).ok());
+  ASSERT_TRUE(session()->append_record(vault, record).ok());
+  const Bytes pack = {1, 2, 3};
+  ASSERT_TRUE(put(pack).ok());
+  ASSERT_TRUE(put(pack).ok());
+  start();
+  EXPECT_EQ(session()->read_records(vault, 1).value(), std::vector<Bytes>{record});
+  EXPECT_EQ(session()->get_pack(name_of(pack)).value(), pack);
+  EXPECT_EQ(session()->have_packs({name_of(pack), {}}).value(), (std::vector<bool>{true, false}));
+  const auto opened = session()->open_pack(name_of(pack)).value();
+  Bytes read(3);
+  EXPECT_EQ(opened.size, 3u);
+  EXPECT_EQ(::read(opened.file.get(), read.data(), read.size()), 3);
+  EXPECT_EQ(read, pack);
+  EXPECT_EQ(code(session()->open_pack({})), Code::kNotFound);
+  EXPECT_EQ(session()->usage()->bytes, 3u);
+}
+
+TEST_F(ServiceTest, APackIsWholeOrNotThere) {
+  sign_up();
+  const Bytes pack = {1, 2, 3};
+  {
+    const auto in = session();
+    const auto sink = in->begin_pack(name_of(pack), 3).value();
+    ASSERT_TRUE(sink->write(Bytes{1, 2}).ok());
+  }
+  {
+    const auto sink = session()->begin_pack(name_of(pack), 3).value();
+    ASSERT_TRUE(sink->write(Bytes{1, 2}).ok());
+    EXPECT_EQ(code(sink->commit()), Code::kInvalid);
+  }
+  EXPECT_EQ(code(session()->put_pack(name_of(pack), Bytes{1, 2, 4})), Code::kInvalid);
+  EXPECT_EQ(code(session()->put_pack(name_of({}), {})), Code::kInvalid);
+  EXPECT_EQ(code(session()->begin_pack({}, api::kMaxPackBytes + 1)), Code::kInvalid);
+  EXPECT_EQ(session()->have_packs({name_of(pack)}).value(), std::vector<bool>{false});
+  EXPECT_EQ(session()->usage()->bytes, 0u);
+}
+
+TEST_F(ServiceTest, AQuotaHolds) {
+  sign_up();
+  ASSERT_TRUE(service_->accounts().set_quota(kAccount, 10).ok());
+  const Bytes eight(8, 1), three(3, 2), two(2, 3);
+  ASSERT_TRUE(put(eight).ok());
+  EXPECT_EQ(code(put(three)), Code::kUnavailable);
+  EXPECT_TRUE(put(eight).ok());  // again takes no more
+  {
+    // What is on its way counts.
+    const auto sink = session()->begin_pack(name_of(two), 2).value();
+    EXPECT_EQ(code(put(Bytes{9})), Code::kUnavailable);
+  }
+  EXPECT_TRUE(put(two).ok());
+  EXPECT_EQ(session()->usage()->bytes, 10u);
+}
+
+// ---- ends ----
+
+TEST_F(ServiceTest, AnAccountEndsWhenItsTimeHasCome) {
+  sign_up();
+  const auto paper = maker_.enroll("paper");
+  maker_.add_vault("home");
+  push();
+  const Bytes pack = {1, 2, 3};
+  ASSERT_TRUE(put(pack).ok());
+  const auto usage = session()->delete_account().value();
+  EXPECT_EQ(usage.deletion_ms, kNow + 14 * kDay);
+  ASSERT_TRUE(enter(paper).value()->keep_account().ok());
+  EXPECT_FALSE(session()->usage()->deletion_ms.has_value());
+  ASSERT_TRUE(session()->delete_account().ok());
+  clock_->advance(14 * kDay - 1);
+  ASSERT_TRUE(service_->sweep().ok());
+  const auto in_flight = session();
+  clock_->advance(1);
+  ASSERT_TRUE(service_->sweep().ok());
+  EXPECT_EQ(code(enter(maker_.first)), Code::kDenied);
+  EXPECT_EQ(code(in_flight->put_pack(name_of(pack), pack)), Code::kDenied);
+  EXPECT_EQ(code(service_->visitor().find_capsule(paper.info.locate)), Code::kNotFound);
+  ASSERT_TRUE(service_->sweep().ok());
+  start();
+  EXPECT_EQ(service_->accounts().count().value(), 0u);
+  // Nothing of it is left for whoever takes the name.
+  CircleMaker other(testkit::make_device("other"));
+  ASSERT_TRUE(service_->sign_up(kAccount, append_of(other, 0), "").ok());
+  const auto theirs = enter(other.first).value();
+  EXPECT_EQ(theirs->usage()->bytes, 0u);
+  EXPECT_EQ(code(theirs->get_pack(name_of(pack))), Code::kNotFound);
+  EXPECT_EQ(theirs->read_circle(0).value().size(), 1u);
+}
+
+TEST_F(ServiceTest, AnEndThatWasCutShortIsFinished) {
+  sign_up();
+  ASSERT_TRUE(put({1, 2, 3}).ok());
+  ASSERT_TRUE(session()->delete_account().ok());
+  // As if the service had been killed right after it began.
+  EXPECT_EQ(service_->accounts().begin_ends(kNow + 14 * kDay)->size(), 1u);
+  start();
+  EXPECT_EQ(code(enter(maker_.first)), Code::kDenied);
+  EXPECT_EQ(code(service_->sign_up(kAccount, append_of(maker_, 0), "")), Code::kConflict);
+  ASSERT_TRUE(service_->sweep().ok());
+  EXPECT_EQ(service_->accounts().count().value(), 0u);
+  sign_up();
+  EXPECT_EQ(session()->usage()->bytes, 0u);
+}
+
+TEST_F(ServiceTest, ADroppedPackIsKeptForTheGraceTime) {
+  sign_up();
+  const VaultId vault = maker_.add_vault("home");
+  push();
+  const Bytes gone = {1}, kept = {2};
+  ASSERT_TRUE(put(gone).ok());
+  ASSERT_TRUE(put(kept).ok());
+  Accounts& rows = service_->accounts();
+  ASSERT_TRUE(
+      rows.apply_drops(kAccount, vault, {{1, {name_of(gone), name_of(kept)}, {}}}, kNow).ok());
+  clock_->advance(14 * kDay - 1);
+  ASSERT_TRUE(service_->sweep().ok());
+  EXPECT_EQ(session()->usage()->bytes, 2u);
+  ASSERT_TRUE(rows.apply_drops(kAccount, vault, {{2, {}, {name_of(kept)}}}, kNow).ok());
+  clock_->advance(1);
+  ASSERT_TRUE(service_->sweep().ok());
+  EXPECT_EQ(session()->have_packs({name_of(gone), name_of(kept)}).value(),
+            (std::vector<bool>{false, true}));
+  ASSERT_TRUE(service_->sweep().ok());
+}
+
+// ---- changes and connections ----
+
+TEST_F(ServiceTest, AChangeIsToldAndItsNumberGrows) {
+  sign_up();
+  std::uint64_t last = session()->wait_for_change(0, 60'000).value();
+  EXPECT_GE(last, static_cast<std::uint64_t>(kNow));
+  EXPECT_EQ(session()->wait_for_change(last, 60'000).value(), last);
+  const auto grew = [&] {
+    const auto now = session()->wait_for_change(last, 60'000).value();
+    const bool more = now > last;
+    last = now;
+    const bool told = !changed_.empty() && changed_.back() == kAccount;
+    changed_.clear();
+    return more && told;
+  };
+  const VaultId vault = maker_.add_vault("home");
+  push();
+  EXPECT_TRUE(grew());
+  maker_.append_record(vault, maker_.first);
+  ASSERT_TRUE(session()->append_record(vault, maker_.records(vault)[0]).ok());
+  EXPECT_TRUE(grew());
+  ASSERT_TRUE(service_->visitor().put_join(kAccount, {}, JoinMessage::kRequest, Bytes{1}).ok());
+  EXPECT_TRUE(grew());
+  ASSERT_TRUE(session()->drop_join({}).ok());
+  EXPECT_TRUE(grew());
+  EXPECT_FALSE(grew());
+  clock_->advance(1000);
+  start();
+  EXPECT_GT(session()->wait_for_change(last, 0).value(), last);
+}
+
+TEST_F(ServiceTest, ConnectionsAreListedAndForgotten) {
+  sign_up();
+  ASSERT_TRUE(session()->usage().ok());
+  const auto lines = session()->connections().value();
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].caller, maker_.first.id);
+  EXPECT_EQ(lines[0].address, "192.0.2.1");
+  EXPECT_EQ(lines[0].requests, 2u);
+  start();
+  EXPECT_EQ(session()->connections().value()[0].requests, 3u);
+  clock_->advance(31 * kDay);
+  ASSERT_TRUE(service_->sweep().ok());
+  EXPECT_EQ(session()->connections().value().size(), 1u);
+  EXPECT_EQ(session()->connections().value()[0].first_ms, kNow + 31 * kDay);
+}
+
+TEST_F(ServiceTest, FewCirclesInMemoryServeManyAccounts) {
+  options_.loaded_accounts = 2;
+  start();
+  std::vector<CircleMaker> makers;
+  for (int i = 0; i < 5; ++i) {
+    makers.emplace_back(testkit::make_device("device" + std::to_string(i)));
+    ASSERT_TRUE(service_->sign_up("a" + std::to_string(i), append_of(makers.back(), 0), "").ok());
+  }
+  for (int round = 0; round < 3; ++round)
+    for (std::size_t i = 0; i < 5; ++i)
+      EXPECT_TRUE(enter(makers[i].first, "a" + std::to_string(i)).ok());
+}
+
+TEST_F(ServiceTest, ManyThreadsAreServedAtOnce) {
+  options_.on_change = nullptr;
+  start();
+  sign_up();
+  std::vector<std::thread> threads;
+  std::atomic<int> stored = 0;
+  for (std::uint8_t t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (std::uint8_t i = 0; i < 20; ++i) {
+        const auto in = enter(maker_.first);
+        const Bytes pack = {t, i};
+        if (in.ok() && (*in)->put_pack(name_of(pack), pack).ok()) ++stored;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(stored, 80);
+  EXPECT_EQ(session()->usage()->bytes, 160u);
+}
+
+}  // namespace
+}  // namespace holdfast::server

@@ -1,0 +1,235 @@
+#include "server/sql_files.h"
+
+#include <algorithm>
+
+#include "store/layout.h"
+
+namespace holdfast::server {
+namespace {
+
+constexpr std::int64_t kAtOnce = 500;  // rows that one write removes
+constexpr std::string_view kAccounts = "accounts/";
+
+Error absent(const std::string& path) {
+  return {Code::kNotFound, "the service has no object " + path};
+}
+
+struct PackPath {
+  std::string account;
+  PackId pack;
+};
+
+std::vector<std::string> parts_of(const std::string& path) {
+  std::vector<std::string> parts;
+  for (std::size_t from = 0;;) {
+    const auto slash = path.find('/', from);
+    parts.push_back(path.substr(from, slash - from));
+    if (slash == std::string::npos) return parts;
+    from = slash + 1;
+  }
+}
+
+// accounts/<hex>/packs/<2 digits>/<sha-256>; anything else is an object.
+std::optional<PackPath> pack_of(const std::string& path) {
+  if (!path.starts_with(kAccounts)) return std::nullopt;
+  const auto parts = parts_of(path);
+  if (parts.size() != 5 || parts[2] != "packs" || parts[4].substr(0, 2) != parts[3])
+    return std::nullopt;
+  const auto account = store::account_of(parts[1]);
+  const auto pack = store::id_of<PackId>(parts[4]);
+  if (!account || !pack) return std::nullopt;
+  return PackPath{*account, *pack};
+}
+
+class Held final : public store::Files::Lock {
+ public:
+  explicit Held(std::mutex& mutex) : held_(mutex) {}
+
+ private:
+  std::unique_lock<std::mutex> held_;
+};
+
+Result<void> put(sql::Database& db, std::string_view text, const std::string& path, BytesView bytes,
+                 TimeMs now) {
+  auto row = TRY(db.prepare_cached(text));
+  TRY(row.bind(1, std::string_view(path)));
+  TRY(row.bind(2, bytes));
+  TRY(row.bind(3, std::int64_t{now}));
+  return row.run();
+}
+
+}  // namespace
+
+const std::string SqlFiles::kSchema =
+    "CREATE TABLE IF NOT EXISTS objects("
+    "  path TEXT PRIMARY KEY, bytes BLOB NOT NULL, modified_ms INTEGER NOT NULL"
+    ") WITHOUT ROWID;";
+
+Result<Bytes> SqlFiles::get(const std::string& path, std::uint64_t limit) {
+  if (const auto at = pack_of(path)) {
+    const store::FileInfo there = TRY(packs_.info(at->account, at->pack));
+    if (there.size > limit) return Error{Code::kCorrupt, path + " is larger than it may be"};
+    return packs_.get(at->account, at->pack);
+  }
+  Bytes bytes;
+  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row = TRY(db.prepare_cached("SELECT bytes FROM objects WHERE path = ?"));
+    TRY(row.bind(1, std::string_view(path)));
+    const bool there = TRY(row.step());
+    if (!there) return absent(path);
+    const BytesView found = TRY(row.column_blob(0));
+    if (found.size() > limit) return Error{Code::kCorrupt, path + " is larger than it may be"};
+    bytes = to_bytes(found);
+    return Ok{};
+  }));
+  return bytes;
+}
+
+Result<void> SqlFiles::create(const std::string& path, BytesView bytes) {
+  if (const auto at = pack_of(path)) {
+    const auto there = packs_.info(at->account, at->pack);
+    if (there.ok()) return Error{Code::kConflict, path + " exists"};
+    const auto sink = TRY(packs_.begin(at->account, at->pack, bytes.size()));
+    TRY(sink->write(bytes));
+    return sink->commit();
+  }
+  const TimeMs now = clock_->now();
+  auto done = writer_.write([&](sql::Database& db) {
+    return put(db, "INSERT INTO objects(path, bytes, modified_ms) VALUES(?, ?, ?)", path, bytes,
+               now);
+  });
+  if (!done.ok() && done.error().code == Code::kConflict)
+    return Error{Code::kConflict, path + " exists"};
+  return done;
+}
+
+Result<void> SqlFiles::replace(const std::string& path, BytesView bytes) {
+  if (const auto at = pack_of(path)) return packs_.rewrite(at->account, at->pack, bytes);
+  const TimeMs now = clock_->now();
+  return writer_.write([&](sql::Database& db) {
+    return put(db, "INSERT OR REPLACE INTO objects(path, bytes, modified_ms) VALUES(?, ?, ?)", path,
+               bytes, now);
+  });
+}
+
+Result<void> SqlFiles::remove(const std::string& path) {
+  if (const auto at = pack_of(path)) return packs_.remove(at->account, at->pack);
+  return writer_.write([&](sql::Database& db) -> Result<void> {
+    auto row = TRY(db.prepare_cached("DELETE FROM objects WHERE path = ?"));
+    TRY(row.bind(1, std::string_view(path)));
+    return row.run();
+  });
+}
+
+// What can be read is durable: it was committed.
+Result<void> SqlFiles::persist(const std::string& path) {
+  TRY(info(path));
+  return Ok{};
+}
+
+Result<store::FileInfo> SqlFiles::info(const std::string& path) {
+  if (const auto at = pack_of(path)) return packs_.info(at->account, at->pack);
+  store::FileInfo found;
+  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row =
+        TRY(db.prepare_cached("SELECT length(bytes), modified_ms FROM objects WHERE path = ?"));
+    TRY(row.bind(1, std::string_view(path)));
+    const bool there = TRY(row.step());
+    if (!there) return absent(path);
+    found.size = static_cast<std::uint64_t>(TRY(row.column_int(0)));
+    found.modified_ms = TRY(row.column_int(1));
+    return Ok{};
+  }));
+  return found;
+}
+
+Result<std::vector<std::string>> SqlFiles::list(const std::string& folder) {
+  auto names = TRY(list_objects(folder));
+  auto more = TRY(list_packs(folder));
+  names.insert(names.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
+  // By path a folder `a` comes after `a-b`, for '/' comes after '-'.
+  std::ranges::sort(names);
+  const auto doubled = std::ranges::unique(names);
+  names.erase(doubled.begin(), doubled.end());
+  return names;
+}
+
+Result<std::vector<std::string>> SqlFiles::list_objects(const std::string& folder) {
+  std::vector<std::string> names;
+  const std::string prefix = folder + "/";
+  const std::string end = folder + "0";  // '0' follows '/'
+  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+    auto rows = TRY(db.prepare_cached(
+        "SELECT path FROM objects WHERE path >= ? AND path < ? ORDER BY path"));
+    TRY(rows.bind(1, std::string_view(prefix)));
+    TRY(rows.bind(2, std::string_view(end)));
+    for (;;) {
+      const bool there = TRY(rows.step());
+      if (!there) return Ok{};
+      const std::string_view path = TRY(rows.column_text(0));
+      const auto slash = path.find('/', prefix.size());
+      names.emplace_back(path.substr(prefix.size(), slash - prefix.size()));
+      if (slash == std::string_view::npos) continue;
+      // Past everything below this name.
+      rows = TRY(db.prepare_cached(
+          "SELECT path FROM objects WHERE path >= ? AND path < ? ORDER BY path"));
+      TRY(rows.bind(1, std::string_view(prefix + names.back() + "0")));
+      TRY(rows.bind(2, std::string_view(end)));
+    }
+  }));
+  return names;
+}
+
+Result<std::vector<std::string>> SqlFiles::list_packs(const std::string& folder) {
+  std::vector<std::string> names;
+  const auto parts = parts_of(folder);
+  if (parts[0] != "accounts" || parts.size() > 4) return names;
+  if (parts.size() == 1) {
+    for (const std::string& account : TRY(packs_.accounts()))
+      names.push_back(to_hex(as_bytes(account)));
+    return names;
+  }
+  const auto account = store::account_of(parts[1]);
+  if (!account || (parts.size() > 2 && parts[2] != "packs")) return names;
+  if (parts.size() == 2) {
+    const std::uint64_t bytes = TRY(packs_.bytes_of(*account));
+    if (bytes > 0) names.emplace_back("packs");
+    return names;
+  }
+  for (const PackId& pack : TRY(packs_.list(*account))) {
+    std::string name = pack.hex();
+    if (parts.size() == 3) {
+      name.resize(2);
+      if (names.empty() || names.back() != name) names.push_back(std::move(name));
+    } else if (name.starts_with(parts[3])) {
+      names.push_back(std::move(name));
+    }
+  }
+  return names;
+}
+
+Result<std::unique_ptr<store::Files::Lock>> SqlFiles::lock() {
+  return std::unique_ptr<Lock>(std::make_unique<Held>(exclusive_));
+}
+
+Result<void> SqlFiles::remove_below(const std::string& folder) {
+  const std::string from = folder + "/";
+  const std::string end = folder + "0";  // '0' follows '/'
+  for (bool more = true; more;) {
+    TRY(writer_.write([&](sql::Database& db) -> Result<void> {
+      auto gone = TRY(db.prepare_cached(
+          "DELETE FROM objects WHERE path IN (SELECT path FROM objects "
+          "WHERE path >= ? AND path < ? LIMIT ?)"));
+      TRY(gone.bind(1, std::string_view(from)));
+      TRY(gone.bind(2, std::string_view(end)));
+      TRY(gone.bind(3, kAtOnce));
+      TRY(gone.run());
+      more = db.changes() > 0;
+      return Ok{};
+    }));
+  }
+  return Ok{};
+}
+
+}  // namespace holdfast::server
