@@ -42,8 +42,8 @@ Error used_up(std::uint64_t quota) {
 
 Result<std::optional<store::FileInfo>> find(sql::Database& db, const std::string& account,
                                             const PackId& pack) {
-  auto row = TRY(db.prepare_cached(
-      "SELECT size, received_ms FROM packs WHERE account = ? AND pack = ?"));
+  auto row =
+      TRY(db.prepare_cached("SELECT size, received_ms FROM packs WHERE account = ? AND pack = ?"));
   TRY(row.bind(1, std::string_view(account)));
   TRY(row.bind(2, pack.view()));
   const bool there = TRY(row.step());
@@ -349,10 +349,11 @@ Result<void> PackFiles::sync_folder(const std::string& path) {
 Result<std::optional<store::FileInfo>> PackFiles::row(const std::string& account,
                                                       const PackId& pack) {
   std::optional<store::FileInfo> found;
-  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     found = TRY(find(db, account, pack));
     return Ok{};
-  }));
+  });
+  TRY(done);
   return found;
 }
 
@@ -398,21 +399,21 @@ Result<std::vector<bool>> PackFiles::have(const std::string& account,
                                           const std::vector<PackId>& packs) {
   std::vector<std::optional<store::FileInfo>> rows;
   rows.reserve(packs.size());
-  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     for (const PackId& pack : packs) rows.push_back(TRY(find(db, account, pack)));
     return Ok{};
-  }));
+  });
+  TRY(done);
   std::vector<bool> there;
   there.reserve(packs.size());
   for (std::size_t i = 0; i < packs.size(); ++i)
-    there.push_back(rows[i] &&
-                    size_of(dir_ + "/" + pack_path(account, packs[i])) == rows[i]->size);
+    there.push_back(rows[i] && size_of(dir_ + "/" + pack_path(account, packs[i])) == rows[i]->size);
   return there;
 }
 
 Result<std::vector<PackId>> PackFiles::list(const std::string& account) {
   std::vector<PackId> packs;
-  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     auto rows = TRY(db.prepare_cached("SELECT pack FROM packs WHERE account = ? ORDER BY pack"));
     TRY(rows.bind(1, std::string_view(account)));
     for (;;) {
@@ -420,43 +421,47 @@ Result<std::vector<PackId>> PackFiles::list(const std::string& account) {
       if (!more) return Ok{};
       if (const auto id = PackId::from(TRY(rows.column_blob(0)))) packs.push_back(*id);
     }
-  }));
+  });
+  TRY(done);
   return packs;
 }
 
 Result<std::vector<std::string>> PackFiles::accounts() {
   std::vector<std::string> names;
-  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     auto rows = TRY(db.prepare_cached("SELECT account FROM usage ORDER BY account"));
     for (;;) {
       const bool more = TRY(rows.step());
       if (!more) return Ok{};
       names.emplace_back(TRY(rows.column_text(0)));
     }
-  }));
+  });
+  TRY(done);
   return names;
 }
 
 Result<std::uint64_t> PackFiles::bytes_of(const std::string& account) {
   std::uint64_t bytes = 0;
-  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     bytes = TRY(used(db, account));
     return Ok{};
-  }));
+  });
+  TRY(done);
   return bytes;
 }
 
 Result<PackFiles::Totals> PackFiles::totals() {
   Totals totals;
-  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
-    auto row = TRY(
-        db.prepare_cached("SELECT ifnull(sum(packs), 0), ifnull(sum(bytes), 0) FROM usage"));
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row =
+        TRY(db.prepare_cached("SELECT ifnull(sum(packs), 0), ifnull(sum(bytes), 0) FROM usage"));
     const bool known = TRY(row.step());
     if (!known) return Ok{};
     totals.packs = static_cast<std::uint64_t>(TRY(row.column_int(0)));
     totals.bytes = static_cast<std::uint64_t>(TRY(row.column_int(1)));
     return Ok{};
-  }));
+  });
+  TRY(done);
   return totals;
 }
 
@@ -472,10 +477,10 @@ Result<void> PackFiles::remove(const std::string& account, const PackId& pack) {
 
 Result<void> PackFiles::remove_account(const std::string& account) {
   for (bool more = true; more;) {
-    TRY(writer_.write([&](sql::Database& db) -> Result<void> {
-      auto gone = TRY(db.prepare_cached(
-          "DELETE FROM packs WHERE account = ?1 AND pack IN "
-          "(SELECT pack FROM packs WHERE account = ?1 LIMIT ?2)"));
+    const auto done = writer_.write([&](sql::Database& db) -> Result<void> {
+      auto gone =
+          TRY(db.prepare_cached("DELETE FROM packs WHERE account = ?1 AND pack IN "
+                                "(SELECT pack FROM packs WHERE account = ?1 LIMIT ?2)"));
       TRY(gone.bind(1, std::string_view(account)));
       TRY(gone.bind(2, kAtOnce));
       TRY(gone.run());
@@ -484,7 +489,8 @@ Result<void> PackFiles::remove_account(const std::string& account) {
       auto usage = TRY(db.prepare_cached("DELETE FROM usage WHERE account = ?"));
       TRY(usage.bind(1, std::string_view(account)));
       return usage.run();
-    }));
+    });
+    TRY(done);
   }
   const std::string folder = dir_ + "/packs/" + pack_folder(account);
   std::error_code error;

@@ -72,7 +72,7 @@ Result<Bytes> SqlFiles::get(const std::string& path, std::uint64_t limit) {
     return packs_.get(at->account, at->pack);
   }
   Bytes bytes;
-  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     auto row = TRY(db.prepare_cached("SELECT bytes FROM objects WHERE path = ?"));
     TRY(row.bind(1, std::string_view(path)));
     const bool there = TRY(row.step());
@@ -81,7 +81,8 @@ Result<Bytes> SqlFiles::get(const std::string& path, std::uint64_t limit) {
     if (found.size() > limit) return Error{Code::kCorrupt, path + " is larger than it may be"};
     bytes = to_bytes(found);
     return Ok{};
-  }));
+  });
+  TRY(done);
   return bytes;
 }
 
@@ -130,7 +131,7 @@ Result<void> SqlFiles::persist(const std::string& path) {
 Result<store::FileInfo> SqlFiles::info(const std::string& path) {
   if (const auto at = pack_of(path)) return packs_.info(at->account, at->pack);
   store::FileInfo found;
-  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     auto row =
         TRY(db.prepare_cached("SELECT length(bytes), modified_ms FROM objects WHERE path = ?"));
     TRY(row.bind(1, std::string_view(path)));
@@ -139,7 +140,8 @@ Result<store::FileInfo> SqlFiles::info(const std::string& path) {
     found.size = static_cast<std::uint64_t>(TRY(row.column_int(0)));
     found.modified_ms = TRY(row.column_int(1));
     return Ok{};
-  }));
+  });
+  TRY(done);
   return found;
 }
 
@@ -159,9 +161,9 @@ Result<std::vector<std::string>> SqlFiles::list_objects(const std::string& folde
   std::vector<std::string> names;
   const std::string prefix = folder + "/";
   const std::string end = folder + "0";  // '0' follows '/'
-  TRY(writer_.read([&](sql::Database& db) -> Result<void> {
-    auto rows = TRY(db.prepare_cached(
-        "SELECT path FROM objects WHERE path >= ? AND path < ? ORDER BY path"));
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto rows = TRY(
+        db.prepare_cached("SELECT path FROM objects WHERE path >= ? AND path < ? ORDER BY path"));
     TRY(rows.bind(1, std::string_view(prefix)));
     TRY(rows.bind(2, std::string_view(end)));
     for (;;) {
@@ -172,12 +174,13 @@ Result<std::vector<std::string>> SqlFiles::list_objects(const std::string& folde
       names.emplace_back(path.substr(prefix.size(), slash - prefix.size()));
       if (slash == std::string_view::npos) continue;
       // Past everything below this name.
-      rows = TRY(db.prepare_cached(
-          "SELECT path FROM objects WHERE path >= ? AND path < ? ORDER BY path"));
+      rows = TRY(
+          db.prepare_cached("SELECT path FROM objects WHERE path >= ? AND path < ? ORDER BY path"));
       TRY(rows.bind(1, std::string_view(prefix + names.back() + "0")));
       TRY(rows.bind(2, std::string_view(end)));
     }
-  }));
+  });
+  TRY(done);
   return names;
 }
 
@@ -217,17 +220,18 @@ Result<void> SqlFiles::remove_below(const std::string& folder) {
   const std::string from = folder + "/";
   const std::string end = folder + "0";  // '0' follows '/'
   for (bool more = true; more;) {
-    TRY(writer_.write([&](sql::Database& db) -> Result<void> {
-      auto gone = TRY(db.prepare_cached(
-          "DELETE FROM objects WHERE path IN (SELECT path FROM objects "
-          "WHERE path >= ? AND path < ? LIMIT ?)"));
+    const auto done = writer_.write([&](sql::Database& db) -> Result<void> {
+      auto gone =
+          TRY(db.prepare_cached("DELETE FROM objects WHERE path IN (SELECT path FROM objects "
+                                "WHERE path >= ? AND path < ? LIMIT ?)"));
       TRY(gone.bind(1, std::string_view(from)));
       TRY(gone.bind(2, std::string_view(end)));
       TRY(gone.bind(3, kAtOnce));
       TRY(gone.run());
       more = db.changes() > 0;
       return Ok{};
-    }));
+    });
+    TRY(done);
   }
   return Ok{};
 }

@@ -246,9 +246,9 @@ class SqlWriter final : public Writer {
 
 Result<std::unique_ptr<Writer>> Writer::open(const std::string& path, const std::string& schema) {
   auto database = TRY(sql::Database::open(path));
-  TRY(database.execute(
-      "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
-      "PRAGMA cache_size = -32768"));
+  TRY(
+      database.execute("PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
+                       "PRAGMA cache_size = -32768"));
   TRY(database.execute(schema));
   return std::unique_ptr<Writer>(std::make_unique<SqlWriter>(path, std::move(database)));
 }

@@ -96,13 +96,13 @@ Result<void> Statement::bind(int parameter, std::string_view text) {
   // A null pointer would bind NULL.
   const char* const data = text.empty() ? "" : text.data();
   return check(*path_, sqlite3_bind_text64(statement_, parameter, data, text.size(),
-                                          SQLITE_TRANSIENT, SQLITE_UTF8));
+                                           SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 Result<void> Statement::bind(int parameter, BytesView blob) {
   if (blob.empty()) return check(*path_, sqlite3_bind_zeroblob(statement_, parameter, 0));
   return check(*path_, sqlite3_bind_blob64(statement_, parameter, blob.data(), blob.size(),
-                                          SQLITE_TRANSIENT));
+                                           SQLITE_TRANSIENT));
 }
 
 Result<bool> Statement::step() {
@@ -151,7 +151,9 @@ namespace {
 
 struct TextHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
 };
 
 }  // namespace
@@ -300,10 +302,9 @@ Result<void> Database::copy_to(const std::string& path) {
   TRY(create_private(path));
   {
     sqlite3* handle = nullptr;
-    const int status =
-        sqlite3_open_v2(path.c_str(), &handle,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE,
-                        nullptr);
+    const int status = sqlite3_open_v2(
+        path.c_str(), &handle,
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
     Database copy(handle, path);
     TRY(check(path, status));
     TRY(copy.execute("PRAGMA synchronous = OFF"));  // synced below
