@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job with real programs, over PATH: one account, two devices, a store that is not trusted.
+# The main job with real programs, over PATH: one account, two devices, and a service between them
+# that is not trusted.
 # Ends with a summary; fails when any step is not as it must be.
 #
 #   HOLDFAST_BIN=build/bin tools/demo.sh [PATH]
@@ -9,15 +10,21 @@ here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 bin=$(realpath "${HOLDFAST_BIN:-$here/../build/bin}")
 readonly here bin
 readonly holdfast="$bin/holdfast"
+readonly holdfastd="$bin/holdfastd"
 tree=$(realpath "${1:-/usr/share/doc}")
 readonly tree
 [[ -d $tree ]] || { echo "demo: $tree is not a directory" >&2; exit 2; }
-[[ -x $holdfast ]] || { echo "demo: there is no $holdfast; run ./dev build" >&2; exit 2; }
+[[ -x $holdfast && -x $holdfastd ]] || { echo "demo: there is no $holdfast; run ./dev build" >&2; exit 2; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/holdfast-demo.XXXXXX")
 readonly work
 join_pid=''
+service=''
 clean_up() {
+  if [[ -n $service ]]; then
+    kill "$service" 2> /dev/null || true
+    wait "$service" 2> /dev/null || true
+  fi
   [[ -z $join_pid ]] || kill "$join_pid" 2> /dev/null || true
   chmod -R u+rwX "$work" 2> /dev/null || true
   rm -rf "$work"
@@ -37,7 +44,7 @@ show() { sed 's/^/    /'; }
 on() {
   local device=$1
   shift
-  "$holdfast" --home "$work/$device" --server "dir:$work/store" --unattended "$@"
+  "$holdfast" --home "$work/$device" --server "$url" --server-fingerprint "$fingerprint" --unattended "$@"
 }
 # field NAME [EVENT]: of the last object with that event on standard input (default: any).
 field() {
@@ -61,6 +68,23 @@ epoch() { on laptop readers --json | field epoch summary; }
 
 printf '%sHoldfast, the main job over %s%s\n' "$bold" "$tree" "$plain"
 
+step "An operator starts the service; whoever comes may sign up"
+start_service() {
+  "$holdfastd" serve --data "$work/store" --listen "127.0.0.1:${port:-0}" --metrics-listen "" \
+    --signup open --json > "$work/serve.json" 2> "$work/serve.err" &
+  service=$!
+  for _ in $(seq 600); do
+    grep -q '"event":"listening"' "$work/serve.json" && break
+    kill -0 "$service" 2> /dev/null || fail "holdfastd ended: $(cat "$work/serve.err")"
+    sleep 0.05
+  done
+  url=$(field url listening < "$work/serve.json")
+  fingerprint=$(field fingerprint listening < "$work/serve.json")
+  port=${url##*:}
+}
+start_service
+good "it listens at $url with the key ${fingerprint:0:16}..., which each device pins"
+
 step "A laptop makes an account; its recovery key goes on paper"
 on laptop init --advanced --account demo --device-name laptop --recovery-key-file "$work/paper" | show
 [[ $(stat -c %a "$work/paper") == 600 ]] || fail "the recovery key's file is not 0600"
@@ -81,7 +105,7 @@ resent=$(field stored_bytes summary < "$work/again.json")
 good "once more, with nothing changed: $again s, $resent bytes sent"
 
 step "A second device, nas, asks to be admitted and shows a code"
-on nas join --device-name nas --json > "$work/join.json" &
+on nas join --account demo --device-name nas --json > "$work/join.json" &
 join_pid=$!
 for _ in $(seq 600); do
   grep -q '"event":"code"' "$work/join.json" && break

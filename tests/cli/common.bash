@@ -13,7 +13,10 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/holdfast-cli.XXXXXX")
 waiting=''
 clean_up() {
   [[ -z $waiting ]] || kill "$waiting" 2> /dev/null || true
-  [[ -z $service ]] || kill -9 "$service" 2> /dev/null || true
+  if [[ -n $service ]]; then
+    kill "$service" 2> /dev/null || true
+    wait "$service" 2> /dev/null || true
+  fi
   chmod -R u+rwX "$work" 2> /dev/null || true
   rm -rf "$work"
 }

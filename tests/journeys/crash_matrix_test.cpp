@@ -2,6 +2,7 @@
 // lost, the account is always at one state or the next, and doing the act again finishes it.
 #include "journeys/faulty_store.h"
 #include "support/journey.h"
+#include "support/service_place.h"
 
 namespace holdfast {
 namespace {
@@ -35,18 +36,19 @@ const Named kActs[] = {
      [](const vault::Account& a) { return a.circle().vault_named("photos") != nullptr; }},
 };
 
-class CrashMatrix : public ::testing::TestWithParam<std::tuple<int, Lost>> {};
+class CrashMatrix : public ::testing::TestWithParam<std::tuple<int, Lost, Place>> {};
 
 // One account with two devices, a snapshot, an epoch behind it, and something new to save.
 struct Story {
   Folder folder;
   SystemClock clock;
-  std::unique_ptr<api::Store> store = store::open_memory();
+  ServicePlace service;
+  std::unique_ptr<api::Store> store = service.store();
   vault::Home home = new_home(folder / "laptop");
   vault::Home desk_home = new_home(folder / "desk");
   std::string saved = std::string(1500 * 1024, 's');
 
-  Story() {
+  explicit Story(Place place = Place::kDirect) : service(place) {
     write(folder / "data/old", saved);
     auto begun = must(vault::init(home, *store, clock, {"me", "laptop", "ZZ"}));
     join(begun.account, desk_home, *store, clock, "desk");
@@ -62,7 +64,7 @@ TEST_P(CrashMatrix, NothingAcknowledgedIsLostAndTheActCanBeDoneAgain) {
   int failed = 0;
   for (int k = 1;; ++k) {
     SCOPED_TRACE(std::string(named.name) + ", write " + std::to_string(k));
-    Story story;
+    Story story(std::get<2>(GetParam()));
     Faults faults;
     faults.lost = std::get<1>(GetParam());
     bool survived = false;
@@ -90,10 +92,12 @@ TEST_P(CrashMatrix, NothingAcknowledgedIsLostAndTheActCanBeDoneAgain) {
 
 INSTANTIATE_TEST_SUITE_P(Acts, CrashMatrix,
                          ::testing::Combine(::testing::Range(0, 4),
-                                            ::testing::Values(Lost::kCall, Lost::kAnswer)),
+                                            ::testing::Values(Lost::kCall, Lost::kAnswer),
+                                            ::testing::Values(Place::kDirect, Place::kService)),
                          [](const auto& param) {
                            return std::string(kActs[std::get<0>(param.param)].name) +
-                                  (std::get<1>(param.param) == Lost::kCall ? "Call" : "Answer");
+                                  (std::get<1>(param.param) == Lost::kCall ? "Call" : "Answer") +
+                                  (std::get<2>(param.param) == Place::kDirect ? "" : "Service");
                          });
 
 // ---- what happens between a backup's last pack and its commit ----

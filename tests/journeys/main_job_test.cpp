@@ -2,11 +2,12 @@
 #include <set>
 
 #include "support/journey.h"
+#include "support/service_place.h"
 
 namespace holdfast {
 namespace {
 
-class MainJob : public ::testing::Test {
+class MainJob : public ::testing::TestWithParam<Place> {
  protected:
   MainJob() : laptop_home_(new_home(folder_ / "laptop")) {
     write(folder_ / "data/a.txt", "alpha");
@@ -21,11 +22,15 @@ class MainJob : public ::testing::Test {
 
   Folder folder_;
   SystemClock clock_;
-  std::unique_ptr<api::Store> store_ = store::open_memory();
+  ServicePlace service_{GetParam()};
+  std::unique_ptr<api::Store> store_ = service_.store();
   vault::Home laptop_home_;
 };
 
-TEST_F(MainJob, RestoreGivesBackWhatWasSaved) {
+INSTANTIATE_TEST_SUITE_P(Places, MainJob, ::testing::Values(Place::kDirect, Place::kService),
+                         place_name);
+
+TEST_P(MainJob, RestoreGivesBackWhatWasSaved) {
   auto begun = begin();
   backup_id(begun.account, folder_ / "data");
   restore_to(begun.account, folder_ / "data", folder_ / "out");
@@ -33,7 +38,7 @@ TEST_F(MainJob, RestoreGivesBackWhatWasSaved) {
   EXPECT_EQ(read(folder_ / "out/sub/b.bin"), read(folder_ / "data/sub/b.bin"));
 }
 
-TEST_F(MainJob, SecondBackupSendsAlmostNothing) {
+TEST_P(MainJob, SecondBackupSendsAlmostNothing) {
   auto begun = begin();
   backup_id(begun.account, folder_ / "data");
   archive::Progress progress;
@@ -44,7 +49,7 @@ TEST_F(MainJob, SecondBackupSendsAlmostNothing) {
   EXPECT_LT(report.new_bytes, 4096U);
 }
 
-TEST_F(MainJob, AnAdmittedDeviceReadsAndWritesToo) {
+TEST_P(MainJob, AnAdmittedDeviceReadsAndWritesToo) {
   auto begun = begin();
   backup_id(begun.account, folder_ / "data");
   vault::Home desk_home = new_home(folder_ / "desk");
@@ -57,7 +62,7 @@ TEST_F(MainJob, AnAdmittedDeviceReadsAndWritesToo) {
   EXPECT_EQ(must(begun.account.find_snapshot("main", "latest")).id.hex(), id);
 }
 
-TEST_F(MainJob, AWrongCodeChangesNothingAndTheThirdClosesTheRequest) {
+TEST_P(MainJob, AWrongCodeChangesNothingAndTheThirdClosesTheRequest) {
   auto begun = begin();
   vault::Home desk_home = new_home(folder_ / "desk");
   auto asking = must(vault::Join::start(desk_home, *store_, clock_, "me", "desk"));
@@ -69,7 +74,7 @@ TEST_F(MainJob, AWrongCodeChangesNothingAndTheThirdClosesTheRequest) {
   EXPECT_EQ(begun.account.circle().head(), before);
 }
 
-TEST_F(MainJob, TwoApprovalsAtOnceAdmitOnce) {
+TEST_P(MainJob, TwoApprovalsAtOnceAdmitOnce) {
   auto begun = begin();
   vault::Home desk_home = new_home(folder_ / "desk");
   auto desk = join(begun.account, desk_home, "desk");
@@ -91,7 +96,7 @@ TEST_F(MainJob, TwoApprovalsAtOnceAdmitOnce) {
   EXPECT_EQ(begun.account.circle().members().size(), 3U);
 }
 
-TEST_F(MainJob, ARemovedDeviceIsToldAndSeesNoNewEpoch) {
+TEST_P(MainJob, ARemovedDeviceIsToldAndSeesNoNewEpoch) {
   auto begun = begin();
   vault::Home desk_home = new_home(folder_ / "desk");
   auto desk = join(begun.account, desk_home, "desk");
@@ -109,7 +114,7 @@ TEST_F(MainJob, ARemovedDeviceIsToldAndSeesNoNewEpoch) {
   EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha");
 }
 
-TEST_F(MainJob, TheRecoveryKeyAloneBringsEverythingBack) {
+TEST_P(MainJob, TheRecoveryKeyAloneBringsEverythingBack) {
   auto begun = begin();
   backup_id(begun.account, folder_ / "data");
   vault::Home new_laptop = new_home(folder_ / "new-laptop");
@@ -120,7 +125,7 @@ TEST_F(MainJob, TheRecoveryKeyAloneBringsEverythingBack) {
   EXPECT_EQ(begun.account.sync().error().code, Code::kDenied);
 }
 
-TEST_F(MainJob, AReplacedRecoveryKeyOpensNothing) {
+TEST_P(MainJob, AReplacedRecoveryKeyOpensNothing) {
   auto begun = begin();
   const auto second = must(begun.account.set_recovery(nullptr));
   vault::Home home = new_home(folder_ / "h");
@@ -128,7 +133,7 @@ TEST_F(MainJob, AReplacedRecoveryKeyOpensNothing) {
   EXPECT_TRUE(vault::recover(home, *store_, clock_, second, {"h", {}}).ok());
 }
 
-TEST_F(MainJob, TwoDevicesBackingUpAtOnceBothSucceed) {
+TEST_P(MainJob, TwoDevicesBackingUpAtOnceBothSucceed) {
   auto begun = begin();
   vault::Home desk_home = new_home(folder_ / "desk");
   auto desk = join(begun.account, desk_home, "desk");
@@ -142,7 +147,7 @@ TEST_F(MainJob, TwoDevicesBackingUpAtOnceBothSucceed) {
   EXPECT_TRUE(findings.problems.empty());
 }
 
-TEST_F(MainJob, ANameThatIsNotTextIsRefusedInWords) {
+TEST_P(MainJob, ANameThatIsNotTextIsRefusedInWords) {
   const auto refused = vault::init(laptop_home_, *store_, clock_, {"me", "a\xff", "ZZ"});
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, Code::kInvalid);
@@ -180,7 +185,9 @@ class LosingStore : public MainJob {
   std::shared_ptr<store::MemoryFiles> files_ = std::make_shared<store::MemoryFiles>();
 };
 
-TEST_F(LosingStore, TheNextBackupSendsAgainWhatTheStoreLost) {
+INSTANTIATE_TEST_SUITE_P(Places, LosingStore, ::testing::Values(Place::kDirect), place_name);
+
+TEST_P(LosingStore, TheNextBackupSendsAgainWhatTheStoreLost) {
   auto begun = begin();
   backup_id(begun.account, folder_ / "data");
   const circle::Record record = newest(begun.account);
@@ -197,7 +204,7 @@ TEST_F(LosingStore, TheNextBackupSendsAgainWhatTheStoreLost) {
   EXPECT_EQ(read(folder_ / "out/sub/b.bin"), read(folder_ / "data/sub/b.bin"));
 }
 
-TEST_F(LosingStore, CheckAsksTheStoreAndNotTheCacheForKeySegments) {
+TEST_P(LosingStore, CheckAsksTheStoreAndNotTheCacheForKeySegments) {
   auto begun = begin();
   backup_id(begun.account, folder_ / "data");
   lose(newest(begun.account).key_segments.front().object);
@@ -207,7 +214,7 @@ TEST_F(LosingStore, CheckAsksTheStoreAndNotTheCacheForKeySegments) {
   EXPECT_EQ(report.findings.problems.front().path.substr(0, 11), "key segment");
 }
 
-TEST_F(MainJob, CheckReadsEverythingAndFindsNothingWrong) {
+TEST_P(MainJob, CheckReadsEverythingAndFindsNothingWrong) {
   auto begun = begin();
   backup_id(begun.account, folder_ / "data");
   archive::Progress progress;

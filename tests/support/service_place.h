@@ -1,0 +1,66 @@
+// Where a journey's store is: in this process, or behind a service on loopback HTTPS with its own
+// database, threads and sockets. Test-only.
+#pragma once
+
+#include <atomic>
+
+#include "net/client.h"
+#include "net/http_server.h"
+#include "net/routes.h"
+#include "server/service.h"
+#include "store/local_store.h"
+#include "support/journey.h"
+
+namespace holdfast {
+
+enum class Place { kDirect, kService };
+
+inline std::string place_name(const ::testing::TestParamInfo<Place>& info) {
+  return info.param == Place::kDirect ? "direct" : "service";
+}
+
+class ServicePlace {
+ public:
+  explicit ServicePlace(Place place) : place_(place) {
+    if (place_ == Place::kService) start();
+  }
+  ~ServicePlace() { stop(); }
+
+  std::unique_ptr<api::Store> store() {
+    if (place_ == Place::kDirect) return store::open_memory();
+    return net::open_service({"127.0.0.1", server_->port()}, server_->pin(), "");
+  }
+
+ private:
+  void start() {
+    const std::string data = folder_ / "service";
+    fs::create_directories(data);
+    auto tls = must(net::ServerTls::load_or_make(data));
+    server::ServiceOptions options;
+    options.data = data;
+    options.tls_pin = tls.pin();
+    options.sign_up = server::SignUp::kOpen;
+    options.on_change = [this](const std::string& account) {
+      if (net::HttpServer* const front = front_.load()) front->wake(account);
+    };
+    const Bytes pin = tls.pin();
+    service_ = must(server::Service::open(std::move(options), std::make_shared<SystemClock>()));
+    routes_ = std::make_unique<net::Routes>(*service_, pin);
+    server_ = must(net::HttpServer::start({}, std::move(tls), *routes_, metrics_));
+    front_.store(server_.get());
+  }
+  void stop() {
+    if (server_) server_->stop();
+    front_.store(nullptr);
+  }
+
+  const Place place_;
+  Folder folder_;
+  std::atomic<net::HttpServer*> front_ = nullptr;
+  net::Metrics metrics_;
+  std::unique_ptr<server::Service> service_;
+  std::unique_ptr<net::Routes> routes_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+}  // namespace holdfast
