@@ -30,6 +30,8 @@ expect 1 "$holdfast" --home "$work/none" snapshots
 says "holdfast init"
 expect 1 on none join
 expect 1 "$holdfast" --home "$work/none" --server https://example.org --unattended join
+says "server-fingerprint"
+expect 1 "$holdfast" --home "$work/none" --server ftp://example.org --unattended join
 says "dir:"
 
 expect 0 on laptop init --advanced --account me --device-name laptop --recovery-key-file "$work/paper"
