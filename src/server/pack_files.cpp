@@ -14,7 +14,7 @@
 namespace holdfast::server {
 namespace {
 
-constexpr std::size_t kLongestHex = 100;
+constexpr std::size_t kFolderDigits = 32;
 constexpr std::int64_t kAtOnce = 500;  // rows that one write removes
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
@@ -92,9 +92,7 @@ const std::string PackFiles::kSchema =
     ") WITHOUT ROWID;";
 
 std::string pack_folder(const std::string& account) {
-  std::string hex = to_hex(as_bytes(account));
-  if (hex.size() <= kLongestHex) return hex;
-  return "h-" + crypto::sha256(as_bytes(account)).hex();
+  return crypto::sha256(as_bytes(account)).hex().substr(0, kFolderDigits);
 }
 
 std::string pack_path(const std::string& account, const PackId& pack) {

@@ -21,7 +21,7 @@
 
 namespace holdfast::server {
 
-// The account's name in hexadecimal; of a long name "h-" and its SHA-256.
+// Of one length for names of any: the first half of the hexadecimal of the name's SHA-256.
 std::string pack_folder(const std::string& account);
 // Under the data directory.
 std::string pack_path(const std::string& account, const PackId& pack);
