@@ -5,6 +5,7 @@
 
 #include "control.h"
 #include "crypto/key.h"
+#include "maintain.h"
 #include "serve.h"
 
 namespace holdfast::daemon {
@@ -56,6 +57,8 @@ struct Line {
   std::int64_t days = 7;
   std::string account;
   std::string size;
+  std::string folder;
+  std::string read_data;
 };
 
 void add_options(Line& line) {
@@ -92,6 +95,15 @@ void add_acts(Line& line) {
   line.app.add_subcommand("serve", "Serve devices until told to stop");
   CLI::App* const invite = line.app.add_subcommand("invite", "An invitation: makes one account");
   invite->add_option("--days", line.days, "How long it is good for")->capture_default_str();
+  CLI::App* const check = line.app.add_subcommand("check", "Is everything there and whole");
+  check->add_option("--read-data", line.read_data, "Read all packs, or a share: --read-data=5%")
+      ->expected(0, 1)
+      ->default_str("100%");
+  CLI::App* const backup =
+      line.app.add_subcommand("backup", "A consistent copy, also while the service runs");
+  backup->add_option("TARGET", line.folder, "An empty folder, or an earlier backup")->required();
+  CLI::App* const restore = line.app.add_subcommand("restore", "Back from a backup");
+  restore->add_option("BACKUP", line.folder, "What backup made")->required();
   CLI::App* const account = line.app.add_subcommand("account", "List accounts, set quotas");
   account->require_subcommand(1);
   account->add_subcommand("list", "All accounts");
@@ -117,6 +129,28 @@ int run_quota(const Line& line) {
                 [](const Json&) { std::puts("The quota is set."); });
 }
 
+int told(const Options& options, const Result<bool>& whole) {
+  if (!whole.ok()) return failure(options, whole.error());
+  return *whole ? kOk : kFailed;
+}
+
+// "5%" or "5", above 0 and at most 100; without the option nothing is read.
+Result<double> share(const CLI::App& check, std::string text) {
+  if (check.count("--read-data") == 0) return 0.0;
+  if (text.empty()) return 100.0;
+  if (text.ends_with('%')) text.pop_back();
+  double value = 0;
+  if (!CLI::detail::lexical_cast(text, value) || !(value > 0) || value > 100)
+    return Error{Code::kInvalid, "--read-data takes a share up to 100%, as in --read-data=5%"};
+  return value;
+}
+
+int run_check(const Line& line) {
+  const auto percent = share(*line.app.get_subcommand("check"), line.read_data);
+  if (!percent.ok()) return failure(line.options, percent.error());
+  return told(line.options, check(line.options, *percent));
+}
+
 int run(int argc, char** argv) {
   Line line;
   add_options(line);
@@ -131,6 +165,11 @@ int run(int argc, char** argv) {
     const auto served = serve(line.options);
     return served.ok() ? kOk : failure(line.options, served.error());
   }
+  if (line.app.got_subcommand("check")) return run_check(line);
+  if (line.app.got_subcommand("backup"))
+    return told(line.options, backup(line.options, line.folder));
+  if (line.app.got_subcommand("restore"))
+    return told(line.options, restore(line.options, line.folder));
   if (line.app.got_subcommand("invite")) return run_invite(line);
   if (line.app.get_subcommand("account")->got_subcommand("quota")) return run_quota(line);
   return report(line.options, ask(line.options.data, "{\"act\":\"accounts\"}\n"),

@@ -37,6 +37,15 @@ expect 0 on she account delete --yes --json
 [[ -n $(field deletion_ms usage) ]] || fail "no date for the account's end"
 expect 0 on she account keep --json
 is "$(field deletion_ms usage)" ""
+# --- the operator's check, a backup while it runs, and back from it
+expect 0 "$bin/holdfastd" check --data "$work/service" --read-data --json
+is "$(field ok summary)" True
+expect 0 "$bin/holdfastd" backup --data "$work/service" "$work/copy" --json
+expect 0 "$bin/holdfastd" restore --data "$work/restored" "$work/copy" --json
+expect 0 "$bin/holdfastd" check --data "$work/restored" --read-data
+flip "$(find "$work/restored/packs" -type f | head -n 1)" 100
+expect 1 "$bin/holdfastd" check --data "$work/restored" --read-data
+says "damaged"
 # --- another key at the same address is refused before anything is sent
 kill -TERM "$service"
 wait "$service"

@@ -1,0 +1,13 @@
+// check, backup and restore of a data directory, told to a person or as JSON.
+#pragma once
+
+#include "options.h"
+
+namespace holdfast::daemon {
+
+// True: everything is whole.
+Result<bool> check(const Options& options, double percent);
+Result<bool> backup(const Options& options, const std::string& target);
+Result<bool> restore(const Options& options, const std::string& backup);
+
+}  // namespace holdfast::daemon
