@@ -20,7 +20,8 @@ constexpr std::int64_t kConnectMs = 20'000;
 constexpr std::int64_t kStallMs = 60'000;
 constexpr std::int64_t kWaitMs = 25'000;  // of one long-poll
 constexpr std::size_t kPiece = 256 * 1024;
-constexpr std::size_t kIdle = 16;  // connections that are kept
+constexpr std::size_t kMaxRecordsPage = 32U * 1024 * 1024;  // a service ends pages at 16 MiB
+constexpr std::size_t kIdle = 16;                           // connections that are kept
 constexpr std::array<int, 3> kPausesMs = {100, 500, 2000};
 
 struct Call {
@@ -259,7 +260,7 @@ class HttpSession final : public api::Session {
       : line_(std::move(line)), account_(std::move(account)), caller_(std::move(caller)) {}
 
   Result<std::vector<Bytes>> read_circle(std::uint64_t from) override {
-    return page("/v1/circle?from=" + std::to_string(from), 64U * 1024 * 1024);
+    return page("/v1/circle?from=" + std::to_string(from), kMaxRecordsPage);
   }
   Result<api::Receipt> append(const api::Append& append) override {
     const Bytes body = wire::encode(append_body(append));
@@ -278,8 +279,7 @@ class HttpSession final : public api::Session {
     return Ok{};
   }
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
-    return page("/v1/vaults/" + vault.hex() + "?from=" + std::to_string(from),
-                Session::kMaxPage * (api::kMaxRecordBody + 16));
+    return page("/v1/vaults/" + vault.hex() + "?from=" + std::to_string(from), kMaxRecordsPage);
   }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
     return receipt_in(TRY(ask({"POST", "/v1/vaults/" + vault.hex(), record, 64 * 1024})));

@@ -87,7 +87,7 @@ Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock)
   if (state->circle().trust_roots() != roots_hash(trust_roots(store)))
     return Error{Code::kUnsafe,
                  "this account was made at another service (or a service with another key) than "
-                 "the one that answers: nothing was sent to it"};
+                 "the one that answers: do not use it"};
   return Account(std::move(state));
 }
 
