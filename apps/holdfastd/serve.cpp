@@ -1,11 +1,14 @@
 #include "serve.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/log.h"
 #include "control.h"
 #include "net/http_server.h"
 #include "net/routes.h"
@@ -17,32 +20,31 @@ using Json = nlohmann::ordered_json;
 
 constexpr timespec kSweepEvery{60, 0};
 
-void print_line(FILE* to, const Json& json) {
-  const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  std::fwrite(line.data(), 1, line.size(), to);
-  std::fflush(to);
+void print_line(const Json& json) {
+  std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  std::fflush(stdout);
 }
 
 // Routes and numbers only: names, ids of packs and addresses would make the log a second connection
 // log, without its end.
 class Logged final : public net::Handler {
  public:
-  Logged(net::Handler& inner, const Clock& clock) : inner_(inner), clock_(clock) {}
+  Logged(net::Handler& inner, const Log& log, const Clock& clock)
+      : inner_(inner), log_(log), clock_(clock) {}
   net::Response handle(const net::Request& request, net::Body& body) override {
     const TimeMs began = clock_.now();
     net::Response response = inner_.handle(request, body);
     if (response.park || response.status < 500) return response;
-    print_line(stderr, {{"time_ms", began},
-                        {"level", "warning"},
-                        {"event", "request"},
-                        {"route", response.route},
-                        {"status", response.status},
-                        {"ms", clock_.now() - began}});
+    log_.event(Level::kWarning, "request",
+               {{"route", Plain(response.route)},
+                {"status", response.status},
+                {"ms", clock_.now() - began}});
     return response;
   }
 
  private:
   net::Handler& inner_;
+  const Log& log_;
   const Clock& clock_;
 };
 
@@ -102,18 +104,14 @@ sigset_t block_signals() {
   return signals;
 }
 
-void sweep(server::Service& service, const Clock& clock) {
+void sweep(server::Service& service, const Log& log) {
   const auto swept = service.sweep();
-  if (!swept.ok())
-    print_line(stderr, {{"time_ms", clock.now()},
-                        {"level", "error"},
-                        {"event", "sweep"},
-                        {"error", swept.error().message}});
+  if (!swept.ok()) log.event(Level::kError, "sweep", {{"error", Plain(swept.error().message)}});
 }
 
 void announce(const Options& options, const std::string& url, const std::string& pin) {
   if (options.json) {
-    print_line(stdout, {{"event", "listening"}, {"url", url}, {"fingerprint", pin}});
+    print_line({{"event", "listening"}, {"url", url}, {"fingerprint", pin}});
     return;
   }
   std::printf(
@@ -140,9 +138,10 @@ Result<void> serve(const Options& options) {
   const auto service = TRY(server::Service::open(std::move(wanted), clock));
   const auto control = TRY(Control::start(options.data, *service, *clock));
 
+  const Log log(STDERR_FILENO, *clock);
   net::Metrics metrics;
   net::Routes routes(*service, tls.pin());
-  Logged logged(routes, *clock);
+  Logged logged(routes, log, *clock);
   net::ServerOptions front_options;
   front_options.address = listen.address;
   front_options.port = listen.port;
@@ -166,7 +165,9 @@ Result<void> serve(const Options& options) {
   const std::string host =
       listen.address.find(':') == std::string::npos ? listen.address : "[" + listen.address + "]";
   announce(options, "https://" + host + ":" + server->port(), to_hex(server->pin()));
-  while (::sigtimedwait(&signals, nullptr, &kSweepEvery) < 0) sweep(*service, *clock);
+  log.event(Level::kInfo, "started", {{"address", Plain(options.listen)}});
+  while (::sigtimedwait(&signals, nullptr, &kSweepEvery) < 0) sweep(*service, log);
+  log.event(Level::kInfo, "stopping");
   server->stop();
   front.store(nullptr);
   if (watched) watched->stop();
