@@ -266,6 +266,24 @@ Result<archive::Overwrite> overwrite_rule(const std::string& word) {
 
 }  // namespace
 
+namespace {
+
+// How full the account is, before anything is read; and that somebody asked for its end, which
+// another device of the person may not know.
+Result<void> report_room(Account& account, Console& console) {
+  const api::Usage usage = TRY(account.usage());
+  if (usage.bytes && usage.quota)
+    console.say("The service stores " + human_bytes(*usage.bytes) + " of the " +
+                human_bytes(*usage.quota) + " that this account may have.");
+  if (usage.deletion_ms)
+    console.warn("This account is to be deleted on " + human_time(*usage.deletion_ms) +
+                 ", as one of its devices asked. If that was not you: holdfast account keep, then "
+                 "remove the device.");
+  return {};
+}
+
+}  // namespace
+
 Result<int> run_backup(const Common& common, const BackupArgs& args, Console& console) {
   Result<archive::WalkOptions> walk = walk_options(args);
   if (!walk.ok() && walk.error().code == Code::kInvalid) return console.usage(walk.error().message);
@@ -276,6 +294,7 @@ Result<int> run_backup(const Common& common, const BackupArgs& args, Console& co
   options.count_ahead = console.shows_terminal() && !console.quiet();
   const auto opened = TRY(open_account(common, console));
   TRY(leave_out_own(*opened, common, options.walk));
+  TRY(report_room(opened->account(), console));
   archive::Progress progress;
   std::optional<ProgressDisplay> display(std::in_place, console, progress, "saved");
   Result<Account::BackupReport> report = opened->account().backup(options, progress);

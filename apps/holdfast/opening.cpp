@@ -133,6 +133,10 @@ Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& cons
   if (!is_folder(server)) {
     if (const std::string known = home.setting("server_pin"); !known.empty()) {
       pin = TRY(parse_pin(known));
+      if (!common.server_fingerprint.empty() && TRY(parse_pin(common.server_fingerprint)) != pin)
+        return Error{Code::kUnsafe,
+                     "This device knows its service by another key than --server-fingerprint "
+                     "names. Nothing was sent. An account's service cannot change its key."};
     } else {
       pin = TRY(learn_pin(common, server, console));
     }

@@ -35,6 +35,10 @@ says "quota"
 # --- an end that can be taken back
 expect 0 on she account delete --yes --json
 [[ -n $(field deletion_ms usage) ]] || fail "no date for the account's end"
+expect 0 "$bin/holdfastd" account --data "$work/service" quota she 1G
+expect 0 on she backup "$tree/empty"
+says "of the 1.0 GiB"
+says "to be deleted"
 expect 0 on she account keep --json
 is "$(field deletion_ms usage)" ""
 # --- the operator's check, a backup while it runs, and back from it
@@ -46,6 +50,8 @@ expect 0 "$bin/holdfastd" check --data "$work/restored" --read-data
 flip "$(find "$work/restored/packs" -type f | head -n 1)" 100
 expect 1 "$bin/holdfastd" check --data "$work/restored" --read-data
 says "damaged"
+"$holdfast" --home "$work/she" --server-fingerprint "$(printf '0%.0s' {1..64})" --unattended \
+  snapshots > /dev/null 2>&1 && fail "another fingerprint was ignored"
 # --- another key at the same address is refused before anything is sent
 kill -TERM "$service"
 wait "$service"
