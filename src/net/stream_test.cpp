@@ -129,7 +129,7 @@ TEST(ServerTls, FilesThatAreNotPemAreRefused) {
 
 TEST(Stream, AClientSeesTheServersPin) {
   const Service service;
-  const auto stream = Stream::connect("localhost", service.server->port(), in_ms(kLong));
+  const auto stream = Stream::connect("127.0.0.1", service.server->port(), in_ms(kLong));
   ASSERT_TRUE(stream.ok()) << stream.error().message;
   EXPECT_EQ(stream->pin(), service.server->pin());
 }
