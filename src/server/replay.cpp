@@ -24,7 +24,7 @@ Result<std::unique_ptr<Replay>> Replay::open(Writer& writer, std::shared_ptr<con
                                              ReplayLimits limits) {
   TimeMs floor = 0;
   const Result<void> done = writer.read([&](sql::Database& database) -> Result<void> {
-    sql::Statement row = TRY(database.prepare("SELECT ceiling FROM replay WHERE id = 1"));
+    sql::Statement row = TRY(database.prepare_cached("SELECT ceiling FROM replay WHERE id = 1"));
     const bool there = TRY(row.step());
     if (there) floor = TRY(row.column_int(0));
     return Ok{};

@@ -1,4 +1,5 @@
-// A statement with its values in place: what every table of the service needs.
+// A statement with its values in place: what every table of the service needs. Prepared once a
+// connection, so its text must not hold values.
 #pragma once
 
 #include "sql/sqlite.h"
@@ -8,7 +9,7 @@ namespace holdfast::server {
 template <class... Values>
 Result<sql::Statement> bound(sql::Database& database, std::string_view text,
                              const Values&... values) {
-  sql::Statement statement = TRY(database.prepare(text));
+  sql::Statement statement = TRY(database.prepare_cached(text));
   int at = 0;
   Result<void> done = Ok{};
   static_cast<void>(((done = statement.bind(++at, values), done.ok()) && ...));

@@ -94,13 +94,19 @@ Result<void> SqlFiles::create(const std::string& path, BytesView bytes) {
     TRY(sink->write(bytes));
     return sink->commit();
   }
+  return create_all({{path, bytes}});
+}
+
+Result<void> SqlFiles::create_all(const std::vector<New>& files) {
   const TimeMs now = clock_->now();
-  auto done = writer_.write([&](sql::Database& db) {
-    return put(db, "INSERT INTO objects(path, bytes, modified_ms) VALUES(?, ?, ?)", path, bytes,
-               now);
+  auto done = writer_.write([&](sql::Database& db) -> Result<void> {
+    for (const New& file : files)
+      TRY(put(db, "INSERT INTO objects(path, bytes, modified_ms) VALUES(?, ?, ?)", file.path,
+              file.bytes, now));
+    return Ok{};
   });
   if (!done.ok() && done.error().code == Code::kConflict)
-    return Error{Code::kConflict, path + " exists"};
+    return Error{Code::kConflict, files.back().path + " exists"};
   return done;
 }
 

@@ -23,6 +23,8 @@ class SqlFiles final : public store::Files {
 
   Result<Bytes> get(const std::string& path, std::uint64_t limit) override;
   Result<void> create(const std::string& path, BytesView bytes) override;
+  // Objects only. All or nothing, in one write.
+  Result<void> create_all(const std::vector<New>& files) override;
   Result<void> replace(const std::string& path, BytesView bytes) override;
   Result<void> remove(const std::string& path) override;
   Result<void> persist(const std::string& path) override;

@@ -58,6 +58,11 @@ class SqlWriter final : public Writer {
     return done;
   }
 
+  std::size_t waiting() override {
+    const Lock lock(mutex_);
+    return waiting_ + crowd_;
+  }
+
  private:
   // ---- the queue ----
 

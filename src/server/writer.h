@@ -28,6 +28,9 @@ class Writer {
   // Runs `work` on a connection that can only read (query_only), on the caller's thread. Sees every
   // write() that returned before.
   virtual Result<void> read(const Work& work) = 0;
+
+  // Callers of write() whose turn has not come.
+  virtual std::size_t waiting() = 0;
 };
 
 }  // namespace holdfast::server

@@ -114,8 +114,9 @@ Result<api::Receipt> Account::create(const api::Append& genesis) {
 
   const auto held = TRY(files_->lock());
   // A name that is taken stays free of another's blobs.
-  if (!TRY(exists())) TRY(put_blobs(genesis.blobs));
-  const auto done = commit(*files_, statement_path(0), entry);
+  const bool taken = TRY(exists());
+  const auto done = taken ? commit(*files_, statement_path(0), entry)
+                          : commit_entry(statement_path(0), entry, genesis.blobs);
   if (!done.ok() && done.error().code == Code::kConflict)
     return Error{Code::kConflict,
                  "an account named \"" + name_ + "\" exists in the store at " + files_->place()};
@@ -193,8 +194,7 @@ Result<api::Receipt> Account::append(const api::Append& append) {
   TRY(check_blobs(info, append.blobs));
   if (info) TRY(check_heads(*info));
 
-  TRY(put_blobs(append.blobs));
-  TRY(commit(*files_, path, entry));
+  TRY(commit_entry(path, entry, append.blobs));
   TRY(learn(statement.seq, entry));
   return api::Receipt{};
 }
@@ -208,10 +208,12 @@ Result<void> Account::check_heads(const circle::EpochInfo& info) {
   return Ok{};
 }
 
-Result<void> Account::put_blobs(const std::vector<Bytes>& blobs) {
+Result<void> Account::commit_entry(const std::string& path, BytesView entry,
+                                   const std::vector<Bytes>& blobs) {
+  std::vector<Blob> named;
   for (const Bytes& blob : blobs)
-    TRY(put_named_by_hash(*files_, folder_ + "/blobs/" + crypto::sha256(blob).hex(), blob));
-  return Ok{};
+    named.push_back({folder_ + "/blobs/" + crypto::sha256(blob).hex(), blob});
+  return commit_with_blobs(*files_, named, path, entry);
 }
 
 Result<Bytes> Account::get_blob(const BlobId& blob) {

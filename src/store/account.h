@@ -68,7 +68,8 @@ class Account {
   Result<void> learn(std::uint64_t seq, BytesView file) HF_REQUIRES(mutex_);
   Result<Tip> tip(const VaultId& vault) HF_REQUIRES(mutex_);
   Result<void> check_heads(const circle::EpochInfo& info) HF_REQUIRES(mutex_);
-  Result<void> put_blobs(const std::vector<Bytes>& blobs);
+  Result<void> commit_entry(const std::string& path, BytesView entry,
+                            const std::vector<Bytes>& blobs);
 
   const std::shared_ptr<Files> files_;
   const std::string name_;

@@ -13,6 +13,13 @@ Result<bool> holds(Files& files, const std::string& path, BytesView bytes) {
   return now.error();
 }
 
+Result<void> read_back(Files& files, const std::string& path, BytesView bytes) {
+  if (!TRY(holds(files, path, bytes)))
+    return Error{Code::kUnavailable, "the file system at " + files.place() +
+                                         " does not keep what is written to it: do not use it"};
+  return Ok{};
+}
+
 }  // namespace
 
 Result<void> commit(Files& files, const std::string& path, BytesView bytes) {
@@ -23,10 +30,7 @@ Result<void> commit(Files& files, const std::string& path, BytesView bytes) {
       return Error{Code::kConflict, "the store has changed since this was made"};
     return files.persist(path);
   }
-  if (!TRY(holds(files, path, bytes)))
-    return Error{Code::kUnavailable, "the file system at " + files.place() +
-                                         " does not keep what is written to it: do not use it"};
-  return Ok{};
+  return read_back(files, path, bytes);
 }
 
 Result<void> put_named_by_hash(Files& files, const std::string& path, BytesView bytes) {
@@ -34,6 +38,19 @@ Result<void> put_named_by_hash(Files& files, const std::string& path, BytesView 
   if (created.ok() || created.error().code != Code::kConflict) return created;
   if (TRY(holds(files, path, bytes))) return files.persist(path);
   return files.replace(path, bytes);
+}
+
+// What is there already, from an append that was cut short, takes the long way.
+Result<void> commit_with_blobs(Files& files, const std::vector<Blob>& blobs,
+                               const std::string& path, BytesView bytes) {
+  std::vector<Files::New> all;
+  for (const Blob& blob : blobs) all.push_back({blob.path, blob.bytes});
+  all.push_back({path, bytes});
+  const auto created = files.create_all(all);
+  if (created.ok()) return read_back(files, path, bytes);
+  if (created.error().code != Code::kConflict) return created;
+  for (const Blob& blob : blobs) TRY(put_named_by_hash(files, blob.path, blob.bytes));
+  return commit(files, path, bytes);
 }
 
 }  // namespace holdfast::store

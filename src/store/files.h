@@ -36,6 +36,13 @@ class Files {
   virtual Result<Bytes> get(const std::string& path, std::uint64_t limit) = 0;
   // Never replaces: kConflict if the object exists. Whole or not at all.
   virtual Result<void> create(const std::string& path, BytesView bytes) = 0;
+  // create() of each, in this order: a failure or a crash leaves the first few, or none. A place
+  // that can does all of it, or nothing, at the price of one.
+  struct New {
+    std::string path;
+    BytesView bytes;
+  };
+  virtual Result<void> create_all(const std::vector<New>& files);
   // Creates or replaces. Readers see the old bytes or the new, nothing else.
   virtual Result<void> replace(const std::string& path, BytesView bytes) = 0;
   // Nothing there is success.

@@ -15,6 +15,11 @@ class MemoryLock final : public Files::Lock {
 
 }  // namespace
 
+Result<void> Files::create_all(const std::vector<New>& files) {
+  for (const New& file : files) TRY(create(file.path, file.bytes));
+  return Ok{};
+}
+
 Result<Bytes> MemoryFiles::get(const std::string& path, std::uint64_t limit) {
   const holdfast::Lock guard(mutex_);
   const auto it = objects_.find(path);

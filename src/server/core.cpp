@@ -1,0 +1,332 @@
+#include "server/core.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "crypto/hash.h"
+#include "server/rows.h"
+#include "server/session.h"
+#include "store/layout.h"
+
+namespace holdfast::server {
+namespace {
+
+// One sentence for whatever would tell a stranger whether an account or a device exists.
+Error denied() {
+  return {Code::kDenied, "this key may not use this account, or there is no such account"};
+}
+
+Error no_admission() { return {Code::kNotFound, "this request was not admitted yet"}; }
+
+Error name_taken(const std::string& account) {
+  return {Code::kConflict, "an account named \"" + account + "\" exists at this service"};
+}
+
+constexpr const char* kHeartbeatSchema =
+    "CREATE TABLE IF NOT EXISTS heartbeat("
+    "  id INTEGER PRIMARY KEY CHECK(id = 1), time_ms INTEGER NOT NULL);";
+
+Result<circle::Statement> statement_of(BytesView bytes) {
+  const auto outer = TRY(wire::decode<circle::SignedStatement>(bytes));
+  return wire::decode<circle::Statement>(outer.statement);
+}
+
+// Where a set_recovery puts its capsule; none for other statements, and what is no statement.
+std::optional<LocateId> new_capsule(BytesView bytes) {
+  const auto statement = statement_of(bytes);
+  if (!statement.ok() || statement->type != circle::StatementType::kSetRecovery)
+    return std::nullopt;
+  const auto body = wire::decode<circle::SetRecovery>(statement->body);
+  if (!body.ok()) return std::nullopt;
+  return body->recovery.locate;
+}
+
+Result<RecordDrops> drops_of(BytesView bytes) {
+  const auto outer = TRY(wire::decode<circle::SignedRecord>(bytes));
+  circle::Record record = TRY(wire::decode<circle::Record>(outer.record));
+  return RecordDrops{record.n, std::move(record.dropped), std::move(record.kept)};
+}
+
+Result<std::uint64_t> free_bytes(const std::string& path) {
+  struct statvfs info{};
+  if (::statvfs(path.c_str(), &info) != 0) return io_error("look at", path, errno);
+  return std::uint64_t{info.f_bavail} * info.f_frsize;
+}
+
+}  // namespace
+
+// ---- opening ----
+
+Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
+                                         std::shared_ptr<const Clock> clock) {
+  TRY(make_dirs(options.data));
+  auto lock = TRY(FileLock::try_acquire(options.data + "/lock"));
+  if (!lock)
+    return Error{Code::kUnavailable,
+                 "another program is using the data directory " + options.data + "; stop it first"};
+  const std::string schema = Replay::kSchema + Accounts::kSchema + Joins::kSchema +
+                             Operators::kSchema + kHeartbeatSchema + Storage::schema();
+  auto writer = TRY(Writer::open(options.data + "/service.db", schema));
+  auto replay = TRY(Replay::open(*writer, clock));
+  auto storage = TRY(Storage::open(options.data, *writer));
+  auto core =
+      std::unique_ptr<Core>(new Core(std::move(options), std::move(clock), *std::move(lock),
+                                     std::move(writer), std::move(replay), std::move(storage)));
+  TRY(core->add_missing_rows());
+  return core;
+}
+
+// Of accounts that were made right before the service went down.
+Result<void> Core::add_missing_rows() {
+  const std::vector<std::string> names = TRY(rows_.names());
+  for (const std::string& entry : TRY(storage_->files()->list("accounts"))) {
+    const auto name = store::account_of(entry);
+    if (!name || std::binary_search(names.begin(), names.end(), *name)) continue;
+    const bool there = TRY(loaded_.make(*name)->exists());
+    if (there) TRY(rows_.add(*name, clock_->now(), options_.default_quota));
+  }
+  return Ok{};
+}
+
+// ---- accounts ----
+
+Result<std::shared_ptr<store::Account>> Core::open_account(const std::string& account) {
+  auto found = TRY(loaded_.find(account));
+  const auto row = TRY(rows_.find(account));
+  if (row && row->ending) return std::shared_ptr<store::Account>();
+  return found;
+}
+
+Result<void> Core::check_lives(const std::string& account) {
+  const auto row = TRY(rows_.find(account));
+  if (!row || row->ending) return denied();
+  return Ok{};
+}
+
+Result<api::Receipt> Core::sign_up(const std::string& account, const api::Append& genesis,
+                                   const std::string& invitation) {
+  TRY(store::check_account_name(account));
+  const auto row = TRY(rows_.find(account));
+  if (row && row->ending) return name_taken(account);
+  switch (options_.sign_up) {
+    case SignUp::kClosed: return Error{Code::kDenied, "this service takes no new accounts"};
+    case SignUp::kInvite: return make_invited(account, genesis, invitation);
+    case SignUp::kOpen: break;
+  }
+  auto receipt = TRY(make_account(account, genesis));
+  TRY(rows_.add(account, clock_->now(), options_.default_quota));
+  return receipt;
+}
+
+Result<api::Receipt> Core::make_account(const std::string& account, const api::Append& genesis) {
+  auto made = loaded_.make(account)->create(genesis);
+  if (!made.ok() && made.error().code == Code::kConflict) return name_taken(account);
+  return made;
+}
+
+Result<bool> Core::was_made(const std::string& account, const Digest& genesis) {
+  const auto statements = TRY(loaded_.make(account)->read_circle(0));
+  return !statements.empty() && crypto::sha256(statements[0]) == genesis;
+}
+
+// Reserved, made, confirmed: whatever is cut short can be repeated, and no invitation makes two
+// accounts.
+Result<api::Receipt> Core::make_invited(const std::string& account, const api::Append& genesis,
+                                        const std::string& invitation) {
+  if (invitation.empty()) return Error{Code::kDenied, "this service asks for an invitation"};
+  const Lock one(inviting_);
+  const Digest hash = crypto::sha256(genesis.statement);
+  TRY(rows_.reserve(invitation, account, hash, clock_->now(),
+                    [&](const std::string& of, const Digest& with) { return was_made(of, with); }));
+  auto receipt = make_account(account, genesis);
+  if (!receipt.ok()) {
+    if (receipt.error().code != Code::kUnavailable)
+      static_cast<void>(rows_.release(invitation, hash));
+    return receipt;
+  }
+  TRY(rows_.add_invited(account, clock_->now(), options_.default_quota, invitation));
+  return receipt;
+}
+
+Result<api::Visitor::Capsule> Core::find_capsule(const LocateId& locate) {
+  for (const std::string& name : TRY(rows_.capsule_accounts(locate))) {
+    const auto account = TRY(open_account(name));
+    if (!account) continue;
+    auto recovery = TRY(account->recovery());
+    if (recovery && recovery->locate == locate) return Capsule{name, std::move(recovery->capsule)};
+  }
+  return Error{Code::kNotFound, "no account at this service has this recovery key"};
+}
+
+Result<void> Core::put_join(const std::string& account, const RequestId& request,
+                            api::JoinMessage which, BytesView message) {
+  TRY(store::check_account_name(account));
+  TRY(joins_.put(account, request, which, message, clock_->now()));
+  changed(account);
+  return Ok{};
+}
+
+Result<Bytes> Core::get_join(const std::string& account, const RequestId& request,
+                             api::JoinMessage which) {
+  TRY(store::check_account_name(account));
+  return joins_.get(account, request, which, clock_->now());
+}
+
+Result<api::Visitor::Admitted> Core::get_admission(const std::string& account,
+                                                   const RequestId& request) {
+  TRY(store::check_account_name(account));
+  const auto found = TRY(open_account(account));
+  if (!found) return no_admission();
+  auto admitted = found->get_admission(request);
+  if (!admitted.ok() && admitted.error().code == Code::kNotFound) return no_admission();
+  return admitted;
+}
+
+// ---- proofs ----
+
+Result<std::optional<Core::Found>> Core::find_caller(const api::RequestProof& proof) {
+  if (!store::check_account_name(proof.account).ok()) return std::optional<Found>();
+  auto account = TRY(open_account(proof.account));
+  if (!account) return std::optional<Found>();
+  const auto standing = TRY(account->standing(proof.caller));
+  if (!standing) return std::optional<Found>();
+  return std::optional(Found{std::move(account), *standing});
+}
+
+Result<std::unique_ptr<api::ServiceSession>> Core::prove(const api::RequestProof& proof,
+                                                         const api::RequestLine& line,
+                                                         const std::string& address) {
+  if (!crypto::equal(line.tls_pin, options_.tls_pin)) return denied();
+  TRY(replay_->check_time(proof.time_ms));
+  const auto found = TRY(find_caller(proof));
+  const bool good = api::verify_request(proof, line, found ? found->standing.key : nobody_);
+  if (!found || !good) return denied();
+  TRY(replay_->accept(proof.caller, proof.nonce, proof.time_ms));
+  connections_.note(proof.account, proof.caller, address, clock_->now());
+  return make_session(*this, proof.account, found->account, found->standing.current);
+}
+
+// ---- for sessions ----
+
+Result<api::Usage> Core::usage(const std::string& account) {
+  const auto row = TRY(rows_.find(account));
+  api::Usage now;
+  now.bytes = TRY(storage_->bytes_of(account));
+  now.quota = row ? row->quota : options_.default_quota;
+  now.grace_ms = options_.grace_days * kDayMs;
+  if (row) now.deletion_ms = row->deletion_ms;
+  return now;
+}
+
+Result<api::Usage> Core::delete_account(const std::string& account) {
+  TRY(rows_.ask_deletion(account, clock_->now() + options_.deletion_days * kDayMs));
+  changed(account);
+  return usage(account);
+}
+
+Result<api::Usage> Core::keep_account(const std::string& account) {
+  TRY(rows_.keep(account));
+  changed(account);
+  return usage(account);
+}
+
+Result<std::unique_ptr<Arrival>> Core::make_room(const std::string& account, const PackId& pack,
+                                                 std::uint64_t size) {
+  auto arrival = std::make_unique<Arrival>(arriving_, account, size);
+  const api::Usage now = TRY(usage(account));
+  if (!now.quota || *now.bytes + arrival->with_others() <= *now.quota) return arrival;
+  // Sent again, it takes no more room.
+  const auto there = TRY(storage_->have(account, {pack}));
+  if (there[0]) return arrival;
+  return Error{Code::kUnavailable, "the account's quota of " + std::to_string(*now.quota) +
+                                       " bytes is used up; ask the service's operator for more"};
+}
+
+Result<void> Core::commit(const std::string& account, api::PackSink& sink) {
+  const std::shared_lock writing(writing_);
+  TRY(check_lives(account));
+  return sink.commit();
+}
+
+// The capsule's row comes before the statement that needs it; a row too many does no harm, for the
+// circle has the last word.
+Result<api::Receipt> Core::append(store::Account& in, const std::string& account,
+                                  const api::Append& append) {
+  const std::shared_lock writing(writing_);
+  TRY(check_lives(account));
+  const auto locate = new_capsule(append.statement);
+  if (locate) TRY(rows_.put_capsule(*locate, account));
+  auto receipt = in.append(append);
+  if (locate) {
+    const auto recovery = in.recovery();
+    if (recovery.ok()) {
+      std::optional<LocateId> current;
+      if (*recovery) current = (*recovery)->locate;
+      static_cast<void>(rows_.leave_capsule(account, current));
+    }
+  }
+  if (receipt.ok()) changed(account);
+  return receipt;
+}
+
+Result<api::Receipt> Core::append_record(store::Account& in, const std::string& account,
+                                         const VaultId& vault, BytesView record) {
+  const std::shared_lock writing(writing_);
+  TRY(check_lives(account));
+  auto receipt = TRY(in.append_record(vault, record));
+  const RecordDrops drops = TRY(drops_of(record));
+  if (!drops.dropped.empty() || !drops.kept.empty()) TRY(catch_up(in, account, vault));
+  changed(account);
+  return receipt;
+}
+
+// Reads on from where apply_drops() left: a crash after a record was accepted loses nothing.
+Result<void> Core::catch_up(store::Account& in, const std::string& account, const VaultId& vault) {
+  for (;;) {
+    const std::uint64_t seen = TRY(rows_.drop_cursor(account, vault));
+    std::vector<RecordDrops> all;
+    for (const Bytes& record : TRY(in.read_records(vault, seen + 1)))
+      all.push_back(TRY(drops_of(record)));
+    if (all.empty()) return Ok{};
+    TRY(rows_.apply_drops(account, vault, all, clock_->now()));
+  }
+}
+
+// ---- the rest ----
+
+std::vector<std::pair<std::string, double>> Core::gauges() {
+  std::vector<std::pair<std::string, double>> all;
+  const auto add = [&](const char* name, const Result<std::uint64_t>& value) {
+    if (value.ok()) all.emplace_back(name, static_cast<double>(*value));
+  };
+  const auto totals = storage_->totals();
+  if (totals.ok()) {
+    all.emplace_back("holdfast_packs", static_cast<double>(totals->packs));
+    all.emplace_back("holdfast_packs_bytes", static_cast<double>(totals->bytes));
+  }
+  add("holdfast_accounts", rows_.count());
+  all.emplace_back("holdfast_writes_waiting", static_cast<double>(writer_->waiting()));
+  add("holdfast_disk_free_bytes", free_bytes(options_.data));
+  struct stat info{};
+  if (::stat((options_.data + "/service.db").c_str(), &info) == 0)
+    all.emplace_back("holdfast_database_bytes", static_cast<double>(info.st_size));
+  return all;
+}
+
+Result<void> Core::ready() {
+  const std::uint64_t left = TRY(free_bytes(options_.data));
+  if (left < options_.free_bytes_floor)
+    return Error{Code::kUnavailable, "the disk of the data directory is almost full"};
+  return writer_->write([&](sql::Database& database) {
+    return run(database, "INSERT OR REPLACE INTO heartbeat(id, time_ms) VALUES(1, ?)",
+               clock_->now());
+  });
+}
+
+Result<void> Core::stop() {
+  const auto flushed = connections_.flush();
+  TRY(replay_->stop());
+  return flushed;
+}
+
+}  // namespace holdfast::server

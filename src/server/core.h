@@ -1,0 +1,136 @@
+// What the service's sessions share: its tables, and the rules between them.
+#pragma once
+
+#include <shared_mutex>
+
+#include "base/file.h"
+#include "server/arriving.h"
+#include "server/changes.h"
+#include "server/joins.h"
+#include "server/loaded.h"
+#include "server/replay.h"
+#include "server/service.h"
+#include "server/storage.h"
+
+namespace holdfast::server {
+
+inline constexpr TimeMs kDayMs = 24 * 60 * 60 * 1000;
+
+class Core final : public api::Visitor {
+ public:
+  static Result<std::unique_ptr<Core>> open(ServiceOptions options,
+                                            std::shared_ptr<const Clock> clock);
+
+  // ---- what a visitor may ask ----
+
+  Result<std::vector<std::string>> accounts() override {
+    return Error{Code::kDenied, "a service does not list its accounts"};
+  }
+  Result<api::Receipt> create_account(const std::string& account,
+                                      const api::Append& genesis) override {
+    return sign_up(account, genesis, "");
+  }
+  Result<void> put_join(const std::string& account, const RequestId& request,
+                        api::JoinMessage which, BytesView message) override;
+  Result<Bytes> get_join(const std::string& account, const RequestId& request,
+                         api::JoinMessage which) override;
+  Result<Admitted> get_admission(const std::string& account, const RequestId& request) override;
+  Result<Capsule> find_capsule(const LocateId& locate) override;
+
+  // ---- the service ----
+
+  Result<api::Receipt> sign_up(const std::string& account, const api::Append& genesis,
+                               const std::string& invitation);
+  Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
+                                                     const api::RequestLine& line,
+                                                     const std::string& address);
+  TimeMs now() { return replay_->now(); }
+  std::vector<std::pair<std::string, double>> gauges();
+  Result<void> ready();
+  Result<void> sweep();
+  Result<void> stop();
+
+  Accounts& rows() { return rows_; }
+  Operators& operators() { return operators_; }
+
+  // ---- for sessions ----
+
+  void changed(const std::string& account) {
+    changes_.bump(account, now());
+    if (options_.on_change) options_.on_change(account);
+  }
+  std::uint64_t change_of(const std::string& account) { return changes_.of(account); }
+  Joins& joins() { return joins_; }
+  Storage& storage() { return *storage_; }
+  ConnectionLog& connections() { return connections_; }
+  TimeMs clock() const { return clock_->now(); }
+  Result<void> commit(const std::string& account, api::PackSink& sink);
+  Result<api::Usage> usage(const std::string& account);
+  Result<api::Usage> delete_account(const std::string& account);
+  Result<api::Usage> keep_account(const std::string& account);
+  Result<std::unique_ptr<Arrival>> make_room(const std::string& account, const PackId& pack,
+                                             std::uint64_t size);
+  Result<api::Receipt> append(store::Account& in, const std::string& account,
+                              const api::Append& append);
+  Result<api::Receipt> append_record(store::Account& in, const std::string& account,
+                                     const VaultId& vault, BytesView record);
+
+ private:
+  struct Found {
+    std::shared_ptr<store::Account> account;
+    store::Account::Standing standing;
+  };
+
+  Core(ServiceOptions options, std::shared_ptr<const Clock> clock, FileLock lock,
+       std::unique_ptr<Writer> writer, std::unique_ptr<Replay> replay,
+       std::unique_ptr<Storage> storage)
+      : options_(std::move(options)),
+        clock_(std::move(clock)),
+        lock_(std::move(lock)),
+        writer_(std::move(writer)),
+        replay_(std::move(replay)),
+        storage_(std::move(storage)),
+        rows_(*writer_),
+        joins_(*writer_),
+        connections_(*writer_),
+        operators_(*writer_, options_.data + "/operators.anchor"),
+        loaded_(storage_->files(), options_.loaded_accounts),
+        changes_(replay_->now()),
+        nobody_(crypto::SigningKey(crypto::Key<crypto::SigningPurpose>::random()).verify_key()) {}
+
+  // kDenied once the account's end has begun. Holds as long as writing_ is held.
+  Result<void> check_lives(const std::string& account);
+  // Null: there is none, or its end has begun.
+  Result<std::shared_ptr<store::Account>> open_account(const std::string& account);
+  Result<std::optional<Found>> find_caller(const api::RequestProof& proof);
+  Result<void> add_missing_rows();
+  Result<api::Receipt> make_account(const std::string& account, const api::Append& genesis);
+  Result<api::Receipt> make_invited(const std::string& account, const api::Append& genesis,
+                                    const std::string& invitation);
+  Result<bool> was_made(const std::string& account, const Digest& genesis);
+  Result<void> catch_up(store::Account& in, const std::string& account, const VaultId& vault);
+  Result<void> sweep_drops();
+  Result<void> sweep_pack(const AccountPack& pack);
+  Result<void> end_account(const std::string& account);
+
+  const ServiceOptions options_;
+  const std::shared_ptr<const Clock> clock_;
+  const FileLock lock_;
+  const std::unique_ptr<Writer> writer_;
+  const std::unique_ptr<Replay> replay_;
+  const std::unique_ptr<Storage> storage_;
+  Accounts rows_;
+  Joins joins_;
+  ConnectionLog connections_;
+  Operators operators_;
+  Loaded loaded_;
+  Changes changes_;
+  Arriving arriving_;
+  const crypto::VerifyKey nobody_;  // unknown callers are verified against it
+  Mutex inviting_;                  // held while an invitation becomes an account
+  Mutex sweeping_;
+  // Held, shared, by whoever stores something; alone by a sweep, where it decides what goes.
+  std::shared_mutex writing_;
+};
+
+}  // namespace holdfast::server

@@ -1,0 +1,135 @@
+#include "server/session.h"
+
+namespace holdfast::server {
+namespace {
+
+class Sink final : public api::PackSink {
+ public:
+  Sink(Core& core, std::string account, std::unique_ptr<Arrival> arrival,
+       std::unique_ptr<api::PackSink> to)
+      : core_(core),
+        account_(std::move(account)),
+        arrival_(std::move(arrival)),
+        to_(std::move(to)) {}
+  Result<void> write(BytesView piece) override { return to_->write(piece); }
+  Result<void> commit() override { return core_.commit(account_, *to_); }
+
+ private:
+  Core& core_;
+  const std::string account_;
+  const std::unique_ptr<Arrival> arrival_;
+  const std::unique_ptr<api::PackSink> to_;
+};
+
+// Every function but read_circle() first asks allowed(): a device that was removed learns by whom,
+// and nothing else.
+class Session final : public api::ServiceSession {
+ public:
+  Session(Core& core, std::string name, std::shared_ptr<store::Account> account, bool current)
+      : core_(core), name_(std::move(name)), account_(std::move(account)), current_(current) {}
+
+  Result<std::vector<Bytes>> read_circle(std::uint64_t from) override {
+    return account_->read_circle(from);
+  }
+  Result<api::Receipt> append(const api::Append& append) override {
+    TRY(allowed());
+    return core_.append(*account_, name_, append);
+  }
+  Result<Bytes> get_blob(const BlobId& blob) override {
+    TRY(allowed());
+    return account_->get_blob(blob);
+  }
+
+  Result<std::vector<RequestId>> list_joins() override {
+    TRY(allowed());
+    return core_.joins().list(name_, core_.clock());
+  }
+  Result<void> drop_join(const RequestId& request) override {
+    TRY(allowed());
+    TRY(core_.joins().drop(name_, request));
+    core_.changed(name_);
+    return Ok{};
+  }
+
+  Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
+    TRY(allowed());
+    return account_->read_records(vault, from);
+  }
+  Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
+    TRY(allowed());
+    return core_.append_record(*account_, name_, vault, record);
+  }
+
+  Result<void> put_pack(const PackId& pack, BytesView bytes) override {
+    const auto sink = TRY(begin_pack(pack, bytes.size()));
+    TRY(sink->write(bytes));
+    return sink->commit();
+  }
+  Result<std::unique_ptr<api::PackSink>> begin_pack(const PackId& pack,
+                                                    std::uint64_t size) override {
+    TRY(allowed());
+    if (size == 0 || size > api::kMaxPackBytes)
+      return Error{Code::kInvalid, "a pack is empty or too large"};
+    auto arrival = TRY(core_.make_room(name_, pack, size));
+    auto to = TRY(core_.storage().begin(name_, pack, size));
+    return std::unique_ptr<api::PackSink>(
+        std::make_unique<Sink>(core_, name_, std::move(arrival), std::move(to)));
+  }
+  Result<Bytes> get_pack(const PackId& pack) override {
+    TRY(allowed());
+    return core_.storage().get(name_, pack);
+  }
+  Result<api::StoredPack> open_pack(const PackId& pack) override {
+    TRY(allowed());
+    return core_.storage().open(name_, pack);
+  }
+  Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) override {
+    TRY(allowed());
+    if (packs.size() > api::kMaxHavePacks)
+      return Error{Code::kInvalid, "too many packs are asked for at one time"};
+    return core_.storage().have(name_, packs);
+  }
+
+  Result<api::Usage> usage() override {
+    TRY(allowed());
+    return core_.usage(name_);
+  }
+  Result<api::Usage> delete_account() override {
+    TRY(allowed());
+    return core_.delete_account(name_);
+  }
+  Result<api::Usage> keep_account() override {
+    TRY(allowed());
+    return core_.keep_account(name_);
+  }
+  Result<std::vector<api::Connection>> connections() override {
+    TRY(allowed());
+    return core_.connections().read(name_);
+  }
+  // At once: the network front waits, without a thread, until on_change.
+  Result<std::uint64_t> wait_for_change(std::uint64_t, std::int64_t) override {
+    TRY(allowed());
+    return core_.change_of(name_);
+  }
+
+ private:
+  Result<void> allowed() const {
+    if (!current_) return Error{Code::kDenied, "this device was removed from the account"};
+    return Ok{};
+  }
+
+  Core& core_;
+  const std::string name_;
+  const std::shared_ptr<store::Account> account_;
+  const bool current_;
+};
+
+}  // namespace
+
+std::unique_ptr<api::ServiceSession> make_session(Core& core, const std::string& name,
+                                                  std::shared_ptr<store::Account> account,
+                                                  bool current) {
+  return std::make_unique<Session>(core, name, std::move(account), current);
+}
+
+}  // namespace holdfast::server
