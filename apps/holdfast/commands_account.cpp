@@ -166,11 +166,7 @@ Result<int> run_init(const Common& common, const InitArgs& args, Console& consol
     return console.usage(
         "The recovery key must be shown to somebody or written somewhere: run init on a terminal, "
         "or give --recovery-key-file F.");
-  std::string invitation;
-  if (!args.invitation_file.empty()) {
-    const crypto::WipedBytes text = TRY(read_secret_file(args.invitation_file));
-    invitation = as_text(text.view());
-  }
+  const std::string invitation = TRY(read_invitation(args.invitation_file));
   KeyFile file = TRY(KeyFile::reserve(args.recovery_key_file));
   const auto fresh = TRY(open_fresh(common, store::Create::kYes, invitation, console));
   vault::InitOptions options;

@@ -71,4 +71,24 @@ Result<int> run_account_connections(const Common& common, Console& console) {
   return kOk;
 }
 
+Result<int> run_account_resend(const Common& common, const ResendArgs& args, Console& console) {
+  const std::string invitation = TRY(read_invitation(args.invitation_file));
+  const auto opened = TRY(open_member(common, invitation, console));
+  const auto sent = TRY(vault::resend(opened->home, *opened->store));
+  // What came of it is judged as always.
+  TRY(vault::Account::open(opened->home, *opened->store, opened->clock));
+  console.event(
+      JsonObject("resent").number("statements", sent.statements).number("snapshots", sent.records));
+  if (sent.statements + sent.records == 0) {
+    console.print("The store has everything that this device saw of the account's lists.");
+  } else {
+    console.print("Sent what the store had lost: " + std::to_string(sent.statements) +
+                  " statements of the circle, " + std::to_string(sent.records) + " snapshots.");
+  }
+  console.print(
+      "File contents may be missing still: run holdfast backup, which sends what this machine has, "
+      "and holdfast check, which says what is gone.");
+  return kOk;
+}
+
 }  // namespace holdfast::app

@@ -133,15 +133,6 @@ std::string human_count(std::uint64_t n, std::string_view one, std::string_view 
   return std::to_string(n) + " " + std::string(n == 1 ? one : many);
 }
 
-std::string human_time(std::int64_t ms) {
-  const std::time_t seconds = static_cast<std::time_t>(ms / 1000 - (ms % 1000 < 0 ? 1 : 0));
-  std::tm parts{};
-  if (localtime_r(&seconds, &parts) == nullptr) return std::to_string(ms) + " ms";
-  std::array<char, 64> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
-  return text.data();
-}
-
 std::string human_duration(double seconds) {
   if (seconds < 60) return with_digits(seconds, 1, "s");
   const auto whole = static_cast<unsigned long long>(seconds);

@@ -8,6 +8,7 @@
 
 #include "archive/problem.h"
 #include "archive/progress.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "crypto/key.h"
 #include "json.h"
@@ -24,7 +25,6 @@ constexpr int kRefused = 4;
 std::string human_bytes(std::uint64_t bytes);                   // "1.4 GiB"
 std::string human_count(std::uint64_t n, std::string_view one,  // "1 file", "2 files"
                         std::string_view many);
-std::string human_time(std::int64_t ms);     // "2026-11-24 10:30:05", local
 std::string human_duration(double seconds);  // "1:02:03", "4.2 s"
 // Safe on a terminal: control bytes and what is not UTF-8 become \xNN.
 std::string printable(std::string_view text);

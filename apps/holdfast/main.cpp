@@ -23,6 +23,7 @@ struct Line {
   Common common;
   InitArgs init;
   JoinArgs join;
+  ResendArgs resend;
   RecoverArgs recover;
   RecoveryKeyArgs recovery_key;
   VaultCreateArgs vault_create;
@@ -206,6 +207,14 @@ void add_account(Line& line) {
   add_command(
       line, *account, "keep", "Take a deletion back",
       [](const Common& common, Console& console) { return run_account_keep(common, console); });
+  CLI::App* resend =
+      add_command(line, *account, "resend",
+                  "Give the service what it lost, after it was put back from a backup",
+                  [&line](const Common& common, Console& console) {
+                    return run_account_resend(common, line.resend, console);
+                  });
+  resend->add_option("--invitation-file", line.resend.invitation_file,
+                     "Where even the account is gone, and the service asks for an invitation");
 }
 
 void add_backup(Line& line) {

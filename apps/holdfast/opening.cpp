@@ -121,7 +121,26 @@ Result<vault::Home> open_member_home(const Common& common, Console& console) {
   return home;
 }
 
-Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console) {
+namespace {
+
+// Of the service that this device knows, or learns now.
+Result<Bytes> standing_pin(const Common& common, const vault::Home& home, const std::string& server,
+                           Console& console) {
+  const std::string known = home.setting("server_pin");
+  if (known.empty()) return learn_pin(common, server, console);
+  Bytes pin = TRY(parse_pin(known));
+  if (common.server_fingerprint.empty()) return pin;
+  const Bytes named = TRY(parse_pin(common.server_fingerprint));
+  if (named == pin) return pin;
+  return Error{Code::kUnsafe,
+               "This device knows its service by another key than --server-fingerprint "
+               "names. Nothing was sent. An account's service cannot change its key."};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::string& invitation,
+                                            Console& console) {
   vault::Home home = TRY(open_member_home(common, console));
   const std::string named = common.server.empty() ? home.setting("server") : common.server;
   if (named.empty())
@@ -130,21 +149,21 @@ Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& cons
         "This device does not remember its store; give --server https://HOST:PORT or dir:PATH."};
   const std::string server = TRY(absolute_server(named));
   Bytes pin;
-  if (!is_folder(server)) {
-    if (const std::string known = home.setting("server_pin"); !known.empty()) {
-      pin = TRY(parse_pin(known));
-      if (!common.server_fingerprint.empty() && TRY(parse_pin(common.server_fingerprint)) != pin)
-        return Error{Code::kUnsafe,
-                     "This device knows its service by another key than --server-fingerprint "
-                     "names. Nothing was sent. An account's service cannot change its key."};
-    } else {
-      pin = TRY(learn_pin(common, server, console));
-    }
-  }
-  std::unique_ptr<api::Store> store = TRY(open_store(server, store::Create::kNo, pin, ""));
-  std::unique_ptr<Opened> opened(new Opened{std::move(home), std::move(store), {}, {}});
+  if (!is_folder(server)) pin = TRY(standing_pin(common, home, server, console));
+  std::unique_ptr<api::Store> store = TRY(open_store(server, store::Create::kNo, pin, invitation));
+  return std::unique_ptr<Opened>(new Opened{std::move(home), std::move(store), {}, {}});
+}
+
+Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console) {
+  auto opened = TRY(open_member(common, "", console));
   opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
   return opened;
+}
+
+Result<std::string> read_invitation(const std::string& file) {
+  if (file.empty()) return std::string();
+  const crypto::WipedBytes text = TRY(read_secret_file(file));
+  return std::string(as_text(text.view()));
 }
 
 Result<std::unique_ptr<Fresh>> open_fresh(const Common& common, store::Create create,

@@ -25,6 +25,9 @@ struct Opened {
   vault::Account& account() { return *opened; }
 };
 Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console);
+// Without reading the account: `opened` is empty.
+Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::string& invitation,
+                                            Console& console);
 
 // A home that belongs to no account yet, with a fresh device secret, and the store named.
 struct Fresh {
@@ -37,6 +40,9 @@ Result<std::unique_ptr<Fresh>> open_fresh(const Common& common, store::Create cr
 
 // Without the store.
 Result<vault::Home> open_member_home(const Common& common, Console& console);
+
+// "" where no file is named.
+Result<std::string> read_invitation(const std::string& file);
 
 enum class Wanted { kStanding, kNew };  // a new passphrase is asked for twice
 Result<vault::Unlock> ask_unlock(const std::string& file, Wanted wanted, Console& console);

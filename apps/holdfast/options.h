@@ -26,6 +26,10 @@ struct InitArgs {
   std::string recovery_key_file;
 };
 
+struct ResendArgs {
+  std::string invitation_file;
+};
+
 struct JoinArgs {
   std::string account;
   std::string device_name;

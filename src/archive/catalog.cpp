@@ -22,12 +22,15 @@ std::string short_name(const PackId& id) { return id.hex().substr(0, 16); }
 
 }  // namespace
 
+std::optional<Bytes> PackCache::local(const PackId& id) const {
+  if (folder_.empty()) return std::nullopt;
+  auto bytes = read_file(folder_ + "/" + id.hex(), kMaxPack);
+  if (!bytes.ok() || PackId(crypto::sha256(*bytes).bytes) != id) return std::nullopt;
+  return std::move(bytes).value();
+}
+
 Result<Bytes> PackCache::get_named(const PackId& id) {
-  const std::string path = folder_ + "/" + id.hex();
-  if (!folder_.empty()) {
-    auto local = read_file(path, kMaxPack);
-    if (local.ok() && PackId(crypto::sha256(*local).bytes) == id) return local;
-  }
+  if (auto kept = local(id)) return *std::move(kept);
   Bytes bytes = TRY(session_.get_pack(id));
   if (PackId(crypto::sha256(bytes).bytes) != id)
     return Error{Code::kCorrupt,
@@ -35,6 +38,13 @@ Result<Bytes> PackCache::get_named(const PackId& id) {
                      " in the store is damaged: its bytes are not what its name says"};
   keep(id, bytes);
   return bytes;
+}
+
+Result<bool> PackCache::give_back(const PackId& id) {
+  const auto kept = local(id);
+  if (!kept) return false;
+  TRY(session_.put_pack(id, *kept));
+  return true;
 }
 
 // A cache that cannot be written costs time, not data.
@@ -52,6 +62,16 @@ std::optional<std::uint32_t> Catalog::pack_number(const PackId& id) const {
   const auto it = numbers_.find(id);
   if (it == numbers_.end()) return std::nullopt;
   return it->second;
+}
+
+bool Catalog::is_replaced(std::uint32_t pack) const {
+  const auto& header = packs_[pack].header;
+  if (!header) return false;
+  for (const auto& frame : header->frames)
+    for (const ChunkInfo& chunk : frame.chunks)
+      if (const ChunkPlace* const place = find(chunk.id); place == nullptr || place->pack == pack)
+        return false;
+  return true;
 }
 
 void Catalog::index(std::uint32_t pack, PackHeader header) {

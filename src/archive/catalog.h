@@ -47,9 +47,13 @@ class PackCache {
   // Straight from the store and not checked, for packs whose seal is opened next.
   Result<Bytes> get_sealed(const PackId& id) { return session_.get_pack(id); }
   void keep(const PackId& id, BytesView sealed);
+  // Puts into the store what it lost and this cache has; false: it has not.
+  Result<bool> give_back(const PackId& id);
   api::Session& session() { return session_; }
 
  private:
+  std::optional<Bytes> local(const PackId& id) const;
+
   api::Session& session_;
   std::string folder_;
 };
@@ -73,6 +77,8 @@ class Catalog {
            std::optional<PackHeader> header);
   // The key of a pack of another catalog, without its header.
   void add_key_of(const PackEntry& entry);
+  // Whether every chunk of it is found in a later pack: it was lost and sent again.
+  bool is_replaced(std::uint32_t pack) const;
   // Forgets what the store says it no longer has, so that a backup sends it again.
   void leave_out(const std::vector<std::uint32_t>& packs);
 

@@ -71,8 +71,12 @@ Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const
   const auto missing = TRY(missing_packs(cache, catalog));
   for (const std::uint32_t number : missing) {
     check.damaged.insert(number);
-    findings.problems.push_back(
-        {shown(catalog.pack_at(number).id), "it is missing from the store"});
+    const std::string name = shown(catalog.pack_at(number).id);
+    if (catalog.is_replaced(number)) {
+      findings.notes.push_back({name, "the store lost it; a later backup sent its content again"});
+    } else {
+      findings.problems.push_back({name, "it is missing from the store"});
+    }
   }
   crypto::Mac mac(access.naming);
   for (std::uint32_t i = 0; i < catalog.pack_count(); ++i) {

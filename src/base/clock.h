@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace holdfast {
 
 // Milliseconds since 1970, as this machine believes. Not trusted to be right or monotonic.
 using TimeMs = std::int64_t;
+
+// "2026-11-24 10:30:05", local: for people.
+std::string human_time(TimeMs ms);
 
 class Clock {
  public:

@@ -55,6 +55,12 @@ Result<Body> decode_body(const Statement& statement) {
   return body;
 }
 
+template <class Body>
+Result<std::optional<EpochInfo>> epoch_of(const Statement& statement) {
+  Body body = TRY(wire::decode<Body>(statement.body));
+  return std::optional(std::move(body.epoch));
+}
+
 }  // namespace
 
 ReaderId reader_id(const DeviceInfo& device) {
@@ -538,6 +544,29 @@ Result<void> Applier::check_heads(const EpochInfo& info) const {
     }
   }
   return Ok{};
+}
+
+Result<std::optional<EpochInfo>> epoch_info(const Statement& statement) {
+  switch (statement.type) {
+    case StatementType::kGenesis: return epoch_of<Genesis>(statement);
+    case StatementType::kAdmit: return epoch_of<Admit>(statement);
+    case StatementType::kRemove: return epoch_of<Remove>(statement);
+    case StatementType::kRotate: return epoch_of<Rotate>(statement);
+    case StatementType::kSetVault: return epoch_of<SetVault>(statement);
+    case StatementType::kSetRecovery: return epoch_of<SetRecovery>(statement);
+    case StatementType::kRecover: return epoch_of<Recover>(statement);
+    case StatementType::kSetRegion: return std::optional<EpochInfo>();
+    case StatementType::kSetLevel:
+    case StatementType::kPropose:
+    case StatementType::kComplete:
+    case StatementType::kCancel:
+    case StatementType::kAssist:
+    case StatementType::kPolicyAck:
+    case StatementType::kGrantWeb:
+    case StatementType::kRevokeWeb: break;
+  }
+  return Error{Code::kOutdated,
+               "a statement of a kind this version does not know: update required"};
 }
 
 }  // namespace holdfast::circle

@@ -139,6 +139,9 @@ std::vector<BlobSlot> epoch_slots(const Circle& circle, const std::vector<Reader
 std::vector<BlobSlot> reader_slots(const ReaderId& reader);
 std::vector<BlobSlot> vault_slots(const VaultId& vault);
 
+// Of a statement that apply() accepted; nullopt: it brings no keys.
+Result<std::optional<EpochInfo>> epoch_info(const Statement& statement);
+
 ReaderId reader_id(const DeviceInfo& device);
 ReaderId reader_id(const RecoveryInfo& recovery);
 CircleId circle_id(const DeviceInfo& first, const std::array<std::uint8_t, 32>& nonce);

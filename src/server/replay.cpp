@@ -33,6 +33,16 @@ Result<std::unique_ptr<Replay>> Replay::open(Writer& writer, std::shared_ptr<con
   return std::unique_ptr<Replay>(new Replay(writer, std::move(clock), limits, floor));
 }
 
+// The times that were accepted are at most a window ahead of the clock.
+Result<void> Replay::raise_floor(const std::string& path, TimeMs now) {
+  auto database = TRY(sql::Database::open(path));
+  TRY(database.execute(kSchema));
+  return run(database,
+             "INSERT INTO replay(id, ceiling) VALUES(1, ?1) "
+             "ON CONFLICT(id) DO UPDATE SET ceiling = max(ceiling, ?1)",
+             now + api::kRequestWindowMs);
+}
+
 Replay::Replay(Writer& writer, std::shared_ptr<const Clock> clock, ReplayLimits limits,
                TimeMs floor)
     : writer_(writer),

@@ -32,6 +32,10 @@ class Replay {
   static Result<std::unique_ptr<Replay>> open(Writer& writer, std::shared_ptr<const Clock> clock,
                                               ReplayLimits limits = {});
 
+  // Of a database that is an older copy of one in use until `now`: what that accepted since the
+  // copy was made counts as accepted.
+  static Result<void> raise_floor(const std::string& database, TimeMs now);
+
   // The service's time: after every time accepted before the start, and never going back. Where
   // the clock is behind, it runs at half speed until the clock has caught up.
   TimeMs now();

@@ -19,36 +19,6 @@ Result<Statement> open_statement(BytesView bytes) {
   return wire::decode<Statement>(outer.statement);
 }
 
-template <class Body>
-Result<std::optional<circle::EpochInfo>> epoch_of(const Statement& statement) {
-  Body body = TRY(wire::decode<Body>(statement.body));
-  return std::optional(std::move(body.epoch));
-}
-
-// Of a statement that apply() accepted.
-Result<std::optional<circle::EpochInfo>> epoch_info(const Statement& statement) {
-  switch (statement.type) {
-    case StatementType::kGenesis: return epoch_of<circle::Genesis>(statement);
-    case StatementType::kAdmit: return epoch_of<circle::Admit>(statement);
-    case StatementType::kRemove: return epoch_of<circle::Remove>(statement);
-    case StatementType::kRotate: return epoch_of<circle::Rotate>(statement);
-    case StatementType::kSetVault: return epoch_of<circle::SetVault>(statement);
-    case StatementType::kSetRecovery: return epoch_of<circle::SetRecovery>(statement);
-    case StatementType::kRecover: return epoch_of<circle::Recover>(statement);
-    case StatementType::kSetRegion: return std::optional<circle::EpochInfo>();
-    case StatementType::kSetLevel:
-    case StatementType::kPropose:
-    case StatementType::kComplete:
-    case StatementType::kCancel:
-    case StatementType::kAssist:
-    case StatementType::kPolicyAck:
-    case StatementType::kGrantWeb:
-    case StatementType::kRevokeWeb: break;
-  }
-  return Error{Code::kOutdated,
-               "a statement of a kind this version does not know: update required"};
-}
-
 // Exactly the blobs that the statement commits to.
 Result<void> check_blobs(const std::optional<circle::EpochInfo>& info,
                          const std::vector<Bytes>& blobs) {
@@ -108,7 +78,7 @@ Result<bool> Account::exists() {
 Result<api::Receipt> Account::create(const api::Append& genesis) {
   TRY(circle::Circle::start(genesis.statement));
   const Statement statement = TRY(open_statement(genesis.statement));
-  const auto info = TRY(epoch_info(statement));
+  const auto info = TRY(circle::epoch_info(statement));
   TRY(check_blobs(info, genesis.blobs));
   const Bytes entry = TRY(encode_entry(genesis, statement.type));
 
@@ -190,7 +160,7 @@ Result<api::Receipt> Account::append(const api::Append& append) {
   // What it follows may have been written by a process that was killed before it was durable.
   TRY(files_->persist(statement_path(known_->circle.seq())));
   TRY(known_->circle.apply(append.statement));
-  const auto info = TRY(epoch_info(statement));
+  const auto info = TRY(circle::epoch_info(statement));
   TRY(check_blobs(info, append.blobs));
   if (info) TRY(check_heads(*info));
 

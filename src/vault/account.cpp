@@ -133,6 +133,7 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
     if (made.admission) append.admission = made.admission(append.statement);
     // What the circle would refuse is refused here, in words, before a store sees it.
     if (auto next = circle().apply(append.statement); !next.ok()) return std::move(next).error();
+    TRY(home.add_blobs(append.blobs));
     auto receipt = replica.session().append(append);
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
     TRY(sync());
@@ -301,6 +302,7 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   if (auto circle = circle::Circle::start(statement); !circle.ok())
     return std::move(circle).error();
   TRY(store.create_account(options.account, {statement, {envelope}, std::nullopt}));
+  TRY(home.add_blobs({envelope}));
   TRY(become_member(home, options.account, options.device_name, lookup, {statement}));
   Account account = TRY(Account::open(home, store, clock));
   TRY(account.create_vault("main", false));

@@ -28,14 +28,31 @@ class HomeJournal final : public archive::PackJournal {
   const VaultId vault_;
 };
 
-// What the store lost is not relied on: its chunks are sent again.
-Result<void> send_lost_again(VaultData& data, archive::Findings& findings) {
-  const auto missing = TRY(archive::missing_packs(data.cache, data.catalog));
-  for (const std::uint32_t number : missing)
+// Sealed pack keys, without which packs are nothing. Those that the cache has not are found missing
+// when they are loaded.
+Result<void> give_back_keys(VaultData& data) {
+  if (data.newest() == nullptr) return Ok{};
+  std::vector<PackId> ids;
+  for (const archive::SegmentRef& ref : segment_refs(*data.newest())) ids.push_back(ref.object);
+  const std::vector<bool> there = TRY(data.cache.session().have_packs(ids));
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (i >= there.size() || !there[i]) TRY(data.cache.give_back(ids[i]));
+  return Ok{};
+}
+
+// What the store lost comes from the cache, or else is not relied on: its chunks are sent again.
+Result<void> send_lost_again(VaultData& data, bool dry_run, archive::Findings& findings) {
+  if (!dry_run) TRY(give_back_keys(data));
+  std::vector<std::uint32_t> gone;
+  for (const std::uint32_t number : TRY(archive::missing_packs(data.cache, data.catalog))) {
+    const bool back = !dry_run && TRY(data.cache.give_back(data.catalog.pack_at(number).id));
+    if (!back) gone.push_back(number);
+  }
+  for (const std::uint32_t number : gone)
     findings.notes.push_back(
         {"pack " + data.catalog.pack_at(number).id.hex().substr(0, 16),
          "the store has lost it; what the files still have of it is sent again"});
-  data.catalog.leave_out(missing);
+  data.catalog.leave_out(gone);
   return Ok{};
 }
 
@@ -228,7 +245,7 @@ Result<Account::BackupReport> Account::backup(const BackupOptions& options,
   const std::int64_t started = state_->clock.now();
   VaultData data = TRY(open_vault(*state_, options.vault, report.findings));
   const bool damaged = !report.findings.problems.empty();
-  TRY(send_lost_again(data, report.findings));
+  TRY(send_lost_again(data, options.dry_run, report.findings));
   std::vector<PackId> packs = TRY(resume(*state_, data));
   report.resumed_packs = packs.size();
   const auto before = previous(*state_, data);

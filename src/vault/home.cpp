@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/clock.h"
+#include "crypto/hash.h"
 #include "crypto/seal.h"
 #include "sql/sqlite.h"
 #include "vault/home_format.h"
@@ -21,7 +22,7 @@ using JournalKey = crypto::Key<keys::JournalPurpose>;
 using UnattendedKey = crypto::Key<keys::UnattendedPurpose>;
 
 constexpr std::uint64_t kDeviceFileLimit = 4096;
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 constexpr int kEvidenceNames = 1000;
 // Settings that are not for setting().
 constexpr std::string_view kLookupSetting = "lookup";
@@ -34,12 +35,17 @@ constexpr const char* kSchema = R"sql(
   CREATE TABLE tries(request BLOB PRIMARY KEY NOT NULL, count INTEGER NOT NULL) STRICT;
   CREATE TABLE journal(vault BLOB NOT NULL, pack BLOB NOT NULL, sealed BLOB NOT NULL,
                        PRIMARY KEY(vault, pack)) STRICT;
-  PRAGMA user_version = 1;
+)sql";
+
+// Since version 2.
+constexpr const char* kBlobSchema = R"sql(
+  CREATE TABLE blobs(id BLOB PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT;
+  PRAGMA user_version = 2;
 )sql";
 
 constexpr const char* kForget = R"sql(
   DELETE FROM settings; DELETE FROM statements; DELETE FROM records; DELETE FROM tries;
-  DELETE FROM journal;
+  DELETE FROM journal; DELETE FROM blobs;
 )sql";
 
 Bytes device_context() { return wire::encode_array("holdfast/v1/device-secret"); }
@@ -135,10 +141,11 @@ Result<void> prepare_schema(sql::Database& database) {
     version = TRY(read.column_int(0));
   }
   if (version == kSchemaVersion) return Ok{};
-  if (version != 0)
+  if (version > kSchemaVersion)
     return Error{Code::kOutdated,
                  "a newer Holdfast wrote the state of this device: update required"};
-  TRY(database.execute(kSchema));
+  if (version == 0) TRY(database.execute(kSchema));
+  TRY(database.execute(kBlobSchema));
   return transaction.commit();
 }
 
@@ -416,6 +423,34 @@ Result<std::vector<Bytes>> Home::records(const VaultId& vault) const {
 Result<void> Home::add_records(const VaultId& vault, std::uint64_t from,
                                const std::vector<Bytes>& records) {
   return add_pins(state_->database, kRecords, &vault, from, records);
+}
+
+Result<void> Home::add_blobs(const std::vector<Bytes>& blobs) {
+  sql::Transaction transaction = TRY(sql::Transaction::begin(state_->database));
+  for (const Bytes& blob : blobs) {
+    sql::Statement put =
+        TRY(state_->database.prepare("INSERT OR IGNORE INTO blobs(id, bytes) VALUES(?1, ?2)"));
+    const Digest id = crypto::sha256(blob);
+    TRY(put.bind(1, id.view()));
+    TRY(put.bind(2, BytesView(blob)));
+    TRY(put.run());
+  }
+  return transaction.commit();
+}
+
+Result<bool> Home::has_blob(const BlobId& blob) const {
+  sql::Statement one = TRY(state_->database.prepare("SELECT 1 FROM blobs WHERE id = ?1"));
+  TRY(one.bind(1, blob.view()));
+  return one.step();
+}
+
+Result<Bytes> Home::blob(const BlobId& blob) const {
+  sql::Statement one = TRY(state_->database.prepare("SELECT bytes FROM blobs WHERE id = ?1"));
+  TRY(one.bind(1, blob.view()));
+  const bool there = TRY(one.step());
+  if (!there)
+    return Error{Code::kNotFound, "this device does not have the key " + blob.hex().substr(0, 16)};
+  return to_bytes(TRY(one.column_blob(0)));
 }
 
 Result<unsigned> Home::count_try(const RequestId& request) {

@@ -59,6 +59,12 @@ class Home {
   Result<void> add_records(const VaultId& vault, std::uint64_t from,
                            const std::vector<Bytes>& records);
 
+  // Wrapped and sealed keys of statements that came while this device was a member, as the store
+  // keeps them: with them it can give back to a store what that lost.
+  Result<void> add_blobs(const std::vector<Bytes>& blobs);
+  Result<bool> has_blob(const BlobId& blob) const;
+  Result<Bytes> blob(const BlobId& blob) const;  // kNotFound
+
   // Three tries a request to join.
   Result<unsigned> count_try(const RequestId& request);
 

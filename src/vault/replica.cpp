@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/hash.h"
+#include "vault/resend.h"
 
 namespace holdfast::vault {
 namespace {
@@ -42,15 +43,17 @@ Result<void> Replica::sync_circle(Home* home) {
     if (circle_) {
       if (page.empty())
         return unsafe(home, "rollback", {statements_.back()},
-                      "the store is older than what this device saw: statement " +
-                          std::to_string(from) + " of the circle is gone");
+                      TRY(tell_older(*session_, statements_)));
       if (circle::statement_head(page.front()) != circle_->head())
-        return unsafe(home, "fork", {statements_.back(), page.front()},
-                      "the store shows another history of this account than this device saw, from "
-                      "statement " +
-                          std::to_string(from) +
-                          " on. If you copied the store and used both copies, choose one; if not, "
-                          "do not trust this store");
+        return unsafe(
+            home, "fork", {statements_.back(), page.front()},
+            "the store shows another history of this account than this device saw, from "
+            "statement " +
+                std::to_string(from) +
+                " on. If you copied the store and used both copies, choose one. If its "
+                "operator put it back from a backup and another device went on from "
+                "there, this device can only join anew, in another home. Otherwise do not "
+                "trust this store");
       page.erase(page.begin());
     } else if (page.empty()) {
       return Error{Code::kNotFound, "the store has no such account"};
@@ -58,8 +61,32 @@ Result<void> Replica::sync_circle(Home* home) {
     if (page.empty()) return Ok{};
     const std::uint64_t first = circle_ ? from + 1 : 0;
     TRY(replay(page, home));
-    if (home != nullptr) TRY(home->add_statements(first, page));
+    if (home == nullptr) continue;
+    if (first > 0) TRY(keep_blobs(page, *home));
+    TRY(home->add_statements(first, page));
   }
+}
+
+// Whoever replays is a member already: those who come later have them from then on. What the store
+// has lost is no reason to stop.
+Result<void> Replica::keep_blobs(const std::vector<Bytes>& statements, Home& home) {
+  for (const Bytes& bytes : statements) {
+    const auto outer = TRY(wire::decode<circle::SignedStatement>(bytes));
+    const auto statement = TRY(wire::decode<circle::Statement>(outer.statement));
+    const auto info = TRY(circle::epoch_info(statement));
+    if (!info) continue;
+    std::vector<Bytes> blobs;
+    for (const BlobId& id : info->blobs) {
+      const bool known = TRY(home.has_blob(id));
+      if (known) continue;
+      auto blob = session_->get_blob(id);
+      if (!blob.ok() && blob.error().code == Code::kUnavailable) return blob.error();
+      if (blob.ok() && BlobId(crypto::sha256(*blob).bytes) == id)
+        blobs.push_back(std::move(blob).value());
+    }
+    TRY(home.add_blobs(blobs));
+  }
+  return Ok{};
 }
 
 Result<void> Replica::extend(const VaultId& vault, Chain& chain, BytesView record, Home* home) {
@@ -90,9 +117,7 @@ Result<void> Replica::sync_chain(const VaultId& vault, Home* home) {
       circle::ChainTip before;
       if (chain.records.size() >= 2) before = chain.records[chain.records.size() - 2].tip;
       if (page.empty())
-        return unsafe(home, "rollback", {},
-                      "the store is older than what this device saw: the "
-                      "newest snapshots of a vault are gone");
+        return unsafe(home, "rollback", {}, TRY(tell_older(*session_, vault, chain.records)));
       const auto same = circle::extend(*circle_, vault, before, page.front());
       if (!same.ok() || same->tip.head != chain.tip.head)
         return unsafe(home, "fork", {page.front()},

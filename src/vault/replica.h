@@ -54,6 +54,7 @@ class Replica {
  private:
   Result<void> replay(const std::vector<Bytes>& statements, Home* home);
   Result<void> sync_circle(Home* home);
+  Result<void> keep_blobs(const std::vector<Bytes>& statements, Home& home);
   Result<void> sync_chain(const VaultId& vault, Home* home);
   Result<void> extend(const VaultId& vault, Chain& chain, BytesView record, Home* home);
   Result<std::map<std::uint32_t, keys::VaultKey>> vault_keys(const circle::Vault& vault);

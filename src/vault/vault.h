@@ -181,4 +181,16 @@ struct RecoverOptions {
 Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
                         const keys::RecoveryKey& key, const RecoverOptions& options);
 
+// ---- when a store was put back from an older copy ----
+
+struct ResendReport {
+  std::uint64_t statements = 0;
+  std::uint64_t records = 0;
+};
+// Gives the store what it has no longer of what this device saw: statements with their keys, and
+// records; the whole account if it is gone. Packs come with the next backup. Sends nothing that the
+// store did not have before, and believes nothing of it. kUnsafe: it shows another history.
+// kConflict: another device saw more; kNotFound: this device joined too late to have the keys.
+Result<ResendReport> resend(Home& home, api::Store& store);
+
 }  // namespace holdfast::vault

@@ -202,6 +202,10 @@ TEST_P(LosingStore, TheNextBackupSendsAgainWhatTheStoreLost) {
   restore_to(begun.account, folder_ / "data", folder_ / "out");
   EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha");
   EXPECT_EQ(read(folder_ / "out/sub/b.bin"), read(folder_ / "data/sub/b.bin"));
+  archive::Progress progress;
+  const auto report = must(begun.account.check("main", 100, progress));
+  EXPECT_TRUE(report.findings.problems.empty()) << report.findings.problems.front().reason;
+  EXPECT_FALSE(report.findings.notes.empty());
 }
 
 TEST_P(LosingStore, CheckAsksTheStoreAndNotTheCacheForKeySegments) {
