@@ -1,0 +1,7 @@
+# bench_service: what ./dev bench service measures with. Links every module; nobody ships it.
+file(GLOB bench_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/bench/service/*.cpp")
+add_executable(bench_service EXCLUDE_FROM_ALL ${bench_sources})
+target_include_directories(bench_service PRIVATE
+  "${CMAKE_SOURCE_DIR}/bench/service" "${CMAKE_SOURCE_DIR}/tests")
+target_link_libraries(bench_service PRIVATE
+  ${hf_all_modules} OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
