@@ -58,6 +58,8 @@ class KeyFile {
   }
 
   bool wanted() const { return fd_.valid(); }
+  // The key in it opens nothing: it goes with this.
+  void drop() { kept_ = false; }
   const std::string& path() const { return path_; }
   Result<void> write(std::string_view key) {
     kept_ = true;  // even half a key is a trace to keep, once the account has it
@@ -84,8 +86,8 @@ class KeyFile {
   bool kept_ = false;
 };
 
-// Shows the key once and asks for it back.
-Result<int> show_key(const keys::RecoveryKey& key, Console& console) {
+// Shows the key once and asks for it back. `otherwise`: what is so when it does not come.
+Result<int> show_key(const keys::RecoveryKey& key, std::string_view otherwise, Console& console) {
   const Spelling spelling(keys::spell_recovery_key(key));
   console.warn("\nYour recovery key, shown once. Write it down now:\n");
   console.warn("    " + std::string(spelling.text()) + "\n");
@@ -99,19 +101,18 @@ Result<int> show_key(const keys::RecoveryKey& key, Console& console) {
     }
     console.warn(read.ok() ? "That is another key." : read.error().message);
   }
-  return Error{Code::kInvalid,
-               "The key was not typed back, so it may not be written down right. The account "
-               "stands; make another key with: holdfast recovery key"};
+  return Error{Code::kInvalid, "The key was not typed back, so it may not be written down right. " +
+                                   std::string(otherwise)};
 }
 
-Result<int> hand_over(const keys::RecoveryKey& key, KeyFile& file, Console& console) {
-  if (!file.wanted()) return show_key(key, console);
+Result<int> hand_over(const keys::RecoveryKey& key, KeyFile& file, std::string_view otherwise,
+                      Console& console) {
+  if (!file.wanted()) return show_key(key, otherwise, console);
   const Spelling spelling(keys::spell_recovery_key(key));
   Result<void> written = file.write(spelling.text());
   if (!written.ok())
-    return std::move(written).error().in(
-        "the account stands, but its recovery key could not be written (make another with "
-        "holdfast recovery key)");
+    return std::move(written).error().in("The recovery key could not be written. " +
+                                         std::string(otherwise));
   console.say("The recovery key is in " + printable(file.path()) + ". " + std::string(kKeepKey));
   return kOk;
 }
@@ -186,7 +187,9 @@ Result<int> run_init(const Common& common, const InitArgs& args, Console& consol
       .text("region", options.region)
       .text("level", "advanced")
       .path("recovery_key_file", args.recovery_key_file);
-  const int code = TRY(hand_over(made.recovery, file, console));
+  const int code =
+      TRY(hand_over(made.recovery, file,
+                    "The account stands; make another key with: holdfast recovery key", console));
   console.event(object);
   return code;
 }
@@ -345,10 +348,20 @@ Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, 
         "The old recovery key (one device alone may not replace it while others stand): ",
         console)));
   KeyFile file = TRY(KeyFile::reserve(args.recovery_key_file));
-  const keys::RecoveryKey key = TRY(opened->account().set_recovery(old ? &*old : nullptr));
-  console.say(circle.recovery() && old ? "The old recovery key opens nothing any more."
-                                       : "The account has a new recovery key.");
-  const int code = TRY(hand_over(key, file, console));
+  // Handed over first: a key that the account has and nobody knows could never be replaced.
+  const auto key = keys::RecoveryKey::random();
+  const auto handed =
+      hand_over(key, file, "Nothing was changed: the key from before is good.", console);
+  if (!handed.ok()) file.drop();
+  const int code = TRY(handed);
+  const auto set = opened->account().set_recovery(key, old ? &*old : nullptr);
+  if (!set.ok() && set.error().code == Code::kUnavailable)
+    return Error(set.error())
+        .in("The new key may be the account's or not: keep the old one until you know");
+  if (!set.ok()) file.drop();
+  TRY(set);
+  console.say(old ? "The old recovery key opens nothing any more."
+                  : "The account has a new recovery key.");
   console.event(JsonObject("recovery_key")
                     .path("recovery_key_file", args.recovery_key_file)
                     .number("epoch", opened->account().circle().epoch()));

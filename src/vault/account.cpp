@@ -237,8 +237,7 @@ circle::RecoveryInfo make_recovery_info(const keys::RecoveryKey& key, const Repl
   return info;
 }
 
-Result<keys::RecoveryKey> Account::set_recovery(const keys::RecoveryKey* old) {
-  auto key = keys::RecoveryKey::random();
+Result<void> Account::set_recovery(const keys::RecoveryKey& key, const keys::RecoveryKey* old) {
   const keys::LookupKey lookup = TRY(state_->home.lookup());
   const auto cosign = [&](circle::SignedStatement& statement) {
     if (!circle().recovery() || old == nullptr) return;
@@ -267,8 +266,7 @@ Result<keys::RecoveryKey> Account::set_recovery(const keys::RecoveryKey* old) {
     return State::Made{circle::StatementType::kSetRecovery, wire::encode(body),
                        std::move(draft.blobs), cosign};
   };
-  TRY(state_->append(make));
-  return key;
+  return state_->append(make);
 }
 
 Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
@@ -306,7 +304,8 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   TRY(become_member(home, options.account, options.device_name, lookup, {statement}));
   Account account = TRY(Account::open(home, store, clock));
   TRY(account.create_vault("main", false));
-  auto recovery = TRY(account.set_recovery(nullptr));
+  auto recovery = keys::RecoveryKey::random();
+  TRY(account.set_recovery(recovery, nullptr));
   return Initialised{std::move(account), std::move(recovery)};
 }
 

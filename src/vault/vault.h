@@ -57,9 +57,9 @@ class Account {
   Result<api::Usage> delete_account();  // after a delay; until then keep_account() takes it back
   Result<api::Usage> keep_account();
   Result<std::vector<api::Connection>> connections();
-  // Makes a recovery key and enrols it. Over a standing one: `old` cosigns unless this is the only
-  // device.
-  Result<keys::RecoveryKey> set_recovery(const keys::RecoveryKey* old);
+  // Enrols a recovery key, which the person should have by then. Over a standing one: `old` cosigns
+  // unless this is the only device. After kUnavailable either key may be the account's.
+  Result<void> set_recovery(const keys::RecoveryKey& key, const keys::RecoveryKey* old);
 
   // ---- what (vault_*.cpp) ----
   struct SnapshotInfo {

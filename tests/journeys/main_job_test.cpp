@@ -127,7 +127,8 @@ TEST_P(MainJob, TheRecoveryKeyAloneBringsEverythingBack) {
 
 TEST_P(MainJob, AReplacedRecoveryKeyOpensNothing) {
   auto begun = begin();
-  const auto second = must(begun.account.set_recovery(nullptr));
+  const auto second = keys::RecoveryKey::random();
+  must_do(begun.account.set_recovery(second, nullptr));
   vault::Home home = new_home(folder_ / "h");
   EXPECT_FALSE(vault::recover(home, *store_, clock_, begun.recovery, {"h", {}}).ok());
   EXPECT_TRUE(vault::recover(home, *store_, clock_, second, {"h", {}}).ok());
