@@ -5,6 +5,7 @@
 #   apps/<name>/*_test.cpp      test_<name>         label unit
 #   tests/<group>/*.cpp         test_<group>        label journey; links every module
 #   tests/cli/*.sh              bash SCRIPT BIN     label cli; HOLDFAST_BIN is BIN too
+#   tests/service/*.sh          the same, against faults of the service: label service
 #   tools/*                     the checkers on fixtures that must fail: label lint
 # (fuzz/*_fuzz.cpp, label fuzz-replay: Fuzz.cmake)
 enable_testing()
@@ -101,6 +102,17 @@ foreach(script IN LISTS scripts)
   hf_test_properties(cli.${name}${hf_suffix} cli 200 600)
   set_property(TEST cli.${name}${hf_suffix} APPEND PROPERTY
     ENVIRONMENT "HOLDFAST_BIN=${CMAKE_BINARY_DIR}/bin")
+endforeach()
+
+# `./dev test --all` sets HOLDFAST_KILLS for the build without a sanitizer.
+file(GLOB scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/service/*.sh")
+foreach(script IN LISTS scripts)
+  cmake_path(GET script STEM name)
+  add_test(NAME service.${name}${hf_suffix} COMMAND bash "${script}" "${CMAKE_BINARY_DIR}/bin")
+  hf_test_properties(service.${name}${hf_suffix} service 300 1800)
+  if(HOLDFAST_SANITIZE)
+    set_property(TEST service.${name}${hf_suffix} APPEND PROPERTY ENVIRONMENT "HOLDFAST_KILLS=10")
+  endif()
 endforeach()
 
 if(NOT HOLDFAST_SANITIZE)

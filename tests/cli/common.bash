@@ -32,7 +32,7 @@ start_service() {
     --metrics-listen 127.0.0.1:0 --json "$@" > "$work/serve" 2> "$work/serve.err" &
   service=$!
   for _ in $(seq 600); do
-    grep -q '"event":"listening"' "$work/serve" && break
+    grep -qs '"event":"listening"' "$work/serve" && break
     kill -0 "$service" 2> /dev/null || fail "holdfastd ended: $(cat "$work/serve" "$work/serve.err")"
     sleep 0.05
   done
@@ -71,7 +71,7 @@ ask_to_join() {
   on "$1" join --account me --device-name "$1" --json > "$work/join.$1" 2> "$work/join.$1.err" &
   waiting=$!
   for _ in $(seq 600); do
-    grep -q '"event":"code"' "$work/join.$1" && break
+    grep -qs '"event":"code"' "$work/join.$1" && break
     kill -0 "$waiting" 2> /dev/null || fail "join ended early: $(cat "$work/join.$1")"
     sleep 0.1
   done
