@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 namespace holdfast::daemon {
 namespace {
@@ -17,6 +19,7 @@ using Json = nlohmann::json;
 constexpr std::size_t kMaxLine = 64 * 1024;
 constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
 constexpr int kPatienceMs = 10'000;
+constexpr int kAttempts = 60;
 
 std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -123,16 +126,22 @@ std::string act(server::Service& service, const Clock& clock, const std::string&
 }
 
 Result<std::string> ask(const std::string& data, const std::string& request) {
-  auto answer = TRY(ask_running(data + "/control", request));
-  if (answer) return *std::move(answer);
   const auto clock = std::make_shared<SystemClock>();
-  if (!exists(data + "/service.db"))
-    return Error{Code::kNotFound, "there is no service in " + data + "; holdfastd serve --data " +
-                                      data + " makes one"};
-  server::ServiceOptions options;
-  options.data = data;
-  const auto service = TRY(server::Service::open(std::move(options), clock));
-  return act(*service, *clock, request);
+  for (int attempt = 1;; ++attempt) {
+    auto answer = TRY(ask_running(data + "/control", request));
+    if (answer) return *std::move(answer);
+    if (!exists(data + "/service.db"))
+      return Error{Code::kNotFound, "there is no service in " + data + "; holdfastd serve --data " +
+                                        data + " makes one"};
+    server::ServiceOptions options;
+    options.data = data;
+    auto service = server::Service::open(std::move(options), clock);
+    if (service.ok()) return act(**service, *clock, request);
+    // A service that is just starting has the directory and does not answer yet.
+    if (service.error().code != Code::kUnavailable || attempt == kAttempts)
+      return std::move(service).error();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 Control::Control(Fd socket, std::string path, server::Service& service, const Clock& clock)

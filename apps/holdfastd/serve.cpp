@@ -19,6 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr timespec kSweepEvery{60, 0};
+constexpr std::int64_t kLockPatienceMs = 3000;  // an operator's command has the directory no longer
 
 void print_line(const Json& json) {
   std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
@@ -92,6 +93,7 @@ Result<server::ServiceOptions> service_options(const Options& options) {
   wanted.connection_log_days = options.connection_log_days;
   wanted.grace_days = options.grace_days;
   wanted.deletion_days = options.deletion_days;
+  wanted.lock_patience_ms = kLockPatienceMs;
   return wanted;
 }
 

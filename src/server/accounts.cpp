@@ -450,7 +450,8 @@ Result<void> ConnectionLog::flush() {
 }
 
 Result<std::vector<api::Connection>> ConnectionLog::read(const std::string& account) {
-  TRY(flush());
+  // What waits for a disk that is full is missing, no more.
+  static_cast<void>(flush());
   std::vector<api::Connection> found;
   const Result<void> done = writer_.read([&](sql::Database& database) -> Result<void> {
     sql::Statement rows = TRY(bound(database,

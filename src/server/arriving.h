@@ -14,17 +14,24 @@ class Arriving {
  public:
   std::uint64_t add(const std::string& account, std::uint64_t bytes) {
     const Lock guard(mutex_);
+    all_ += bytes;
     return bytes_[account] += bytes;
+  }
+  std::uint64_t all() {
+    const Lock guard(mutex_);
+    return all_;
   }
   void remove(const std::string& account, std::uint64_t bytes) {
     const Lock guard(mutex_);
     const auto it = bytes_.find(account);
     it->second -= bytes;
+    all_ -= bytes;
     if (it->second == 0) bytes_.erase(it);
   }
 
  private:
   Mutex mutex_;
+  std::uint64_t all_ HF_GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::uint64_t> bytes_ HF_GUARDED_BY(mutex_);
 };
 

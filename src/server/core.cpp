@@ -3,6 +3,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <chrono>
+#include <thread>
+
 #include "crypto/hash.h"
 #include "server/rows.h"
 #include "server/session.h"
@@ -53,6 +56,19 @@ Result<std::uint64_t> free_bytes(const std::string& path) {
   return std::uint64_t{info.f_bavail} * info.f_frsize;
 }
 
+Result<FileLock> lock_data(const ServiceOptions& options) {
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(options.lock_patience_ms);
+  for (;;) {
+    auto lock = TRY(FileLock::try_acquire(options.data + "/lock"));
+    if (lock) return *std::move(lock);
+    if (std::chrono::steady_clock::now() >= end)
+      return Error{Code::kUnavailable, "another program is using the data directory " +
+                                           options.data + "; stop it first"};
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 }  // namespace
 
 // ---- opening ----
@@ -60,17 +76,14 @@ Result<std::uint64_t> free_bytes(const std::string& path) {
 Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
                                          std::shared_ptr<const Clock> clock) {
   TRY(make_dirs(options.data));
-  auto lock = TRY(FileLock::try_acquire(options.data + "/lock"));
-  if (!lock)
-    return Error{Code::kUnavailable,
-                 "another program is using the data directory " + options.data + "; stop it first"};
+  auto lock = TRY(lock_data(options));
   const std::string schema = Replay::kSchema + Accounts::kSchema + Joins::kSchema +
                              Operators::kSchema + kHeartbeatSchema + Storage::schema();
   auto writer = TRY(Writer::open(options.data + "/service.db", schema));
   auto replay = TRY(Replay::open(*writer, clock));
   auto storage = TRY(Storage::open(options.data, *writer));
   auto core =
-      std::unique_ptr<Core>(new Core(std::move(options), std::move(clock), *std::move(lock),
+      std::unique_ptr<Core>(new Core(std::move(options), std::move(clock), std::move(lock),
                                      std::move(writer), std::move(replay), std::move(storage)));
   TRY(core->add_missing_rows());
   return core;
@@ -106,6 +119,7 @@ Result<void> Core::check_lives(const std::string& account) {
 Result<api::Receipt> Core::sign_up(const std::string& account, const api::Append& genesis,
                                    const std::string& invitation) {
   TRY(store::check_account_name(account));
+  TRY(check_disk());
   const auto row = TRY(rows_.find(account));
   if (row && row->ending) return name_taken(account);
   switch (options_.sign_up) {
@@ -161,6 +175,7 @@ Result<api::Visitor::Capsule> Core::find_capsule(const LocateId& locate) {
 Result<void> Core::put_join(const std::string& account, const RequestId& request,
                             api::JoinMessage which, BytesView message) {
   TRY(store::check_account_name(account));
+  TRY(check_disk());
   TRY(joins_.put(account, request, which, message, clock_->now()));
   changed(account);
   return Ok{};
@@ -230,9 +245,17 @@ Result<api::Usage> Core::keep_account(const std::string& account) {
   return usage(account);
 }
 
+Result<void> Core::check_disk(std::uint64_t coming, std::uint64_t floor) const {
+  const std::uint64_t left = TRY(free_bytes(options_.data));
+  if (left >= floor && left - floor >= coming) return Ok{};
+  return Error{Code::kUnavailable,
+               "the service's disk is full: nothing was lost, but its operator must make space"};
+}
+
 Result<std::unique_ptr<Arrival>> Core::make_room(const std::string& account, const PackId& pack,
                                                  std::uint64_t size) {
   auto arrival = std::make_unique<Arrival>(arriving_, account, size);
+  TRY(check_disk(arriving_.all(), options_.free_bytes_floor));
   const api::Usage now = TRY(usage(account));
   if (!now.quota || *now.bytes + arrival->with_others() <= *now.quota) return arrival;
   // Sent again, it takes no more room.
@@ -272,6 +295,7 @@ Result<api::Receipt> Core::append(store::Account& in, const std::string& account
 Result<api::Receipt> Core::append_record(store::Account& in, const std::string& account,
                                          const VaultId& vault, BytesView record) {
   const std::shared_lock writing(writing_);
+  TRY(check_disk());
   TRY(check_lives(account));
   auto receipt = TRY(in.append_record(vault, record));
   const RecordDrops drops = TRY(drops_of(record));

@@ -98,6 +98,10 @@ class Core final : public api::Visitor {
         changes_(replay_->now()),
         nobody_(crypto::SigningKey(crypto::Key<crypto::SigningPurpose>::random()).verify_key()) {}
 
+  // kUnavailable unless `coming` bytes leave `floor` of the disk free.
+  Result<void> check_disk(std::uint64_t coming, std::uint64_t floor) const;
+  // For what is small and kept: it may use what packs had to leave, but not the last of it.
+  Result<void> check_disk() const { return check_disk(0, options_.free_bytes_floor / 4); }
   // kDenied once the account's end has begun. Holds as long as writing_ is held.
   Result<void> check_lives(const std::string& account);
   // Null: there is none, or its end has begun.

@@ -10,6 +10,8 @@ namespace {
 
 constexpr TimeMs kMinuteMs = 60'000;
 constexpr TimeMs kStepMs = kMinuteMs;  // one durable write covers so much time
+// While time stands still: how long a device that learned it can sign before it must ask again.
+constexpr TimeMs kStillMs = 4 * kMinuteMs;
 
 Error wrong_time() { return {Code::kDenied, std::string(kWrongTime)}; }
 
@@ -69,16 +71,22 @@ TimeMs Replay::advance() {
   return clock + ahead_;
 }
 
+// The first time that could still be accepted while time stands still.
+TimeMs Replay::open_since() const { return std::max(floor_ + 1, forgotten_); }
+
 TimeMs Replay::now() {
   const Lock guard(mutex_);
-  return advance();
+  const TimeMs now = advance();
+  return still_ ? std::min(now, std::max(open_since(), ceiling_ - kStillMs)) : now;
 }
 
+// While time stands still, any time up to the ceiling is as good as in its own minute: no proof
+// since is forgotten.
 Result<void> Replay::judge(TimeMs time) {
   if (stopped_) return Error{Code::kUnavailable, "the service is stopping"};
   const TimeMs now = advance();
-  if (time <= floor_ || time < now - api::kRequestWindowMs || time > now + api::kRequestWindowMs)
-    return wrong_time();
+  const bool late = time < now - api::kRequestWindowMs && !(still_ && time <= ceiling_);
+  if (time < open_since() || late || time > now + api::kRequestWindowMs) return wrong_time();
   return Ok{};
 }
 
@@ -87,10 +95,11 @@ Result<void> Replay::check_time(TimeMs time) {
   return judge(time);
 }
 
-// A minute goes when every time in it is out of the window for good: now() never goes back.
+// A minute goes when every time in it is out of the window, and then it is out for good.
 void Replay::forget(TimeMs now) {
-  while (!minutes_.empty() &&
-         (minutes_.begin()->first + 1) * kMinuteMs <= now - api::kRequestWindowMs) {
+  if (still_) return;
+  forgotten_ = std::max(forgotten_, now - api::kRequestWindowMs);
+  while (!minutes_.empty() && (minutes_.begin()->first + 1) * kMinuteMs <= forgotten_) {
     const Minute& oldest = minutes_.begin()->second;
     size_ -= oldest.proofs.size();
     for (const auto& [caller, count] : oldest.callers) {
@@ -120,10 +129,19 @@ Result<void> Replay::raise(TimeMs time) {
   const Lock one(raising_);
   const bool still = TRY(needs_raise(time));
   if (!still) return Ok{};
-  TRY(write_ceiling(time + kStepMs));
+  auto written = write_ceiling(time + kStepMs);
+  if (!written.ok()) return stand_still(std::move(written).error());
   const Lock guard(mutex_);
+  still_ = false;
   ceiling_ = time + kStepMs;
   return Ok{};
+}
+
+// Devices learn from the refusal which times are covered by the ceiling as it is, and sign again.
+Error Replay::stand_still(Error why) {
+  const Lock guard(mutex_);
+  still_ = true;
+  return open_since() <= ceiling_ ? wrong_time() : why;
 }
 
 Result<void> Replay::accept(const ReaderId& caller, const api::Nonce& nonce, TimeMs time) {

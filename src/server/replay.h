@@ -37,7 +37,8 @@ class Replay {
   static Result<void> raise_floor(const std::string& database, TimeMs now);
 
   // The service's time: after every time accepted before the start, and never going back. Where
-  // the clock is behind, it runs at half speed until the clock has caught up.
+  // the clock is behind, it runs at half speed until the clock has caught up. While nothing can be
+  // written it stands still, a little before the ceiling: whoever signs with it is accepted.
   TimeMs now();
 
   // kDenied with kWrongTime. Cheap, to ask before the signature.
@@ -62,9 +63,11 @@ class Replay {
   TimeMs advance() HF_REQUIRES(mutex_);
   Result<void> judge(TimeMs time) HF_REQUIRES(mutex_);
   void forget(TimeMs now) HF_REQUIRES(mutex_);
+  TimeMs open_since() const HF_REQUIRES(mutex_);
   Result<bool> needs_raise(TimeMs time);
   Result<void> raise(TimeMs time);
   Result<void> write_ceiling(TimeMs ceiling);
+  Error stand_still(Error why);
 
   Writer& writer_;
   const std::shared_ptr<const Clock> clock_;
@@ -74,7 +77,9 @@ class Replay {
   Mutex raising_;  // taken before mutex_
   Mutex mutex_;
   bool stopped_ HF_GUARDED_BY(mutex_) = false;
-  TimeMs ceiling_ HF_GUARDED_BY(mutex_);  // durable; at least every time accepted
+  TimeMs ceiling_ HF_GUARDED_BY(mutex_);        // durable; at least every time accepted
+  bool still_ HF_GUARDED_BY(mutex_) = false;    // the ceiling could not be raised
+  TimeMs forgotten_ HF_GUARDED_BY(mutex_) = 0;  // proofs of times before may have been forgotten
   TimeMs highest_ HF_GUARDED_BY(mutex_);
   TimeMs last_clock_ HF_GUARDED_BY(mutex_);
   TimeMs ahead_ HF_GUARDED_BY(mutex_) = 0;  // of the clock

@@ -16,15 +16,35 @@ constexpr TimeMs kStart = 1'700'000'000'000;
 constexpr TimeMs kMinute = 60'000;
 constexpr TimeMs kHour = 60 * kMinute;
 
+// A disk that can be full.
+class Disk final : public Writer {
+ public:
+  explicit Disk(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {}
+  Result<void> write(const Work& work) override {
+    if (full) return Error{Code::kUnavailable, "the disk is full"};
+    return writer_->write(work);
+  }
+  Result<void> read(const Work& work) override { return writer_->read(work); }
+  std::size_t waiting() override { return writer_->waiting(); }
+
+  std::atomic<bool> full = false;
+
+ private:
+  const std::unique_ptr<Writer> writer_;
+};
+
 // The service's clock and database; what runs can be killed and started again.
 class ReplayTest : public testing::Test {
  protected:
   void SetUp() override { start(); }
   void start() {
     replay_.reset();
-    writer_.reset();
-    writer_ = Writer::open(folder_.file("service.db"), Replay::kSchema).value();
-    replay_ = Replay::open(*writer_, clock_, limits_).value();
+    const bool full = disk_ && disk_->full;
+    disk_.reset();
+    disk_ =
+        std::make_unique<Disk>(Writer::open(folder_.file("service.db"), Replay::kSchema).value());
+    disk_->full = full;
+    replay_ = Replay::open(*disk_, clock_, limits_).value();
   }
   Result<void> accept(TimeMs time, std::uint8_t nonce = 1, std::uint8_t caller = 1) {
     ReaderId id;
@@ -37,7 +57,7 @@ class ReplayTest : public testing::Test {
   TemporaryFolder folder_;
   const std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(kStart);
   ReplayLimits limits_;
-  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Disk> disk_;
   std::unique_ptr<Replay> replay_;
 };
 
@@ -147,6 +167,43 @@ TEST_F(ReplayTest, OneOfManyAtOnceIsAccepted) {
   }
 }
 
+TEST_F(ReplayTest, OnAFullDiskTimeStandsStillAndRequestsGoOn) {
+  EXPECT_TRUE(accept(kStart).ok());
+  disk_->full = true;
+  clock_->advance(kMinute);
+  std::uint8_t nonce = 1;
+  for (int minute = 1; minute < 40; ++minute) {
+    clock_->advance(kMinute);
+    // By its own clock, or by what it learned a while ago, a device is refused; then it asks again.
+    EXPECT_EQ(code(accept(clock_->now(), ++nonce)), Code::kDenied);
+    const TimeMs learned = replay_->now();
+    EXPECT_LE(learned, kStart + kMinute);
+    ASSERT_TRUE(accept(learned, ++nonce).ok()) << minute;
+    EXPECT_EQ(code(accept(learned, nonce)), Code::kDenied);
+    EXPECT_EQ(code(accept(kStart)), Code::kDenied);
+  }
+  disk_->full = false;
+  EXPECT_TRUE(accept(clock_->now(), 200).ok());
+  EXPECT_EQ(replay_->now(), clock_->now());
+  EXPECT_EQ(code(accept(kStart + 1, 201)), Code::kDenied);
+}
+
+TEST_F(ReplayTest, OnAFullDiskACrashStillForgetsNothing) {
+  EXPECT_TRUE(accept(kStart).ok());
+  disk_->full = true;
+  clock_->advance(2 * kMinute);
+  EXPECT_EQ(code(accept(clock_->now(), 2)), Code::kDenied);
+  const TimeMs learned = replay_->now();
+  EXPECT_TRUE(accept(learned, 2).ok());
+  start();
+  // Nothing is covered any more: the reason is the disk.
+  EXPECT_EQ(code(accept(learned, 2)), Code::kDenied);
+  EXPECT_EQ(code(accept(replay_->now(), 3)), Code::kUnavailable);
+  disk_->full = false;
+  EXPECT_EQ(code(accept(learned, 2)), Code::kDenied);
+  EXPECT_TRUE(accept(replay_->now(), 3).ok());
+}
+
 TEST_F(ReplayTest, NoProofIsAcceptedTwiceWhateverHappens) {
   const auto seed = std::random_device{}();
   SCOPED_TRACE(seed);
@@ -162,9 +219,10 @@ TEST_F(ReplayTest, NoProofIsAcceptedTwiceWhateverHappens) {
   std::set<Proof> accepted;
   std::size_t fresh = 0;
   for (int step = 0; step < 4000; ++step) {
+    if (below(30) == 0) disk_->full = !disk_->full;
     if (below(100) == 0) {
       if (below(2) == 0) {
-        ASSERT_TRUE(replay_->stop().ok());
+        ASSERT_TRUE(disk_->full || replay_->stop().ok());
       }
       if (below(4) == 0) clock_->advance(below(4 * 3'600'000) - 2 * 3'600'000);
       start();

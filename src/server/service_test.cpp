@@ -121,6 +121,13 @@ TEST_F(ServiceTest, OneProgramUsesADirectory) {
   const auto second = Service::open(options_, clock_);
   ASSERT_EQ(code(second), Code::kUnavailable);
   EXPECT_NE(second.error().message.find("another program"), std::string::npos);
+  // An operator's command is gone in a moment: whoever starts waits for that.
+  std::thread leaving([this] { service_.reset(); });
+  options_.lock_patience_ms = 60'000;
+  auto patient = Service::open(options_, clock_);
+  leaving.join();
+  EXPECT_EQ(code(patient), std::nullopt);
+  patient = Error{Code::kDenied, ""};
   start();
   EXPECT_TRUE(service_->ready().ok());
 }
@@ -129,6 +136,27 @@ TEST_F(ServiceTest, IsNotReadyWhenTheDiskIsFull) {
   options_.free_bytes_floor = UINT64_MAX;
   start();
   EXPECT_EQ(code(service_->ready()), Code::kUnavailable);
+}
+
+TEST_F(ServiceTest, AFullDiskTakesNoPackAndGivesAll) {
+  sign_up();
+  const Bytes pack = {1, 2, 3};
+  ASSERT_TRUE(put(pack).ok());
+  options_.free_bytes_floor = UINT64_MAX;
+  start();
+  const auto refused = put({4, 5});
+  ASSERT_EQ(code(refused), Code::kUnavailable);
+  EXPECT_NE(refused.error().message.find("disk is full"), std::string::npos);
+  RequestId request;
+  EXPECT_EQ(code(service_->visitor().put_join(kAccount, request, JoinMessage::kRequest, pack)),
+            Code::kUnavailable);
+  EXPECT_EQ(code(service_->sign_up("other", append_of(maker_, 0), "")), Code::kUnavailable);
+  EXPECT_EQ(code(session()->append_record({}, pack)), Code::kUnavailable);
+  EXPECT_EQ(session()->get_pack(name_of(pack)).value(), pack);
+  EXPECT_EQ(session()->read_circle(0).value().size(), 1u);
+  // Whoever was removed must be out, whatever the disk says.
+  maker_.admit_new("phone");
+  push();
 }
 
 TEST_F(ServiceTest, ShowsItsNumbers) {
