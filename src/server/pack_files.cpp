@@ -15,7 +15,8 @@ namespace holdfast::server {
 namespace {
 
 constexpr std::size_t kFolderDigits = 32;
-constexpr std::int64_t kAtOnce = 500;  // rows that one write removes
+constexpr std::int64_t kAtOnce = 500;          // rows that one write removes
+constexpr std::size_t kKnownFolders = 50'000;  // remembered as durable
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
@@ -272,7 +273,7 @@ Result<void> PackFiles::place(Sink& sink) {
   if (!sink.file_.valid())
     return Error{Code::kUnavailable, "the pack was removed while it came again; send it once more"};
   const std::string folder = parent_of(path);
-  TRY(make_dirs(folder));
+  TRY(make_folder(folder));
   if (::rename(sink.temporary_.c_str(), path.c_str()) != 0)
     return io_error("rename to", path, errno);
   sink.temporary_.clear();
@@ -310,6 +311,22 @@ Result<void> PackFiles::add_row(const Sink& sink) {
   });
   if (full) return Error{Code::kDenied, "over the quota"};
   return done;
+}
+
+// A folder that is there may be of another caller, or of a process that was killed, before its name
+// was synced: this process knows it only once it has done that.
+Result<void> PackFiles::make_folder(const std::string& path) {
+  const bool there = exists(path);
+  {
+    const Lock lock(mutex_);
+    if (there && durable_.contains(path)) return Ok{};
+  }
+  TRY(make_dirs(path));
+  for (std::string at = path; at != dir_; at = parent_of(at)) TRY(sync_folder(parent_of(at)));
+  const Lock lock(mutex_);
+  if (durable_.size() >= kKnownFolders) durable_.clear();
+  durable_.insert(path);
+  return Ok{};
 }
 
 // A sync that began after the caller came is enough for it.
@@ -491,6 +508,10 @@ Result<void> PackFiles::remove_account(const std::string& account) {
     TRY(done);
   }
   const std::string folder = dir_ + "/packs/" + pack_folder(account);
+  {
+    const Lock lock(mutex_);
+    durable_.erase(durable_.lower_bound(folder + "/"), durable_.lower_bound(folder + "0"));
+  }
   std::error_code error;
   std::filesystem::remove_all(folder, error);
   if (error) return io_error("remove", folder, error.value());

@@ -85,6 +85,7 @@ class PackFiles {
   Result<void> place(Sink& sink);
   Result<void> add_row(const Sink& sink);
   Result<std::optional<store::FileInfo>> row(const std::string& account, const PackId& pack);
+  Result<void> make_folder(const std::string& path);
   Result<void> sync_folder(const std::string& path);
 
   const std::string dir_;
@@ -97,6 +98,8 @@ class PackFiles {
   std::set<std::pair<std::string, PackId>> busy_ HF_GUARDED_BY(mutex_);
   // Bytes on their way in.
   std::map<std::string, std::uint64_t> coming_ HF_GUARDED_BY(mutex_);
+  // Folders of packs that are themselves durable, as far as this process knows.
+  std::set<std::string> durable_ HF_GUARDED_BY(mutex_);
   // Folders being synced: whoever comes meanwhile shares the next sync.
   struct Sync {
     std::size_t users = 0;
