@@ -43,6 +43,11 @@ class Service {
   virtual Result<Receipt> sign_up(const std::string& account, const Append& genesis,
                                   const std::string& invitation) = 0;
 
+  // As visitor().put_join(), of which `peer` (an address, or what counts as one) may have a few
+  // waiting: kUnavailable.
+  virtual Result<void> put_join(const std::string& account, const RequestId& request,
+                                JoinMessage which, BytesView message, const std::string& peer) = 0;
+
   // Who signed `line`, if its proof holds and was never used before. kDenied for every reason that
   // would tell a stranger something: no such account, no such device, a wrong signature are one
   // answer. `address` goes to the account's connection log.

@@ -18,6 +18,7 @@ struct Request {
   std::string invitation;     // of Holdfast-Invitation
   std::uint64_t content_length = 0;
   std::string address;     // the peer's, without a port
+  std::string payer;       // whom limits count: the address, or the /64 of IPv6
   bool resumed = false;    // handled again after a Park; set by the server, never by a peer
   bool wait_over = false;  // and it lasted to its end
 };

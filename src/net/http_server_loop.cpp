@@ -391,6 +391,7 @@ bool Loop::take_head(const ConnectionPtr& c, std::size_t end) {
   auto exchange = std::make_unique<Exchange>();
   exchange->request = std::move(head.request);
   exchange->request.address = c->address;
+  exchange->request.payer = c->payer;
   exchange->keep_alive = head.keep_alive;
   exchange->expects_continue = head.expects_continue;
   exchange->body_left = exchange->request.content_length;

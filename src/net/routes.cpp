@@ -142,7 +142,7 @@ Result<Response> put_join(Call& call) {
   const std::string account = TRY(account_at(call, 0));
   const auto request = TRY(id_at<RequestId>(call, 1));
   const auto which = TRY(message_at(call, 2));
-  TRY(call.service.visitor().put_join(account, request, which, call.content));
+  TRY(call.service.put_join(account, request, which, call.content, call.request.payer));
   return done();
 }
 

@@ -181,6 +181,26 @@ Result<void> Core::put_join(const std::string& account, const RequestId& request
   return Ok{};
 }
 
+// A request that is not kept takes no place; one that was there before keeps its own.
+Result<void> Core::put_join_of(const std::string& peer, const std::string& account,
+                               const RequestId& request, api::JoinMessage which,
+                               BytesView message) {
+  if (which != api::JoinMessage::kRequest) return put_join(account, request, which, message);
+  if (!open_joins_.add({account, request}, peer, clock_->now(), kJoinLifeMs))
+    return Error{Code::kUnavailable,
+                 "too many requests to join are waiting from this address; try again later"};
+  auto put = put_join(account, request, which, message);
+  if (!put.ok() && put.error().code != Code::kConflict) open_joins_.remove({account, request});
+  return put;
+}
+
+Result<void> Core::drop_join(const std::string& account, const RequestId& request) {
+  TRY(joins_.drop(account, request));
+  open_joins_.remove({account, request});
+  changed(account);
+  return Ok{};
+}
+
 Result<Bytes> Core::get_join(const std::string& account, const RequestId& request,
                              api::JoinMessage which) {
   TRY(store::check_account_name(account));

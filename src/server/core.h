@@ -8,6 +8,7 @@
 #include "server/changes.h"
 #include "server/joins.h"
 #include "server/loaded.h"
+#include "server/open_joins.h"
 #include "server/replay.h"
 #include "server/service.h"
 #include "server/storage.h"
@@ -41,6 +42,8 @@ class Core final : public api::Visitor {
 
   Result<api::Receipt> sign_up(const std::string& account, const api::Append& genesis,
                                const std::string& invitation);
+  Result<void> put_join_of(const std::string& peer, const std::string& account,
+                           const RequestId& request, api::JoinMessage which, BytesView message);
   Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
                                                      const api::RequestLine& line,
                                                      const std::string& address);
@@ -61,6 +64,7 @@ class Core final : public api::Visitor {
   }
   std::uint64_t change_of(const std::string& account) { return changes_.of(account); }
   Joins& joins() { return joins_; }
+  Result<void> drop_join(const std::string& account, const RequestId& request);
   Storage& storage() { return *storage_; }
   ConnectionLog& connections() { return connections_; }
   TimeMs clock() const { return clock_->now(); }
@@ -125,6 +129,7 @@ class Core final : public api::Visitor {
   const std::unique_ptr<Storage> storage_;
   Accounts rows_;
   Joins joins_;
+  OpenJoins open_joins_;
   ConnectionLog connections_;
   Operators operators_;
   Loaded loaded_;

@@ -18,6 +18,10 @@ Result<api::Receipt> Service::sign_up(const std::string& account, const api::App
                                       const std::string& invitation) {
   return core_->sign_up(account, genesis, invitation);
 }
+Result<void> Service::put_join(const std::string& account, const RequestId& request,
+                               api::JoinMessage which, BytesView message, const std::string& peer) {
+  return core_->put_join_of(peer, account, request, which, message);
+}
 Result<std::unique_ptr<api::ServiceSession>> Service::prove(const api::RequestProof& proof,
                                                             const api::RequestLine& line,
                                                             const std::string& address) {

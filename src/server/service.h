@@ -43,6 +43,9 @@ class Service final : public api::Service {
   api::Visitor& visitor() override;
   Result<api::Receipt> sign_up(const std::string& account, const api::Append& genesis,
                                const std::string& invitation) override;
+  Result<void> put_join(const std::string& account, const RequestId& request,
+                        api::JoinMessage which, BytesView message,
+                        const std::string& peer) override;
   Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
                                                      const api::RequestLine& line,
                                                      const std::string& address) override;

@@ -7,6 +7,7 @@
 
 #include "crypto/hash.h"
 #include "server/joins.h"
+#include "server/open_joins.h"
 #include "server/replay.h"
 #include "server/test_data.h"
 #include "support/circle_maker.h"
@@ -281,6 +282,28 @@ TEST_F(ServiceTest, AVisitorLearnsNothingOfAccounts) {
   ASSERT_TRUE(session()->drop_join(request).ok());
   EXPECT_TRUE(session()->list_joins().value().empty());
   EXPECT_EQ(code(visitor.get_join("a\nb", request, JoinMessage::kRequest)), Code::kInvalid);
+}
+
+TEST_F(ServiceTest, OneAddressDoesNotTakeAllPlacesForJoins) {
+  sign_up();
+  const auto ask = [&](std::uint8_t number, const std::string& peer,
+                       const std::string& account = kAccount) {
+    RequestId request;
+    request.bytes.fill(number);
+    return service_->put_join(account, request, JoinMessage::kRequest, Bytes{1}, peer);
+  };
+  for (std::uint8_t n = 1; n <= OpenJoins::kOfAnAddress; ++n) ASSERT_TRUE(ask(n, "192.0.2.1").ok());
+  EXPECT_TRUE(ask(1, "192.0.2.1").ok());
+  EXPECT_EQ(code(ask(200, "192.0.2.1")), Code::kUnavailable);
+  EXPECT_EQ(code(ask(1, "192.0.2.1", "other")), Code::kUnavailable);
+  EXPECT_TRUE(ask(201, "192.0.2.2").ok());
+  RequestId first;
+  first.bytes.fill(1);
+  ASSERT_TRUE(session()->drop_join(first).ok());
+  EXPECT_TRUE(ask(200, "192.0.2.1").ok());
+  EXPECT_EQ(code(ask(202, "192.0.2.1")), Code::kUnavailable);
+  clock_->advance(kJoinLifeMs);
+  EXPECT_TRUE(ask(202, "192.0.2.1").ok());
 }
 
 TEST_F(ServiceTest, AnAdmissionIsFoundByItsRequest) {

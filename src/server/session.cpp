@@ -46,9 +46,7 @@ class Session final : public api::ServiceSession {
   }
   Result<void> drop_join(const RequestId& request) override {
     TRY(allowed());
-    TRY(core_.joins().drop(name_, request));
-    core_.changed(name_);
-    return Ok{};
+    return core_.drop_join(name_, request);
   }
 
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
