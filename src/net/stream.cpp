@@ -237,10 +237,14 @@ Stream::Step Stream::try_read(std::span<std::uint8_t> into, std::size_t& got) {
 }
 
 Result<std::size_t> Stream::read_some(std::span<std::uint8_t> into, Deadline deadline) {
+  std::size_t have = 0;
   for (;;) {
     std::size_t got = 0;
-    const Step step = state_->read(into, got);
-    if (step == Step::kDone) return got;
+    const Step step = state_->read(into.subspan(have), got);
+    have += got;
+    // OpenSSL gives a record at a time. Whoever hashes and writes does so better in larger pieces.
+    if (step == Step::kDone && state_->ssl && have < into.size()) continue;
+    if (have > 0) return have;
     if (step == Step::kClosed) {
       if (state_->orderly) return std::size_t{0};
       return broken();

@@ -10,6 +10,7 @@ namespace holdfast::net {
 namespace {
 
 constexpr std::uint64_t kMaxPem = 1024 * 1024;
+constexpr std::size_t kReadAhead = 64 * 1024;  // gone again while a connection is idle
 constexpr long kHundredYears = 100L * 365 * 24 * 60 * 60;
 
 Error no_memory() {
@@ -120,6 +121,10 @@ SslContextPtr make_context(const SSL_METHOD* method) {
     return nullptr;
   SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+  // One read of the socket for several records, instead of two for each. What is read ahead must be
+  // asked for before the socket is waited for: we always read until OpenSSL wants more.
+  SSL_CTX_set_read_ahead(c, 1);
+  SSL_CTX_set_default_read_buffer_len(c, kReadAhead);
   SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                           SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   return context;
