@@ -88,6 +88,16 @@ void add_options(Line& line) {
       ->capture_default_str();
   app.add_option("--deletion-days", o.deletion_days, "From asking for an account's end to it")
       ->capture_default_str();
+  app.add_option("--max-connections", o.max_connections, "Of all devices together")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--connections-per-address", o.connections_per_address,
+                 "Many devices behind one router share its address")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--requests-per-address", o.requests_per_address, "A second, sustained")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_flag("--json", o.json, "Print one JSON object a line");
 }
 

@@ -20,6 +20,9 @@ struct Options {
   unsigned connection_log_days = 30;
   unsigned grace_days = 14;
   unsigned deletion_days = 14;
+  unsigned max_connections = 20'000;
+  unsigned connections_per_address = 256;
+  unsigned requests_per_address = 500;  // a second
   bool json = false;
 };
 

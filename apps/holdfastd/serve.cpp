@@ -1,5 +1,6 @@
 #include "serve.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -106,6 +107,15 @@ sigset_t block_signals() {
   return signals;
 }
 
+// Each connection takes a descriptor, and what a shell allows first is often 1024. A failure shows
+// in the metrics, as connections that were refused.
+void allow_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 void sweep(server::Service& service, const Log& log) {
   const auto swept = service.sweep();
   if (!swept.ok()) log.event(Level::kError, "sweep", {{"error", Plain(swept.error().message)}});
@@ -127,6 +137,7 @@ void announce(const Options& options, const std::string& url, const std::string&
 
 Result<void> serve(const Options& options) {
   const sigset_t signals = block_signals();
+  allow_descriptors();
   const Listen listen = TRY(parse_listen(options.listen));
   auto wanted = TRY(service_options(options));
   TRY(make_dirs(options.data));
@@ -147,6 +158,9 @@ Result<void> serve(const Options& options) {
   net::ServerOptions front_options;
   front_options.address = listen.address;
   front_options.port = listen.port;
+  front_options.max_connections = options.max_connections;
+  front_options.max_connections_per_address = options.connections_per_address;
+  front_options.requests_per_second_per_address = options.requests_per_address;
   const auto server = TRY(net::HttpServer::start(front_options, std::move(tls), logged, metrics));
   front.store(server.get());
 
