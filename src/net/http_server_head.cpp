@@ -31,6 +31,18 @@ std::optional<std::uint64_t> parse_length(std::string_view text) {
   return length;
 }
 
+bool is_printable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+// Beast joins a line that begins with a blank to the one before (RFC 9112 5.2); whoever stands in
+// between may have read it as a header of its own.
+bool has_folded_line(BytesView bytes) {
+  const std::string_view text = as_text(bytes);
+  return text.find("\r\n ") != std::string_view::npos ||
+         text.find("\r\n\t") != std::string_view::npos;
+}
+
 // How long the body is; or the status that refuses it. Bodies have exactly one spelling, so that
 // nobody in between can see other borders of requests than we do.
 std::variant<std::uint64_t, unsigned> body_length(const Parser& parser) {
@@ -68,13 +80,23 @@ std::variant<Head, unsigned> read_fields(const Parser& parser) {
   head.request.content_length = std::get<std::uint64_t>(length);
   head.keep_alive = fields.keep_alive();
   head.expects_continue = !expect->empty();
-  if (!head.request.target.starts_with('/')) return 400U;
+  // Beast lets bytes from 0x80 on pass, which no URI has (RFC 3986 2).
+  if (!head.request.target.starts_with('/') || !is_printable(head.request.target)) return 400U;
   return head;
 }
 
 }  // namespace
 
+std::optional<std::size_t> HeadEnd::find(BytesView bytes) {
+  constexpr std::string_view kEnd = "\r\n\r\n";
+  const std::size_t at = as_text(bytes).find(kEnd, scanned_);
+  if (at != std::string_view::npos) return at + kEnd.size();
+  scanned_ = bytes.size() < kEnd.size() ? 0 : bytes.size() - kEnd.size() + 1;
+  return std::nullopt;
+}
+
 std::variant<Head, unsigned> parse_head(BytesView bytes) {
+  if (has_folded_line(bytes)) return 400U;
   Parser parser;
   parser.header_limit(static_cast<std::uint32_t>(bytes.size() + 1));  // the caller has the limit
   parser.body_limit(boost::none);                                     // and handlers have theirs

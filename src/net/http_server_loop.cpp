@@ -48,14 +48,6 @@ Peer name_of(const sockaddr_storage& from) {
   return {text.data(), to_hex(BytesView{v6.s6_addr, 8})};
 }
 
-std::optional<std::size_t> find_end(Connection& c) {
-  constexpr std::string_view kEnd = "\r\n\r\n";
-  const std::size_t at = as_text(c.early).find(kEnd, c.scanned);
-  if (at != std::string_view::npos) return at + kEnd.size();
-  c.scanned = c.early.size() < kEnd.size() ? 0 : c.early.size() - kEnd.size() + 1;
-  return std::nullopt;
-}
-
 void drop_front(Bytes& bytes, std::size_t size) {
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
   if (bytes.empty()) Bytes().swap(bytes);  // an idle connection keeps no buffer
@@ -349,7 +341,7 @@ void Loop::shake_hands(const ConnectionPtr& c) {
 }
 
 void Loop::expect_request(const ConnectionPtr& c) {
-  c->scanned = 0;
+  c->head_end = {};
   c->phase = c->early.empty() ? Phase::kIdle : Phase::kHead;
   set_deadline(c, in_ms(c->early.empty() ? options_.idle_ms : options_.head_ms));
   read_head(c);
@@ -357,7 +349,7 @@ void Loop::expect_request(const ConnectionPtr& c) {
 
 void Loop::read_head(const ConnectionPtr& c) {
   for (;;) {
-    if (const auto end = find_end(*c)) {
+    if (const auto end = c->head_end.find(c->early)) {
       if (!take_head(c, *end)) return;
       continue;
     }
@@ -384,7 +376,7 @@ bool Loop::take_head(const ConnectionPtr& c, std::size_t end) {
   if (const auto* status = std::get_if<unsigned>(&parsed)) return refuse(c, *status, false);
   Head& head = std::get<Head>(parsed);
   drop_front(c->early, end);
-  c->scanned = 0;
+  c->head_end = {};
   const bool keep = head.keep_alive && head.request.content_length == 0;
   if (!may_request(c->payer)) return refuse(c, 429, keep);
   if (queue_.full()) return refuse(c, 503, keep);

@@ -1,4 +1,4 @@
-// The parts of HttpServer. Only for the http_server*.cpp files.
+// The parts of HttpServer. Only for the http_server*.cpp files, and what tests them.
 //
 // A connection is owned by the loop (one thread, never blocked by a peer) while it shakes hands,
 // idles, sends a head, is parked or lingers; and by a worker while its request is answered. It goes
@@ -32,6 +32,17 @@ struct Head {
 };
 // A head up to and with its empty line; or the status that refuses it.
 std::variant<Head, unsigned> parse_head(BytesView bytes);
+
+// Where a head ends that comes piece by piece: no byte is looked at twice.
+class HeadEnd {
+ public:
+  // After the empty line; nullopt: it is not there yet. `bytes` are all that came so far, from the
+  // head's first on.
+  std::optional<std::size_t> find(BytesView bytes);
+
+ private:
+  std::size_t scanned_ = 0;  // no empty line begins before this
+};
 
 struct Framing {
   unsigned status = 200;
@@ -76,8 +87,8 @@ struct Connection {
   std::string address;
   std::string payer;  // whom limits count: the address, or the /64 of IPv6
   Phase phase = Phase::kHandshake;
-  std::size_t scanned = 0;  // no head ends before this offset of `early`
-  std::string topic;        // while parked
+  HeadEnd head_end;   // of the head that `early` begins with
+  std::string topic;  // while parked
   boost::asio::posix::stream_descriptor ready;
   boost::asio::steady_timer timer;
   bool waiting = false;          // for readiness

@@ -531,6 +531,8 @@ TEST(HttpServer, ALengthHasOneSpelling) {
   EXPECT_EQ(status("Content-Length: -1\r\n"), 400U);
   EXPECT_EQ(status("Content-Length: 0x1\r\n"), 400U);
   EXPECT_EQ(status("Content-Length:\r\n"), 400U);
+  EXPECT_EQ(status("Content-Length:\r\n 0\r\n"), 400U);
+  EXPECT_EQ(status("X: y\r\n\tContent-Length: 0\r\nContent-Length: 0\r\n"), 400U);
   EXPECT_EQ(status("Content-Length: 99999999999999999999999\r\n"), 400U);
   EXPECT_EQ(status("Content-Length: 18446744073709551615\r\n"), 400U);
 }
@@ -544,6 +546,8 @@ TEST(HttpServer, WhatIsNotARequestIsRefused) {
   };
   EXPECT_EQ(status("nonsense\r\n\r\n"), 400U);
   EXPECT_EQ(status("GET nowhere HTTP/1.1\r\n\r\n"), 400U);
+  EXPECT_EQ(status("GET /\xff HTTP/1.1\r\n\r\n"), 400U);
+  EXPECT_EQ(status("GET /\xc3\xa4 HTTP/1.1\r\n\r\n"), 400U);
   EXPECT_EQ(status("GET / HTTP/1.0\r\n\r\n"), 505U);
   EXPECT_EQ(status("GET / HTTP/1.1\r\nno colon\r\n\r\n"), 400U);
   EXPECT_EQ(status("GET / HTTP/1.1\r\nAuthorization: a\r\nAuthorization: b\r\n\r\n"), 400U);

@@ -114,8 +114,16 @@ Result<std::uint64_t> number_in(std::string_view query, std::string_view name) {
   return Error{Code::kInvalid, "the address lacks the number " + std::string(name)};
 }
 
+// What a request carries and cannot be read is its own fault, no damage here.
+template <class T>
+Result<T> body_in(const Bytes& content) {
+  auto body = wire::decode<T>(content);
+  if (body.ok()) return body;
+  return Error{Code::kInvalid, "the body of the request: " + body.error().message};
+}
+
 Result<api::Append> append_in(const Bytes& content) {
-  auto body = TRY(wire::decode<api::AppendBody>(content));
+  auto body = TRY(body_in<api::AppendBody>(content));
   api::Append append;
   append.statement = std::move(body.statement);
   for (Bytes& blob : body.blobs) append.blobs.push_back(std::move(blob));
@@ -235,7 +243,7 @@ Result<Response> get_pack(Call& call) {
 }
 
 Result<Response> have_packs(Call& call) {
-  const auto asked = TRY(wire::decode<api::PacksBody>(call.content));
+  const auto asked = TRY(body_in<api::PacksBody>(call.content));
   const std::vector<PackId> packs(asked.packs.begin(), asked.packs.end());
   api::HaveBody body;
   for (const bool there : TRY(call.session->have_packs(packs))) body.there.push_back(there ? 1 : 0);
@@ -345,6 +353,8 @@ Result<Bytes> read_whole(const Request& request, Body& body, std::size_t limit) 
 
 Result<Response> Routes::run(const Request& request, Body& body, std::string& route) {
   const std::string_view target = request.target;
+  // A proof signs the target as text: what is none must not come so far.
+  if (!std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7f; })) return bad_path();
   const auto mark = target.find('?');
   const std::string_view path = target.substr(0, mark);
   const std::string_view query =

@@ -12,6 +12,15 @@ constexpr std::size_t kMaxPageBytes = 16 * 1024 * 1024;  // of records, and one 
 using circle::Statement;
 using circle::StatementType;
 
+// What a caller sent and is no statement or record is his mistake, no damage of the store.
+template <class T>
+Result<T> sent(Result<T> judged) {
+  if (judged.ok() || judged.error().code != Code::kCorrupt) return judged;
+  Error error = std::move(judged).error();
+  error.code = Code::kInvalid;
+  return error;
+}
+
 Result<Statement> open_statement(BytesView bytes) {
   if (bytes.size() > circle::kMaxStatement)
     return Error{Code::kInvalid, "a statement is too large"};
@@ -76,8 +85,8 @@ Result<bool> Account::exists() {
 }
 
 Result<api::Receipt> Account::create(const api::Append& genesis) {
-  TRY(circle::Circle::start(genesis.statement));
-  const Statement statement = TRY(open_statement(genesis.statement));
+  TRY(sent(circle::Circle::start(genesis.statement)));
+  const Statement statement = TRY(sent(open_statement(genesis.statement)));
   const auto info = TRY(circle::epoch_info(statement));
   TRY(check_blobs(info, genesis.blobs));
   const Bytes entry = TRY(encode_entry(genesis, statement.type));
@@ -146,7 +155,7 @@ Result<void> Account::refresh() {
 }
 
 Result<api::Receipt> Account::append(const api::Append& append) {
-  const Statement statement = TRY(open_statement(append.statement));
+  const Statement statement = TRY(sent(open_statement(append.statement)));
   const Bytes entry = TRY(encode_entry(append, statement.type));
   const std::string path = statement_path(statement.seq);
 
@@ -159,7 +168,7 @@ Result<api::Receipt> Account::append(const api::Append& append) {
   }
   // What it follows may have been written by a process that was killed before it was durable.
   TRY(files_->persist(statement_path(known_->circle.seq())));
-  TRY(known_->circle.apply(append.statement));
+  TRY(sent(known_->circle.apply(append.statement)));
   const auto info = TRY(circle::epoch_info(statement));
   TRY(check_blobs(info, append.blobs));
   if (info) TRY(check_heads(*info));
@@ -255,8 +264,8 @@ Result<Account::Tip> Account::tip(const VaultId& vault) {
 Result<api::Receipt> Account::append_record(const VaultId& vault, BytesView record) {
   if (record.size() > circle::kMaxRecord)
     return Error{Code::kInvalid, "a record of a vault is too large"};
-  const auto outer = TRY(wire::decode<circle::SignedRecord>(record));
-  const auto inner = TRY(wire::decode<circle::Record>(outer.record));
+  const auto outer = TRY(sent(wire::decode<circle::SignedRecord>(record)));
+  const auto inner = TRY(sent(wire::decode<circle::Record>(outer.record)));
 
   const Lock guard(mutex_);
   const auto held = TRY(files_->lock());
@@ -272,7 +281,7 @@ Result<api::Receipt> Account::append_record(const VaultId& vault, BytesView reco
   // Asked first: to extend() a record that an epoch overtook is foul play, here it is a race.
   if (inner.epoch != known_->circle.epoch())
     return Error{Code::kConflict, "the circle's keys have changed since this record was made"};
-  const auto linked = TRY(circle::extend(known_->circle, vault, now.chain, record));
+  const auto linked = TRY(sent(circle::extend(known_->circle, vault, now.chain, record)));
 
   TRY(commit(*files_, record_path(vault, inner.n), record));
   known_->tips[vault] = {linked.tip, crypto::sha256(record)};
