@@ -120,8 +120,7 @@ Result<api::Receipt> Core::sign_up(const std::string& account, const api::Append
                                    const std::string& invitation) {
   TRY(store::check_account_name(account));
   TRY(check_disk());
-  const auto row = TRY(rows_.find(account));
-  if (row && row->ending) return name_taken(account);
+  // Whoever may not sign up does not learn which names are taken either.
   switch (options_.sign_up) {
     case SignUp::kClosed: return Error{Code::kDenied, "this service takes no new accounts"};
     case SignUp::kInvite: return make_invited(account, genesis, invitation);
@@ -133,6 +132,8 @@ Result<api::Receipt> Core::sign_up(const std::string& account, const api::Append
 }
 
 Result<api::Receipt> Core::make_account(const std::string& account, const api::Append& genesis) {
+  const auto row = TRY(rows_.find(account));
+  if (row && row->ending) return name_taken(account);
   auto made = loaded_.make(account)->create(genesis);
   if (!made.ok() && made.error().code == Code::kConflict) return name_taken(account);
   return made;

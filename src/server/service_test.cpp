@@ -395,6 +395,34 @@ TEST_F(ServiceTest, AnInvitationMakesOneAccount) {
   EXPECT_EQ(code(service_->sign_up("third", append_of(third, 0), old)), Code::kDenied);
 }
 
+TEST_F(ServiceTest, WhoeverMayNotSignUpLearnsNoNames) {
+  sign_up();
+  CircleMaker carol(testkit::make_device("carol"));
+  ASSERT_TRUE(service_->sign_up("carol", append_of(carol, 0), "").ok());
+  ASSERT_TRUE(enter(carol.first, "carol").value()->delete_account().ok());
+  ASSERT_EQ(service_->accounts().begin_ends(kNow + 14 * kDay)->size(), 1u);
+  for (const SignUp way : {SignUp::kInvite, SignUp::kClosed}) {
+    options_.sign_up = way;
+    start();
+    std::vector<std::string> answers;
+    for (const std::string& name : {kAccount, std::string("carol"), std::string("nobody")}) {
+      const auto refused = service_->sign_up(name, append_of(maker_, 0), "");
+      EXPECT_EQ(code(refused), Code::kDenied) << name;
+      if (!refused.ok()) answers.push_back(refused.error().message);
+    }
+    for (const std::string& answer : answers) EXPECT_EQ(answer, answers[0]);
+  }
+}
+
+TEST_F(ServiceTest, WhatIsNoStatementIsItsSendersMistake) {
+  EXPECT_EQ(code(service_->sign_up(kAccount, {Bytes{1}, {}, {}}, "")), Code::kInvalid);
+  sign_up();
+  const VaultId vault = maker_.add_vault("home");
+  push();
+  EXPECT_EQ(code(session()->append({Bytes{1}, {}, {}})), Code::kInvalid);
+  EXPECT_EQ(code(session()->append_record(vault, Bytes{1})), Code::kInvalid);
+}
+
 // ---- records and packs ----
 
 TEST_F(ServiceTest, RecordsAndPacksComeBack) {
