@@ -1,20 +1,18 @@
 #include "net/client.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/vector_body.hpp>
 #include <thread>
 
 #include "api/format.h"
 #include "base/mutex.h"
 #include "crypto/hash.h"
+#include "net/client_answer.h"
 #include "net/stream.h"
 
 namespace holdfast::net {
 namespace {
-
-namespace http = boost::beast::http;
 
 constexpr std::int64_t kConnectMs = 20'000;
 constexpr std::int64_t kStallMs = 60'000;
@@ -32,12 +30,6 @@ struct Call {
   std::int64_t wait_ms = 0;  // the service may take so long before it begins to answer
 };
 
-struct Answer {
-  unsigned status = 0;
-  Bytes body;
-  bool keep_alive = false;
-};
-
 // What a connection's failure means for the call.
 Error broken(const ServiceAddress& to, std::string_view what) {
   return {Code::kUnavailable, "The service at " + to.host + ":" + to.port + " " +
@@ -53,53 +45,19 @@ Result<void> send(Stream& stream, std::string head, BytesView body) {
 
 Result<Answer> receive(Stream& stream, const Call& call) {
   try {
-    http::response_parser<http::vector_body<std::uint8_t>> parser;
-    parser.header_limit(16 * 1024);
-    parser.body_limit(std::max(call.max_answer, api::kMaxErrorBody));
-    parser.eager(true);
-    boost::beast::flat_buffer buffer;
+    AnswerReader reader(std::max(call.max_answer, api::kMaxErrorBody));
+    Bytes piece(64 * 1024);
     Deadline deadline = in_ms(kStallMs + call.wait_ms);
-    while (!parser.is_done()) {
-      const auto room = buffer.prepare(64 * 1024);
-      const std::size_t got =
-          TRY(stream.read_some({static_cast<std::uint8_t*>(room.data()), room.size()}, deadline));
-      boost::system::error_code failed;
-      if (got == 0) {
-        parser.put_eof(failed);
-        if (failed || !parser.is_done())
-          return Error{Code::kUnavailable, "the service closed the connection"};
-        break;
-      }
-      buffer.commit(got);
-      buffer.consume(parser.put(buffer.data(), failed));
-      if (failed && failed != http::error::need_more)
-        return Error{Code::kUnavailable,
-                     "the service answered with something that is not HTTP, or "
-                     "with too much"};
+    for (;;) {
+      const std::size_t got = TRY(stream.read_some(piece, deadline));
+      if (got == 0) return Error{Code::kUnavailable, "the service closed the connection"};
+      const bool whole = TRY(reader.put(BytesView(piece).first(got)));
+      if (whole) return reader.take();
       deadline = in_ms(kStallMs);
     }
-    return Answer{parser.get().result_int(), std::move(parser.get().body()), parser.keep_alive()};
   } catch (const std::exception&) {
     return Error{Code::kUnavailable, "there is no memory for the service's answer"};
   }
-}
-
-// A sentence from the service, made harmless for a terminal.
-std::string harmless(std::string text) {
-  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-  for (std::size_t i = 0; i + 1 < text.size(); ++i)  // U+0080 to U+009F
-    if (static_cast<unsigned char>(text[i]) == 0xc2 &&
-        static_cast<unsigned char>(text[i + 1]) < 0xa0)
-      text[i] = text[i + 1] = '?';
-  return text;
-}
-
-Code code_of(unsigned status) {
-  if (status == 404) return Code::kNotFound;
-  if (status == 403 || status == 401) return Code::kDenied;
-  if (status == 409) return Code::kConflict;
-  if (status == 426) return Code::kOutdated;
-  return status >= 500 || status == 408 || status == 429 ? Code::kUnavailable : Code::kInvalid;
 }
 
 // Connections and the service's time, shared by the visitor and the sessions.
@@ -185,7 +143,7 @@ class Line {
         continue;
       }
       if (answer->status == 200) return std::move(answer->body);
-      last = refusal(*answer);
+      last = refusal(*answer, address_.host);
       if (answer->status == 429 || answer->status == 408) continue;
       // Signed with a wrong time: once more, with the service's.
       if (answer->status == 403 && !corrected && learn_time(*answer)) {
@@ -198,19 +156,11 @@ class Line {
     return *last;
   }
 
-  Error refusal(const Answer& answer) const {
-    const auto body = wire::decode<api::ErrorBody>(answer.body);
-    if (!body.ok() || body->code > static_cast<std::uint8_t>(Code::kOutdated))
-      return {code_of(answer.status), "the service at " + address_.host + " answered with status " +
-                                          std::to_string(answer.status)};
-    return {static_cast<Code>(body->code), harmless(body->message)};
-  }
-
   // True when the service's clock is far enough from ours to be the reason of a refusal.
   bool learn_time(const Answer& answer) {
-    const auto body = wire::decode<api::ErrorBody>(answer.body);
-    if (!body.ok() || body->service_time_ms <= 0) return false;
-    const std::int64_t ahead = body->service_time_ms - clock_.now();
+    const auto time = service_time(answer);
+    if (!time) return false;
+    const std::int64_t ahead = *time - clock_.now();
     const std::int64_t off = ahead - ahead_ms_.load();
     if (off > -1000 && off < 1000) return false;
     ahead_ms_.store(ahead);
