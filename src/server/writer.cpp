@@ -19,13 +19,14 @@ constexpr int kPatience = 8;  // turns left to others before a small batch is co
 constexpr std::size_t kLogCheckEvery = 256;  // batches
 constexpr off_t kMaxLogBytes = 64 * 1024 * 1024;
 
-// Lies on the stack of a caller, who waits until it is done.
+// Lies on the stack of a caller, who waits until it is done and then goes: `done` alone stays for
+// the thread that wakes him.
 struct Request {
   explicit Request(const Writer::Work& w) : work(w) {}
   const Writer::Work& work;
   Result<void> result = Ok{};
   Request* next = nullptr;
-  std::atomic<int> done = 0;
+  std::shared_ptr<std::atomic<int>> done = std::make_shared<std::atomic<int>>(0);
 };
 
 class SqlWriter final : public Writer {
@@ -47,7 +48,7 @@ class SqlWriter final : public Writer {
   Result<void> write(const Work& work) override {
     Request request(work);
     enqueue(request);
-    request.done.wait(0, std::memory_order_acquire);
+    request.done->wait(0, std::memory_order_acquire);
     return std::move(request.result);
   }
 
@@ -176,9 +177,9 @@ class SqlWriter final : public Writer {
     last_size_ = batch_.size();
     for (Request* const request : batch_) {
       if (!outcome.ok() && request->result.ok()) request->result = outcome.error();
-      std::atomic<int>& done = request->done;
-      done.store(1, std::memory_order_release);
-      done.notify_one();  // only an address by now: the caller may have gone on
+      const std::shared_ptr<std::atomic<int>> done = request->done;
+      done->store(1, std::memory_order_release);
+      done->notify_one();
     }
   }
 
