@@ -61,7 +61,7 @@ class Server final : public HttpServer {
         handler_(handler),
         metrics_(metrics),
         port_(std::move(port)),
-        queue_(kQueuePerThread * options.threads, metrics),
+        queue_(kQueuePerThread * options.threads, (options.threads + 1) / 2, metrics),
         loop_(options_, tls_, std::move(listener), queue_, metrics) {}
   ~Server() override { stop(); }
   Server(const Server&) = delete;
@@ -94,6 +94,7 @@ class Server final : public HttpServer {
   void work() {
     while (const ConnectionPtr connection = queue_.take()) {
       Outcome outcome = answer(*connection, handler_, metrics_, options_, loop_.stopping());
+      queue_.done(connection->payer);
       loop_.give_back(connection, std::move(outcome));
     }
   }

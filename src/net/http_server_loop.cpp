@@ -71,14 +71,36 @@ bool Queue::put(ConnectionPtr connection) {
   return true;
 }
 
-ConnectionPtr Queue::take() {
-  const Lock lock(mutex_);
-  while (waiting_.empty() && !closed_) changed_.wait(mutex_);
-  if (waiting_.empty()) return nullptr;
-  ConnectionPtr connection = std::move(waiting_.front());
-  waiting_.pop_front();
+// Null: none may be answered now.
+ConnectionPtr Queue::take_first() {
+  const auto at =
+      std::ranges::find_if(waiting_, [this](const ConnectionPtr& c) HF_REQUIRES(mutex_) {
+        const auto busy = working_.find(c->payer);
+        return busy == working_.end() || busy->second < share_;
+      });
+  if (at == waiting_.end()) return nullptr;
+  ConnectionPtr connection = std::move(*at);
+  waiting_.erase(at);
+  ++working_[connection->payer];
   metrics_.set("holdfast_queue_depth", static_cast<double>(waiting_.size()));
   return connection;
+}
+
+ConnectionPtr Queue::take() {
+  const Lock lock(mutex_);
+  for (;;) {
+    if (ConnectionPtr connection = take_first()) return connection;
+    if (closed_ && waiting_.empty()) return nullptr;
+    changed_.wait(mutex_);
+  }
+}
+
+void Queue::done(const std::string& payer) {
+  const Lock lock(mutex_);
+  const auto at = working_.find(payer);
+  if (--at->second == 0) working_.erase(at);
+  // Everyone looks again: for the last of a closed queue too.
+  if (!waiting_.empty()) changed_.notify_all();
 }
 
 void Queue::close() {

@@ -83,9 +83,11 @@ struct Connection {
   Bytes early;  // read and not yet used: a head that is coming, the start of a body, a next request
   std::unique_ptr<Exchange> exchange;
 
-  // The loop only:
+  // Set once, before it goes to a worker first:
   std::string address;
   std::string payer;  // whom limits count: the address, or the /64 of IPv6
+
+  // The loop only:
   Phase phase = Phase::kHandshake;
   HeadEnd head_end;   // of the head that `early` begins with
   std::string topic;  // while parked
@@ -110,23 +112,32 @@ Outcome answer(Connection& connection, Handler& handler, Metrics& metrics,
 
 // --- from loop to workers ------------------------------------------------------------------------
 
+// One payer has at most `share` workers at a time: slow bodies cost a stranger little, and must not
+// hold up everyone.
 class Queue {
  public:
-  Queue(std::size_t capacity, Metrics& metrics) : capacity_(capacity), metrics_(metrics) {}
+  Queue(std::size_t capacity, unsigned share, Metrics& metrics)
+      : capacity_(capacity), share_(share), metrics_(metrics) {}
   // The loop alone puts, so that there is still room after it was told so.
   bool full() const;
   // False once the queue is closed. May exceed the capacity: for those that have waited already.
   bool put(ConnectionPtr connection);
-  // Null once the queue is closed and empty.
+  // The oldest whose payer has a worker left. Null once the queue is closed and empty.
   ConnectionPtr take();
+  // What take() gave is answered.
+  void done(const std::string& payer);
   void close();
 
  private:
+  ConnectionPtr take_first() HF_REQUIRES(mutex_);
+
   const std::size_t capacity_;
+  const unsigned share_;
   Metrics& metrics_;
   mutable Mutex mutex_;
   Condition changed_;
   std::deque<ConnectionPtr> waiting_ HF_GUARDED_BY(mutex_);
+  std::map<std::string, unsigned> working_ HF_GUARDED_BY(mutex_);  // workers by payer
   bool closed_ HF_GUARDED_BY(mutex_) = false;
 };
 

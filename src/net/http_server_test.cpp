@@ -215,8 +215,13 @@ std::string put(std::string_view target, std::size_t size) {
          " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n";
 }
 
-Fd connect_plain(const std::string& port) {
+// `from`: 1 for 127.0.0.1, and so on.
+Fd connect_plain(const std::string& port, unsigned from = 1) {
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl((127U << 24) + from);
+  EXPECT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own), 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(static_cast<std::uint16_t>(std::stoul(port)));
@@ -764,6 +769,31 @@ TEST(HttpServer, AFullQueueIsA503) {
   const auto again = late.ask(get("/"));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->status, 200U);
+}
+
+TEST(HttpServer, OneAddressCannotHoldAllThreads) {
+  Service service(plain_options());
+  std::vector<Client> slow;
+  for (int i = 0; i < 20; ++i) {
+    slow.push_back(service.connect());
+    ASSERT_TRUE(slow.back().send(put("/gate", 1)));
+  }
+  service.handler.entered.wait();
+  auto stream = Stream::accepted(connect_plain(service.server->port(), 2), nullptr);
+  ASSERT_TRUE(stream.ok());
+  Client other(std::move(*stream));
+  for (int i = 0; i < 10; ++i) {
+    const auto answer = other.ask(get("/x"));
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200U);
+  }
+  service.handler.leave.open();
+  for (Client& client : slow) {
+    ASSERT_TRUE(client.send("x"));
+    const auto answer = client.receive();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200U);
+  }
 }
 
 TEST(HttpServer, AHandlerSeesThePeersAddress) {
