@@ -28,7 +28,8 @@ def calls(path):
             rest += tail
         else:
             continue
-        if not re.search(r"= -1 ", rest):
+        # "?": killed in the middle, or the last of a thread.
+        if not re.search(r"= (-1 |\?)", rest):
             done.append((thread, name, rest, start, number))
     return done
 

@@ -6,7 +6,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../cli/common.bash"
 trap 'kill $(jobs -p) 2> /dev/null || true; clean_up' EXIT
 ulimit -n 8192 2> /dev/null || ulimit -n "$(ulimit -Hn)"
 
-strangers() { python3 "$(dirname "${BASH_SOURCE[0]}")/strangers.py" "$@"; }
+script=$(dirname "${BASH_SOURCE[0]}")/strangers.py
+strangers() { python3 "$script" "$@"; }
 resident_mib() { echo $(($(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status") / 1024)); }
 # count STATUS: how often it came in what strangers told
 count() {
@@ -68,7 +69,7 @@ fi
 # --- a box with the service's own key records what a device sends; after a kill none of it counts
 mkdir "$work/recorded" "$work/spoiled"
 begin_proxy() {
-  strangers proxy "$work/service/tls.crt" "$work/service/tls.key" "127.0.0.1:$port" "$@" \
+  python3 "$script" proxy "$work/service/tls.crt" "$work/service/tls.key" "127.0.0.1:$port" "$@" \
     > "$work/proxy" &
   proxy=$!
   for _ in $(seq 300); do [[ -s $work/proxy ]] && break || sleep 0.05; done
@@ -113,7 +114,7 @@ works
 # --- two thousand connections that never end: a device goes on, and they cost little
 before=$(resident_mib "$service")
 mkfifo "$work/until"
-strangers hold "127.0.0.1:$port" 2000 < "$work/until" > "$work/held" 2> "$work/held.err" &
+python3 "$script" hold "127.0.0.1:$port" 2000 < "$work/until" > "$work/held" 2> "$work/held.err" &
 holder=$!
 exec 7> "$work/until"
 for _ in $(seq 1200); do
