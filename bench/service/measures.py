@@ -111,7 +111,7 @@ def inserts(bench, by, group, size):
     for end in ("", "-wal", "-shm"):
         if os.path.exists(file + end):
             os.unlink(file + end)
-    return told["per_second"]
+    return told
 
 
 def append_rows(bench, server, clients):
@@ -132,9 +132,11 @@ def append_rows(bench, server, clients):
             whole()
     goal = ">= 0.8" if clients == 64 else ""
     plain = f"SQLite with {clients} in a commit"
-    rows = [ratio_row(group, f"Writer, {clients} callers / {plain}", writer, loop, goal, "/s"),
-            ratio_row(group, f"HTTPS, {clients} devices / {plain}",
-                      [t["per_second"] for t in service], loop, goal, "/s")]
+    def ratio(name, ours, theirs, key, unit, goal=""):
+        return ratio_row(group, name, [t[key] for t in ours], [t[key] for t in theirs], goal, unit)
+    rows = [ratio(f"Writer, {clients} callers / {plain}", writer, loop, "per_second", "/s", goal),
+            ratio("  CPU of the same", writer, loop, "cpu_us_each", "us each"),
+            ratio(f"HTTPS, {clients} devices / {plain}", service, loop, "per_second", "/s", goal)]
     rows.append(value_row(group, f"HTTPS, {clients} devices: server CPU",
                           statistics.median(t["server_ms_each"] for t in service), "", "ms each"))
     return rows
@@ -143,6 +145,8 @@ def append_rows(bench, server, clients):
 def beside_sqlite(bench):
     server = start_holdfastd(bench, bench.folder("append-data"))
     try:
+        measure(bench, "appends", port=server.port, clients=64, each=40, prefix="warm-",
+                pids=",".join(server.pids()))
         return [row for clients in (1, 8, 64) for row in append_rows(bench, server, clients)]
     finally:
         server.stop()

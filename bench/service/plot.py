@@ -29,7 +29,7 @@ COLOURS = {"CPU beside nginx": 0x4C78A8, "Durable writes beside SQLite": 0x59A14
 
 
 def draw(rows, out):
-    ratios = [row for row in rows if "ratio" in row]
+    ratios = [row for row in rows if "ratio" in row and not row["name"].startswith(" ")]
     if not ratios:
         return
     lines, labels = [], []
@@ -41,6 +41,6 @@ def draw(rows, out):
     low = min(0.25, min(row.get("low", row["ratio"]) for row in ratios) * 0.8)
     high = max(4, max(row.get("high", row["ratio"]) for row in ratios) * 1.25)
     script = "$rows << EOD\n" + "\n".join(lines) + "\nEOD\n" + SCRIPT.format(
-        out=out, height=140 + 26 * len(ratios), low=low, high=high, count=len(ratios),
+        out=out, height=170 + 26 * len(ratios), low=low, high=high, count=len(ratios),
         labels=", ".join(labels))
     subprocess.run(["gnuplot"], input=script, text=True, check=True)

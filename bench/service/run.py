@@ -42,7 +42,7 @@ class Bench:
         self.load_seconds = 20 if quick else 60
         self.think_ms = 10_000
         self.start_packs = 1_000_000
-        self.starts = 6 if quick else 20
+        self.starts = 20
 
     def folder(self, name):
         path = os.path.join(self.work, name)
