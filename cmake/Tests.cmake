@@ -6,6 +6,7 @@
 #   tests/<group>/*.cpp         test_<group>        label journey; links every module
 #   tests/cli/*.sh              bash SCRIPT BIN     label cli; HOLDFAST_BIN is BIN too
 #   tests/service/*.sh          the same, against faults of the service: label service
+#   tests/model/run.sh          model.circle        label model; spin, release build only
 #   tools/*                     the checkers on fixtures that must fail: label lint
 # (fuzz/*_fuzz.cpp, label fuzz-replay: Fuzz.cmake)
 enable_testing()
@@ -118,4 +119,7 @@ endforeach()
 if(NOT HOLDFAST_SANITIZE)
   add_test(NAME lint.checkers COMMAND "${CMAKE_SOURCE_DIR}/tools/checkers_selftest")
   hf_test_properties(lint.checkers lint 2000 60)
+  add_test(NAME model.circle COMMAND bash "${CMAKE_SOURCE_DIR}/tests/model/run.sh")
+  hf_test_properties(model.circle model 1500 900)
+  set_tests_properties(model.circle PROPERTIES PROCESSORS 2)
 endif()
