@@ -120,6 +120,8 @@ P256KeyPair p256_key_pair(std::span<const std::uint8_t, 48> wide) {
   return {checked(key_handle(point, native.span())), point};
 }
 
+bool p256_is_point(BytesView point) { return public_key(point) != nullptr; }
+
 P256Signature p256_sign(EVP_PKEY* key, BytesView message) {
   const DigestContext context = checked(DigestContext(EVP_MD_CTX_new()));
   HF_CHECK(

@@ -18,6 +18,8 @@ struct P256KeyPair {
 };
 P256KeyPair p256_key_pair(std::span<const std::uint8_t, 48> wide);
 
+// Uncompressed and on the curve.
+bool p256_is_point(BytesView point);
 // r || s, of which s is the low one.
 P256Signature p256_sign(EVP_PKEY* key, BytesView message);
 // s at most half the order of the group.

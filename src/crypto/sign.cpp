@@ -45,6 +45,8 @@ Signature SigningKey::sign(std::string_view label, BytesView bytes) const {
   return p256_sign(state_->key.get(), message(label, bytes));
 }
 
+bool is_point(const VerifyKey& key) { return p256_is_point(key.bytes); }
+
 bool verify(const VerifyKey& key, std::string_view label, BytesView bytes,
             const Signature& signature) {
   return p256_low_s(signature) && p256_verify(key.bytes, message(label, bytes), signature);

@@ -38,6 +38,9 @@ class SigningKey {
   std::unique_ptr<State> state_;
 };
 
+// Whether it is a point of the curve: a key that was typed wrong is none.
+bool is_point(const VerifyKey& key);
+
 // False for a bad point, a high s, or a signature of anything else.
 bool verify(const VerifyKey& key, std::string_view label, BytesView bytes,
             const Signature& signature);

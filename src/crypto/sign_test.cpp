@@ -83,6 +83,23 @@ TEST(EcdsaP256, LowSEndsAtHalfTheOrder) {
   EXPECT_TRUE(with_s("0000000000000000000000000000000000000000000000000000000000000001"));
 }
 
+TEST(Sign, APointOffTheCurveIsNoKey) {
+  const auto of = [](const Bytes& bytes) {
+    VerifyKey key;
+    std::ranges::copy(bytes, key.bytes.begin());
+    return key;
+  };
+  const Bytes good = hex(kRfc6979Point);
+  ASSERT_EQ(good.size(), VerifyKey::kSize);
+  EXPECT_TRUE(is_point(of(good)));
+  for (const std::size_t at : {std::size_t{0}, std::size_t{1}, std::size_t{40}, good.size() - 1}) {
+    Bytes changed = good;
+    changed[at] ^= 1;
+    EXPECT_FALSE(is_point(of(changed))) << at;
+  }
+  EXPECT_FALSE(is_point(VerifyKey{}));
+}
+
 // Expected points: a P-256 of Python integers (affine formulas), with hmac and hashlib for HKDF.
 TEST(SigningKey, IsWhatAnIndependentImplementationDerives) {
   const SigningKey key(Key<SigningPurpose>::from_bytes(counting(32)));

@@ -32,6 +32,16 @@ Error broken(const std::string& what) {
   return {Code::kUnsafe, "the trail of operators was changed: " + what};
 }
 
+Result<std::vector<Bytes>> read_entries(sql::Database& database) {
+  std::vector<Bytes> entries;
+  sql::Statement rows = TRY(database.prepare("SELECT entry FROM trail ORDER BY n"));
+  for (;;) {
+    const bool there = TRY(rows.step());
+    if (!there) return entries;
+    entries.push_back(to_bytes(TRY(rows.column_blob(0))));
+  }
+}
+
 }  // namespace
 
 Digest operator_id(const crypto::VerifyKey& key) { return crypto::sha256(kIdLabel, key.bytes); }
@@ -46,7 +56,7 @@ const Operator* Trail::named(std::string_view name) const {
 
 Result<void> Trail::judge(const TrailEntry& entry) const {
   const Digest subject = operator_id({entry.key});
-  if (n_ == 0) {
+  if (acts_.empty()) {
     if (entry.act != OperatorAct::kAdd || subject != entry.signer)
       return Error{Code::kDenied, "the first operator adds itself, with its own key"};
   } else if (!operators_.contains(entry.signer)) {
@@ -57,6 +67,8 @@ Result<void> Trail::judge(const TrailEntry& entry) const {
       if (!good_name(entry.name))
         return Error{Code::kInvalid,
                      "the name of an operator has 1 to 64 letters, digits or marks (- _ . @ +)"};
+      if (!crypto::is_point({entry.key}))
+        return Error{Code::kInvalid, "this is no public key; it was copied wrong"};
       if (named(entry.name) != nullptr)
         return Error{Code::kConflict, "there is an operator named \"" + entry.name + "\""};
       if (ever_.contains(subject))
@@ -75,31 +87,27 @@ Result<void> Trail::judge(const TrailEntry& entry) const {
 }
 
 Result<void> Trail::apply(BytesView bytes) {
-  if (bytes.size() > kMaxTrailEntry) return broken("an entry is too large");
+  if (bytes.size() > kMaxTrailEntry) return Error{Code::kInvalid, "the entry is too large"};
   const auto outer = TRY(wire::decode<SignedTrailEntry>(bytes));
   const auto entry = TRY(wire::decode<TrailEntry>(outer.entry));
-  if (entry.n != n_ + 1 || entry.prev != head_)
-    return broken("an entry does not follow the one before");
+  if (entry.n != n() + 1 || entry.prev != head())
+    return Error{Code::kConflict, "the entry does not follow the newest one"};
+  TRY(judge(entry));
   const Digest subject = operator_id({entry.key});
-  if (n_ > 0 && !operators_.contains(entry.signer))
-    return broken("an entry is signed by a key that is no operator's");
   const crypto::VerifyKey signer =
-      n_ == 0 ? crypto::VerifyKey{entry.key} : operators_.at(entry.signer).key;
+      acts_.empty() ? crypto::VerifyKey{entry.key} : operators_.at(entry.signer).key;
   if (!crypto::verify(signer, kSignLabel, outer.entry, outer.signature))
-    return broken("a signature is wrong");
-  const auto judged = judge(entry);
-  if (!judged.ok()) return broken(judged.error().message);
+    return Error{Code::kDenied, "the signature of the entry is wrong"};
 
-  n_ = entry.n;
-  head_ = crypto::sha256(kHeadLabel, bytes);
-  if (n_ == 1) anchor_ = head_;
+  const std::string by = acts_.empty() ? entry.name : operators_.at(entry.signer).name;
   switch (entry.act) {
     case OperatorAct::kAdd:
-      operators_[subject] = {entry.name, {entry.key}, entry.time_ms};
+      operators_[subject] = {entry.name, {entry.key}, entry.time_ms, by};
       ever_[subject] = entry.name;
       break;
     case OperatorAct::kRevoke: operators_.erase(subject); break;
   }
+  acts_.push_back({entry, by, crypto::sha256(kHeadLabel, bytes)});
   return Ok{};
 }
 
@@ -107,10 +115,61 @@ Result<Trail> Trail::verify(const std::vector<Bytes>& entries) {
   Trail trail;
   for (const Bytes& entry : entries) {
     auto applied = trail.apply(entry);
-    if (!applied.ok())
-      return std::move(applied).error().in("entry " + std::to_string(trail.n_ + 1));
+    if (applied.ok()) continue;
+    Error error = std::move(applied).error();
+    if (error.code != Code::kCorrupt) error = broken(error.message);
+    return std::move(error).in("entry " + std::to_string(trail.n() + 1));
   }
   return trail;
+}
+
+Result<Bytes> Trail::sign(TrailEntry entry, const crypto::SigningKey& acting) const {
+  entry.n = n() + 1;
+  entry.prev = head();
+  entry.signer = operator_id(acting.verify_key());
+  TRY(judge(entry));  // before anything is signed
+  SignedTrailEntry outer;
+  outer.entry = wire::encode(entry);
+  outer.signature = acting.sign(kSignLabel, outer.entry);
+  return wire::encode(outer);
+}
+
+Result<Bytes> Trail::sign_add(const std::string& name, const crypto::VerifyKey& key,
+                              const crypto::SigningKey& acting, TimeMs now) const {
+  TrailEntry entry;
+  entry.time_ms = now;
+  entry.act = OperatorAct::kAdd;
+  entry.name = name;
+  entry.key = key.bytes;
+  return sign(std::move(entry), acting);
+}
+
+Result<Bytes> Trail::sign_revoke(const std::string& name, const crypto::SigningKey& acting,
+                                 TimeMs now) const {
+  const Operator* const found = named(name);
+  if (found == nullptr)
+    return Error{Code::kNotFound, "there is no operator named \"" + name + "\""};
+  TrailEntry entry;
+  entry.time_ms = now;
+  entry.act = OperatorAct::kRevoke;
+  entry.name = name;
+  entry.key = found->key.bytes;
+  return sign(std::move(entry), acting);
+}
+
+// The file is written before the first entry. That an empty trail has one is what is left when
+// adding the first operator was cut off, and also when all entries were taken away.
+Result<void> check_anchor(const Trail& trail, const std::string& file) {
+  const auto text = read_file(file, 1024);
+  if (!text.ok() && text.error().code != Code::kNotFound) return text.error();
+  if (trail.n() == 0) {
+    if (!text.ok()) return Ok{};
+    return broken("it is empty, but " + file +
+                  " says that it has begun; remove that file only if nobody was ever an operator");
+  }
+  if (!text.ok() || as_text(*text) != trail.anchor().hex() + "\n")
+    return broken("its first entry is not the one in " + file);
+  return Ok{};
 }
 
 // ---- keys ----
@@ -149,81 +208,25 @@ const std::string Operators::kSchema =
     "CREATE TRIGGER IF NOT EXISTS trail_delete BEFORE DELETE ON trail"
     "  BEGIN SELECT raise(ABORT, 'the trail only grows'); END;";
 
-Result<Trail> Operators::load(sql::Database& database) {
+Result<std::vector<Bytes>> Operators::entries() {
   std::vector<Bytes> entries;
-  sql::Statement rows = TRY(database.prepare("SELECT entry FROM trail ORDER BY n"));
-  for (;;) {
-    const bool there = TRY(rows.step());
-    if (!there) break;
-    entries.push_back(to_bytes(TRY(rows.column_blob(0))));
-  }
-  Trail trail = TRY(Trail::verify(entries));
-  TRY(check_anchor(trail));
-  return trail;
-}
-
-// The file is written before the first entry, so an empty trail may have one.
-Result<void> Operators::check_anchor(const Trail& trail) {
-  if (trail.n() == 0) return Ok{};
-  const auto text = read_file(anchor_file_, 1024);
-  if (!text.ok() && text.error().code != Code::kNotFound) return text.error();
-  if (!text.ok() || as_text(*text) != trail.anchor().hex() + "\n")
-    return broken("its first entry is not the one in " + anchor_file_);
-  return Ok{};
-}
-
-Result<Trail> Operators::trail() {
-  std::optional<Trail> found;
   const Result<void> done = writer_.read([&](sql::Database& database) -> Result<void> {
-    found = TRY(load(database));
+    entries = TRY(read_entries(database));
     return Ok{};
   });
   TRY(done);
-  return *std::move(found);
+  return entries;
 }
 
-Result<void> Operators::append(sql::Database& database, Trail trail, TrailEntry entry,
-                               const crypto::SigningKey& acting) {
-  entry.n = trail.n() + 1;
-  entry.prev = trail.head();
-  entry.signer = operator_id(acting.verify_key());
-  TRY(trail.judge(entry));  // with its own errors, before anything is signed
-  SignedTrailEntry outer;
-  outer.entry = wire::encode(entry);
-  outer.signature = acting.sign(kSignLabel, outer.entry);
-  const Bytes bytes = wire::encode(outer);
-  TRY(trail.apply(bytes));
-  if (trail.n() == 1) TRY(replace_file(anchor_file_, as_bytes(trail.anchor().hex() + "\n")));
-  return run(database, "INSERT INTO trail(n, entry) VALUES(?, ?)",
-             static_cast<std::int64_t>(entry.n), bytes);
-}
-
-Result<void> Operators::add(const std::string& name, const crypto::VerifyKey& key,
-                            const crypto::SigningKey& acting, TimeMs now) {
+Result<void> Operators::append(BytesView signed_entry) {
   return writer_.write([&](sql::Database& database) -> Result<void> {
-    Trail trail = TRY(load(database));
-    TrailEntry entry;
-    entry.time_ms = now;
-    entry.act = OperatorAct::kAdd;
-    entry.name = name;
-    entry.key = key.bytes;
-    return append(database, std::move(trail), std::move(entry), acting);
-  });
-}
-
-Result<void> Operators::revoke(const std::string& name, const crypto::SigningKey& acting,
-                               TimeMs now) {
-  return writer_.write([&](sql::Database& database) -> Result<void> {
-    Trail trail = TRY(load(database));
-    const Operator* const found = trail.named(name);
-    if (found == nullptr)
-      return Error{Code::kNotFound, "there is no operator named \"" + name + "\""};
-    TrailEntry entry;
-    entry.time_ms = now;
-    entry.act = OperatorAct::kRevoke;
-    entry.name = name;
-    entry.key = found->key.bytes;
-    return append(database, std::move(trail), std::move(entry), acting);
+    const auto before = TRY(read_entries(database));
+    Trail trail = TRY(Trail::verify(before));
+    TRY(check_anchor(trail, anchor_file_));
+    TRY(trail.apply(signed_entry));
+    if (trail.n() == 1) TRY(replace_file(anchor_file_, as_bytes(trail.anchor().hex() + "\n")));
+    return run(database, "INSERT INTO trail(n, entry) VALUES(?, ?)",
+               static_cast<std::int64_t>(trail.n()), signed_entry);
   });
 }
 

@@ -3,6 +3,9 @@
 // An entry is hash-linked to the one before and signed by the operator who acts, so whoever holds
 // the database cannot change, drop from the middle, or insert an entry. Dropping the newest ones
 // shows against a head that was noted elsewhere; replacing all of them against the anchor.
+//
+// An operator's private key stays in the program that the operator runs: it reads the entries,
+// verifies them, signs the next one and hands that over to be appended.
 #pragma once
 
 #include <map>
@@ -19,6 +22,14 @@ struct Operator {
   std::string name;
   crypto::VerifyKey key;
   TimeMs added_ms = 0;
+  std::string by;  // the name of whoever added it
+};
+
+// One entry, once it was verified.
+struct Act {
+  TrailEntry entry;
+  std::string by;  // the name of whoever signed it
+  Digest head;     // of the trail that ends with it
 };
 
 // The id under which an entry names its signer.
@@ -30,25 +41,37 @@ class Trail {
   // kUnsafe: an entry was changed or breaks a rule; kCorrupt: it is no entry.
   static Result<Trail> verify(const std::vector<Bytes>& entries);
 
-  std::uint64_t n() const { return n_; }
-  const Digest& head() const { return head_; }      // after the newest entry
-  const Digest& anchor() const { return anchor_; }  // head after the first entry
+  std::uint64_t n() const { return acts_.size(); }
+  Digest head() const { return acts_.empty() ? Digest() : acts_.back().head; }
+  Digest anchor() const { return acts_.empty() ? Digest() : acts_.front().head; }
+  const std::vector<Act>& acts() const { return acts_; }
   const std::map<Digest, Operator>& operators() const { return operators_; }
   // nullptr.
   const Operator* named(std::string_view name) const;
 
- private:
-  friend class Operators;
-  Trail() = default;
+  // The next entry, for Operators::append. The first operator adds itself: `acting` is its own key.
+  // kDenied: `acting` is no operator's; kConflict: the name is taken or the key was an operator's
+  // before.
+  Result<Bytes> sign_add(const std::string& name, const crypto::VerifyKey& key,
+                         const crypto::SigningKey& acting, TimeMs now) const;
+  // kNotFound; kInvalid for the last one, who could not be replaced.
+  Result<Bytes> sign_revoke(const std::string& name, const crypto::SigningKey& acting,
+                            TimeMs now) const;
+  // By the same rules, with their errors. kConflict also: it was signed for another head.
   Result<void> apply(BytesView signed_entry);
+
+ private:
+  Trail() = default;
+  Result<Bytes> sign(TrailEntry entry, const crypto::SigningKey& acting) const;
   Result<void> judge(const TrailEntry& entry) const;
 
-  std::uint64_t n_ = 0;
-  Digest head_;
-  Digest anchor_;
+  std::vector<Act> acts_;
   std::map<Digest, Operator> operators_;
   std::map<Digest, std::string> ever_;
 };
+
+// Whether the trail begins with the entry whose head stands in `file`. kUnsafe.
+Result<void> check_anchor(const Trail& trail, const std::string& file);
 
 // 32 random bytes, written as hexadecimal with mode 0600. kConflict: the file exists.
 Result<crypto::SigningKey> make_operator_key(const std::string& path);
@@ -63,21 +86,13 @@ class Operators {
   Operators(Writer& writer, std::string anchor_file)
       : writer_(writer), anchor_file_(std::move(anchor_file)) {}
 
-  // Verified anew, and against the anchor.
-  Result<Trail> trail();
-  // The first operator adds itself: `acting` is its own key. kDenied: `acting` is no operator's;
-  // kConflict: the name is taken or the key was an operator's before.
-  Result<void> add(const std::string& name, const crypto::VerifyKey& key,
-                   const crypto::SigningKey& acting, TimeMs now);
-  // kNotFound; kInvalid for the last one, who could not be replaced.
-  Result<void> revoke(const std::string& name, const crypto::SigningKey& acting, TimeMs now);
+  // As they stand there, oldest first; Trail::verify and check_anchor judge them.
+  Result<std::vector<Bytes>> entries();
+  // Durable once it returns. Verifies the trail anew, and against the anchor. kConflict: the trail
+  // is another by now than the one that the entry was signed for. Else as Trail::apply.
+  Result<void> append(BytesView signed_entry);
 
  private:
-  Result<Trail> load(sql::Database& database);
-  Result<void> check_anchor(const Trail& trail);
-  Result<void> append(sql::Database& database, Trail trail, TrailEntry entry,
-                      const crypto::SigningKey& acting);
-
   Writer& writer_;
   const std::string anchor_file_;
 };
