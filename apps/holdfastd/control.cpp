@@ -16,7 +16,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxLine = 64 * 1024;
+constexpr std::size_t kMaxRequest = 64 * 1024;
+constexpr std::size_t kMaxAnswer = 256 * 1024 * 1024;  // all accounts, the whole trail
 constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
 constexpr int kPatienceMs = 10'000;
 constexpr int kAttempts = 60;
@@ -57,11 +58,30 @@ Result<Json> set_quota(server::Service& service, const Json& request) {
   return Json{{"ok", true}};
 }
 
+Result<Json> trail(server::Service& service) {
+  Json entries = Json::array();
+  for (const Bytes& entry : TRY(service.operators().entries())) entries.push_back(to_hex(entry));
+  return Json{{"ok", true}, {"entries", std::move(entries)}};
+}
+
+Result<Json> append_to_trail(server::Service& service, const Json& request) {
+  const auto entry = from_hex(request.at("entry").get<std::string>());
+  if (!entry) return Error{Code::kInvalid, "an entry of the trail is hexadecimal"};
+  const auto done = service.operators().append(*entry);
+  if (!done.ok() && done.error().code == Code::kConflict)
+    return Error{Code::kConflict,
+                 "another operator acted just now; look at holdfastd operator list and try again"};
+  TRY(done);
+  return Json{{"ok", true}};
+}
+
 Result<Json> dispatch(server::Service& service, const Clock& clock, const Json& request) {
   const auto what = request.at("act").get<std::string>();
   if (what == "invite") return invite(service, clock, request);
   if (what == "accounts") return list(service);
   if (what == "quota") return set_quota(service, request);
+  if (what == "trail") return trail(service);
+  if (what == "trail_append") return append_to_trail(service, request);
   return Error{Code::kInvalid, "the service knows no such act"};
 }
 
@@ -75,9 +95,9 @@ Result<sockaddr_un> address_of(const std::string& path) {
 }
 
 // Up to the line feed; what takes too long or is too much is cut off.
-std::string read_line(int fd) {
+std::string read_line(int fd, std::size_t limit) {
   std::string text;
-  while (text.size() < kMaxLine && !text.ends_with('\n')) {
+  while (text.size() < limit && !text.ends_with('\n')) {
     pollfd p{fd, POLLIN, 0};
     if (::poll(&p, 1, kPatienceMs) <= 0) break;
     char piece[4096];
@@ -108,10 +128,51 @@ Result<std::optional<std::string>> ask_running(const std::string& path,
     return io_error("open", path, errno);
   }
   write_line(fd.get(), request);
-  std::string answer = read_line(fd.get());
+  std::string answer = read_line(fd.get(), kMaxAnswer);
   if (answer.empty())
     return Error{Code::kUnavailable, "the service that runs here did not answer; ask again"};
   return std::optional(std::move(answer));
+}
+
+// Root would leave files that the service cannot open.
+Result<void> require_owner(const std::string& data) {
+  struct stat info{};
+  if (::geteuid() != 0 || ::stat(data.c_str(), &info) != 0 || info.st_uid == 0) return Ok{};
+  return Error{Code::kDenied, "no service runs on " + data +
+                                  ", which is not root's: start it, or run this as its user"};
+}
+
+// Without a service that runs.
+Result<std::string> act_alone(const std::string& data, const std::string& request) {
+  if (!exists(data + "/service.db"))
+    return Error{Code::kNotFound, "there is no service in " + data + "; holdfastd serve --data " +
+                                      data + " makes one"};
+  TRY(require_owner(data));
+  const auto clock = std::make_shared<SystemClock>();
+  server::ServiceOptions options;
+  options.data = data;
+  const auto service = TRY(server::Service::open(std::move(options), clock));
+  return act(*service, *clock, request);
+}
+
+Result<std::string> answer_to(const std::string& data, const std::string& request) {
+  for (int attempt = 1;; ++attempt) {
+    auto running = TRY(ask_running(data + "/control", request));
+    if (running) return *std::move(running);
+    auto alone = act_alone(data, request);
+    // A service that is just starting has the directory and does not answer yet.
+    if (alone.ok() || alone.error().code != Code::kUnavailable || attempt == kAttempts)
+      return alone;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+// What it cannot be is a matter of versions.
+Code code_named(const std::string& name) {
+  for (const Code code : {Code::kNotFound, Code::kDenied, Code::kInvalid, Code::kCorrupt,
+                          Code::kConflict, Code::kUnavailable, Code::kUnsafe, Code::kOutdated})
+    if (code_name(code) == name) return code;
+  return Code::kUnavailable;
 }
 
 }  // namespace
@@ -126,22 +187,12 @@ std::string act(server::Service& service, const Clock& clock, const std::string&
 }
 
 Result<std::string> ask(const std::string& data, const std::string& request) {
-  const auto clock = std::make_shared<SystemClock>();
-  for (int attempt = 1;; ++attempt) {
-    auto answer = TRY(ask_running(data + "/control", request));
-    if (answer) return *std::move(answer);
-    if (!exists(data + "/service.db"))
-      return Error{Code::kNotFound, "there is no service in " + data + "; holdfastd serve --data " +
-                                        data + " makes one"};
-    server::ServiceOptions options;
-    options.data = data;
-    auto service = server::Service::open(std::move(options), clock);
-    if (service.ok()) return act(**service, *clock, request);
-    // A service that is just starting has the directory and does not answer yet.
-    if (service.error().code != Code::kUnavailable || attempt == kAttempts)
-      return std::move(service).error();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
+  std::string answer = TRY(answer_to(data, request));
+  const Json json = Json::parse(answer, nullptr, false);
+  if (json.is_object() && json.value("ok", false)) return answer;
+  if (!json.is_object() || !json.contains("error"))
+    return Error{Code::kUnavailable, "the service that runs here did not answer; ask again"};
+  return Error{code_named(json.value("code", "")), json.value("error", "")};
 }
 
 Control::Control(Fd socket, std::string path, server::Service& service, const Clock& clock)
@@ -181,7 +232,7 @@ void Control::run(const std::stop_token& stop) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       return;
     }
-    write_line(peer.get(), act(service_, clock_, read_line(peer.get())));
+    write_line(peer.get(), act(service_, clock_, read_line(peer.get(), kMaxRequest)));
   }
 }
 

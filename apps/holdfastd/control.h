@@ -16,7 +16,8 @@ namespace holdfast::daemon {
 // Does one act. Never fails but in its answer.
 std::string act(server::Service& service, const Clock& clock, const std::string& request);
 
-// Sends it to the service that runs on `data`, or does it here when none does.
+// Sends it to the service that runs on `data`, or does it here when none does. The answer of an act
+// that was done; else its error.
 Result<std::string> ask(const std::string& data, const std::string& request);
 
 // Answers at DATA/control while it lives.

@@ -6,6 +6,7 @@
 #include "control.h"
 #include "crypto/key.h"
 #include "maintain.h"
+#include "operate.h"
 #include "serve.h"
 
 namespace holdfast::daemon {
@@ -15,6 +16,7 @@ using Json = nlohmann::json;
 
 constexpr int kOk = 0;
 constexpr int kFailed = 1;
+constexpr int kUsage = 2;
 
 int failure(const Options& options, const Error& error) {
   if (options.json) {
@@ -30,15 +32,10 @@ int failure(const Options& options, const Error& error) {
 int report(const Options& options, const Result<std::string>& answer,
            const std::function<void(const Json&)>& words) {
   if (!answer.ok()) return failure(options, answer.error());
-  const Json json = Json::parse(*answer, nullptr, false);
-  if (!json.is_object() || !json.value("ok", false)) {
-    const std::string why = json.is_object() ? json.value("error", "") : "it did not answer";
-    return failure(options, {Code::kUnavailable, why});
-  }
   if (options.json) {
     std::fputs(answer->c_str(), stdout);
   } else {
-    words(json);
+    words(Json::parse(*answer, nullptr, false));
   }
   return kOk;
 }
@@ -59,6 +56,9 @@ struct Line {
   std::string size;
   std::string folder;
   std::string read_data;
+  bool set_aside = false;
+  bool remove_orphans = false;
+  OperatorOptions operators;
 };
 
 void add_options(Line& line) {
@@ -66,9 +66,10 @@ void add_options(Line& line) {
   Options& o = line.options;
   app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);
   app.set_config("--config", "", "Read these options from a TOML file");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.require_subcommand(1);
   app.fallthrough();
-  app.add_option("--data", o.data, "Where everything is kept")->required();
+  app.add_option("--data", o.data, "Where everything is kept");
   app.add_option("--listen", o.listen, "ADDRESS:PORT for devices")->capture_default_str();
   app.add_option("--metrics-listen", o.metrics_listen,
                  "ADDRESS:PORT for /metrics, /healthz and /readyz, without TLS; keep it private")
@@ -109,6 +110,9 @@ void add_acts(Line& line) {
   check->add_option("--read-data", line.read_data, "Read all packs, or a share: --read-data=5%")
       ->expected(0, 1)
       ->default_str("100%");
+  check->add_flag("--set-aside", line.set_aside,
+                  "Move damaged packs to DATA/damaged, so that devices send them again");
+  check->add_flag("--remove-orphans", line.remove_orphans, "Remove files that a crash left");
   CLI::App* const backup =
       line.app.add_subcommand("backup", "A consistent copy, also while the service runs");
   backup->add_option("TARGET", line.folder, "An empty folder, or an earlier backup")->required();
@@ -120,6 +124,33 @@ void add_acts(Line& line) {
   CLI::App* const quota = account->add_subcommand("quota", "How much an account may store");
   quota->add_option("NAME", line.account, "The account")->required();
   quota->add_option("SIZE", line.size, "500G, or none")->required();
+  line.app.add_subcommand("config", "The options as they are, as the file would say them");
+}
+
+void add_operator_acts(Line& line) {
+  OperatorOptions& o = line.operators;
+  CLI::App* const all = line.app.add_subcommand("operator", "Who may operate the service");
+  all->require_subcommand(1);
+  CLI::App* const key = all->add_subcommand("key", "Show an operator's public key, or make a key");
+  key->add_option("FILE", o.file, "The private key; give it to nobody")->required();
+  key->add_flag("--new", o.make, "Make a key; FILE must not exist");
+  CLI::App* const add = all->add_subcommand("add", "Add an operator; the first adds itself");
+  add->add_option("NAME", o.name, "Of the new operator")->required();
+  CLI::Option* const file = add->add_option("--key-file", o.key_file, "The new operator's key");
+  add->add_option("--public-key", o.public_key, "The same in hexadecimal, as `key` shows it")
+      ->excludes(file);
+  CLI::App* const revoke = all->add_subcommand("revoke", "An operator is none any more");
+  revoke->add_option("NAME", o.name, "Of the operator")->required();
+  for (CLI::App* const act : {add, revoke})
+    act->add_option("--as", o.acting, "File of the key of the operator who acts")->required();
+  CLI::App* const list = all->add_subcommand("list", "Verify the trail and list the operators");
+  list->add_flag("--trail", o.trail, "List every act instead");
+}
+
+// The file holds what the flags before a command's name do; a command's own are not for it.
+void keep_out_of_file(CLI::App& command) {
+  for (CLI::Option* const option : command.get_options()) option->configurable(false);
+  for (CLI::App* const part : command.get_subcommands({})) keep_out_of_file(*part);
 }
 
 int run_invite(const Line& line) {
@@ -158,34 +189,95 @@ Result<double> share(const CLI::App& check, std::string text) {
 int run_check(const Line& line) {
   const auto percent = share(*line.app.get_subcommand("check"), line.read_data);
   if (!percent.ok()) return failure(line.options, percent.error());
-  return told(line.options, check(line.options, *percent));
+  server::CheckOptions wanted;
+  wanted.percent = *percent;
+  if (line.set_aside) wanted.damaged = server::Damaged::kSetAside;
+  if (line.remove_orphans) wanted.orphans = server::Orphans::kRemove;
+  return told(line.options, check(line.options, wanted));
 }
 
-int run(int argc, char** argv) {
-  Line line;
-  add_options(line);
-  add_acts(line);
-  try {
-    line.app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const int code = line.app.exit(error);
-    return code == 0 ? 0 : 2;
-  }
-  if (line.app.got_subcommand("serve")) {
-    const auto served = serve(line.options);
-    return served.ok() ? kOk : failure(line.options, served.error());
-  }
-  if (line.app.got_subcommand("check")) return run_check(line);
-  if (line.app.got_subcommand("backup"))
-    return told(line.options, backup(line.options, line.folder));
-  if (line.app.got_subcommand("restore"))
-    return told(line.options, restore(line.options, line.folder));
-  if (line.app.got_subcommand("invite")) return run_invite(line);
+int run_account(const Line& line) {
   if (line.app.get_subcommand("account")->got_subcommand("quota")) return run_quota(line);
   return report(line.options, ask(line.options.data, "{\"act\":\"accounts\"}\n"),
                 [](const Json& json) {
                   for (const Json& row : json.at("accounts")) print_account(row);
                 });
+}
+
+int done(const Options& options, const Result<void>& result) {
+  return result.ok() ? kOk : failure(options, result.error());
+}
+
+int run_operator(const Line& line) {
+  const CLI::App& acts = *line.app.get_subcommand("operator");
+  const auto act = acts.got_subcommand("key")      ? show_key
+                   : acts.got_subcommand("add")    ? add_operator
+                   : acts.got_subcommand("revoke") ? revoke_operator
+                                                   : list_operators;
+  return done(line.options, act(line.options, line.operators));
+}
+
+// What parse() cannot see is wrong.
+Result<void> check_options(const Options& options) {
+  TRY(parse_size(options.quota));
+  TRY(parse_listen(options.listen));
+  if (!options.metrics_listen.empty()) TRY(parse_listen(options.metrics_listen));
+  return Ok{};
+}
+
+int run_config(const Line& line) {
+  const auto good = check_options(line.options);
+  if (!good.ok()) return failure(line.options, good.error());
+  std::fputs(line.app.config_to_str(true).c_str(), stdout);
+  return kOk;
+}
+
+// A key is made and shown without a service.
+bool needs_data(const CLI::App& app) {
+  return !app.got_subcommand("config") &&
+         !(app.got_subcommand("operator") && app.get_subcommand("operator")->got_subcommand("key"));
+}
+
+void parse(Line& line, int argc, char** argv) {
+  add_options(line);
+  add_acts(line);
+  add_operator_acts(line);
+  for (CLI::App* const command : line.app.get_subcommands({})) keep_out_of_file(*command);
+  line.app.parse(argc, argv);
+  if (line.options.data.empty() && needs_data(line.app)) throw CLI::RequiredError("--data");
+}
+
+// CLI11 calls every line that it cannot use unreadable INI.
+int bad_file(const CLI::ConfigError& error) {
+  const std::string_view what = error.what();
+  constexpr std::string_view kUnread = "INI was not able to parse ";
+  const std::string why = what.starts_with(kUnread)
+                              ? "\"" + std::string(what.substr(kUnread.size())) +
+                                    "\" is no option; `holdfastd config` shows those there are"
+                              : std::string(what);
+  std::fprintf(stderr, "holdfastd: in the configuration file: %s\n", why.c_str());
+  return kUsage;
+}
+
+int run(int argc, char** argv) {
+  Line line;
+  try {
+    parse(line, argc, argv);
+  } catch (const CLI::ConfigError& error) {
+    return bad_file(error);
+  } catch (const CLI::ParseError& error) {
+    const int code = line.app.exit(error);
+    return code == 0 ? kOk : kUsage;
+  }
+  const Options& options = line.options;
+  if (line.app.got_subcommand("serve")) return done(options, serve(options));
+  if (line.app.got_subcommand("check")) return run_check(line);
+  if (line.app.got_subcommand("backup")) return told(options, backup(options, line.folder));
+  if (line.app.got_subcommand("restore")) return told(options, restore(options, line.folder));
+  if (line.app.got_subcommand("invite")) return run_invite(line);
+  if (line.app.got_subcommand("operator")) return run_operator(line);
+  if (line.app.got_subcommand("config")) return run_config(line);
+  return run_account(line);
 }
 
 }  // namespace

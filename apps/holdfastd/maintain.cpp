@@ -3,8 +3,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "server/maintenance.h"
-
 namespace holdfast::daemon {
 namespace {
 
@@ -43,11 +41,46 @@ bool report(const Options& options, const server::CopyReport& copy, const char* 
   return copy.good();
 }
 
+bool sets_aside(const server::CheckOptions& wanted) {
+  return wanted.damaged == server::Damaged::kSetAside;
+}
+bool removes(const server::CheckOptions& wanted) {
+  return wanted.orphans == server::Orphans::kRemove;
+}
+
+// What was found, and what to do about it.
+void advise(const Options& options, const server::CheckOptions& wanted,
+            const server::CheckReport& found) {
+  std::printf("%llu packs, %llu of them read.%s\n", static_cast<unsigned long long>(found.packs),
+              static_cast<unsigned long long>(found.read),
+              found.good() ? " Everything is there and whole." : "");
+  if (!found.database.empty())
+    std::puts("Keep what there is, and restore the newest backup into an empty directory.");
+  if (!found.missing.empty())
+    std::puts(
+        "Put a missing pack back from a backup, or have a backup made on a device that still has "
+        "the files: it sends its content again, in new packs. The lost one stays named here.");
+  if (!found.damaged.empty() && sets_aside(wanted)) {
+    std::printf("The damaged packs are in %s/damaged now and are missing from here on.\n",
+                options.data.c_str());
+  } else if (!found.damaged.empty()) {
+    std::puts(
+        "Put a damaged pack back from a backup. If there is none, stop the service and run check "
+        "with --set-aside: devices see the pack missing then, and send its content again.");
+  }
+  if (found.orphans == 0) return;
+  std::printf(
+      "%llu files, %llu bytes, are no pack that the database names: a crash left them. %s\n",
+      static_cast<unsigned long long>(found.orphans),
+      static_cast<unsigned long long>(found.orphan_bytes),
+      removes(wanted) ? "They were removed."
+                      : "They do no harm; with the service stopped, check --remove-orphans "
+                        "frees the room.");
+}
+
 }  // namespace
 
-Result<bool> check(const Options& options, double percent) {
-  server::CheckOptions wanted;
-  wanted.percent = percent;
+Result<bool> check(const Options& options, const server::CheckOptions& wanted) {
   const auto found = TRY(server::check_store(options.data, wanted));
   for (const std::string& problem : found.database) {
     if (options.json) {
@@ -64,13 +97,12 @@ Result<bool> check(const Options& options, double percent) {
            {"packs", found.packs},
            {"bytes", found.bytes},
            {"read", found.read},
-           {"orphans", found.orphans}});
+           {"orphans", found.orphans},
+           {"orphan_bytes", found.orphan_bytes},
+           {"set_aside", sets_aside(wanted) ? found.damaged.size() : 0},
+           {"removed", removes(wanted) ? found.orphans : 0}});
   } else {
-    std::printf("%llu packs, %llu of them read. %s\n", static_cast<unsigned long long>(found.packs),
-                static_cast<unsigned long long>(found.read),
-                found.good() ? "Everything is there and whole."
-                             : "A missing pack is sent again by a device that still has its files, "
-                               "at its next backup; bring a damaged one back from a backup.");
+    advise(options, wanted, found);
   }
   return found.good();
 }

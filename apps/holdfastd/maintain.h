@@ -2,11 +2,12 @@
 #pragma once
 
 #include "options.h"
+#include "server/maintenance.h"
 
 namespace holdfast::daemon {
 
 // True: everything is whole.
-Result<bool> check(const Options& options, double percent);
+Result<bool> check(const Options& options, const server::CheckOptions& wanted);
 Result<bool> backup(const Options& options, const std::string& target);
 Result<bool> restore(const Options& options, const std::string& backup);
 
