@@ -78,11 +78,13 @@ server.bind(folder + "/control")
 server.listen()
 print("ready", flush=True)
 with open(folder + "/asked", "w") as asked:
-    for _ in range(2):
+    for _ in range(3):
         peer, _ = server.accept()
         line = peer.makefile("r").readline()
         asked.write(line)
-        answer = {"ok": True, "entries": []} if json.loads(line)["act"] == "trail" else {"ok": True}
+        answer = {"ok": True, "entries": []}
+        if json.loads(line)["act"] == "accounts":
+            answer["accounts"] = [{"account": f"account{i}", "created_ms": i} for i in range(5000)]
         peer.sendall((json.dumps(answer) + "\n").encode())
         peer.close()
 PYTHON
@@ -92,6 +94,9 @@ waiting=$LISTENER_PID
 read -r _ <&"${LISTENER[0]}"
 expect 0 "$bin/holdfastd" operator add anna --key-file "$work/anna.key" --as "$work/anna.key" \
   --data "$work/other"
+# (And an answer may be long.)
+expect 0 "$bin/holdfastd" account list --data "$work/other"
+is "$(wc -l < "$work/out")" 5000
 wait "$waiting"
 waiting=''
 is "$(grep -c '"trail_append"' "$work/other/asked")" 1
