@@ -99,6 +99,8 @@ void add_options(Line& line) {
   app.add_option("--requests-per-address", o.requests_per_address, "A second, sustained")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_flag("--log-requests", o.log_requests,
+               "Log every request, not only those that failed here");
   app.add_flag("--json", o.json, "Print one JSON object a line");
 }
 

@@ -23,6 +23,7 @@ struct Options {
   unsigned max_connections = 20'000;
   unsigned connections_per_address = 256;
   unsigned requests_per_address = 500;  // a second
+  bool log_requests = false;
   bool json = false;
 };
 

@@ -27,29 +27,6 @@ void print_line(const Json& json) {
   std::fflush(stdout);
 }
 
-// Routes and numbers only: names, ids of packs and addresses would make the log a second connection
-// log, without its end.
-class Logged final : public net::Handler {
- public:
-  Logged(net::Handler& inner, const Log& log, const Clock& clock)
-      : inner_(inner), log_(log), clock_(clock) {}
-  net::Response handle(const net::Request& request, net::Body& body) override {
-    const TimeMs began = clock_.now();
-    net::Response response = inner_.handle(request, body);
-    if (response.park || response.status < 500) return response;
-    log_.event(Level::kWarning, "request",
-               {{"route", Plain(response.route)},
-                {"status", response.status},
-                {"ms", clock_.now() - began}});
-    return response;
-  }
-
- private:
-  net::Handler& inner_;
-  const Log& log_;
-  const Clock& clock_;
-};
-
 // /healthz: the process answers. /readyz: it can write. /metrics: Prometheus.
 class Watch final : public net::Handler {
  public:
@@ -121,16 +98,40 @@ void sweep(server::Service& service, const Log& log) {
   if (!swept.ok()) log.event(Level::kError, "sweep", {{"error", Plain(swept.error().message)}});
 }
 
-void announce(const Options& options, const std::string& url, const std::string& pin) {
+std::string url_of(const char* scheme, const Listen& listen, const std::string& port) {
+  const bool v6 = listen.address.find(':') != std::string::npos;
+  return scheme + (v6 ? "[" + listen.address + "]" : listen.address) + ":" + port;
+}
+
+struct Places {
+  std::string devices;
+  std::string metrics;  // "": nowhere
+  std::string pin;
+};
+void announce(const Options& options, const Places& at) {
   if (options.json) {
-    print_line({{"event", "listening"}, {"url", url}, {"fingerprint", pin}});
+    print_line({{"event", "listening"},
+                {"url", at.devices},
+                {"fingerprint", at.pin},
+                {"metrics", at.metrics}});
     return;
   }
   std::printf(
       "Holdfast listens at %s\nIts key, for your users to compare:\n\n    %s\n\nPublish it where "
       "they look for it by another way than this line.\n",
-      url.c_str(), pin.c_str());
+      at.devices.c_str(), at.pin.c_str());
+  if (!at.metrics.empty()) std::printf("For you alone: %s\n", at.metrics.c_str());
   std::fflush(stdout);
+}
+
+Result<std::unique_ptr<net::HttpServer>> start_watch(const Listen& place, net::ServerTls tls,
+                                                     Watch& watch, net::Metrics& own) {
+  net::ServerOptions options;
+  options.address = place.address;
+  options.port = place.port;
+  options.plain = true;
+  options.threads = 2;
+  return net::HttpServer::start(options, std::move(tls), watch, own);
 }
 
 }  // namespace
@@ -154,33 +155,28 @@ Result<void> serve(const Options& options) {
   const Log log(STDERR_FILENO, *clock);
   net::Metrics metrics;
   net::Routes routes(*service, tls.pin());
-  Logged logged(routes, log, *clock);
   net::ServerOptions front_options;
   front_options.address = listen.address;
   front_options.port = listen.port;
   front_options.max_connections = options.max_connections;
   front_options.max_connections_per_address = options.connections_per_address;
   front_options.requests_per_second_per_address = options.requests_per_address;
-  const auto server = TRY(net::HttpServer::start(front_options, std::move(tls), logged, metrics));
+  front_options.log = &log;
+  front_options.log_requests = options.log_requests;
+  const auto server = TRY(net::HttpServer::start(front_options, std::move(tls), routes, metrics));
   front.store(server.get());
 
   Watch watch(*service, metrics);
   net::Metrics own;
   std::unique_ptr<net::HttpServer> watched;
+  Places at{url_of("https://", listen, server->port()), "", to_hex(server->pin())};
   if (!options.metrics_listen.empty()) {
-    const Listen at = TRY(parse_listen(options.metrics_listen));
-    net::ServerOptions watch_options;
-    watch_options.address = at.address;
-    watch_options.port = at.port;
-    watch_options.plain = true;
-    watch_options.threads = 2;
+    const Listen place = TRY(parse_listen(options.metrics_listen));
     auto same_key = TRY(load_tls(options));
-    watched = TRY(net::HttpServer::start(watch_options, std::move(same_key), watch, own));
+    watched = TRY(start_watch(place, std::move(same_key), watch, own));
+    at.metrics = url_of("http://", place, watched->port()) + "/metrics";
   }
-
-  const std::string host =
-      listen.address.find(':') == std::string::npos ? listen.address : "[" + listen.address + "]";
-  announce(options, "https://" + host + ":" + server->port(), to_hex(server->pin()));
+  announce(options, at);
   log.event(Level::kInfo, "started", {{"address", Plain(options.listen)}});
   while (::sigtimedwait(&signals, nullptr, &kSweepEvery) < 0) sweep(*service, log);
   log.event(Level::kInfo, "stopping");

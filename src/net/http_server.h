@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/log.h"
 #include "net/http.h"
 #include "net/metrics.h"
 #include "net/stream.h"
@@ -26,6 +27,11 @@ struct ServerOptions {
   std::int64_t stall_ms = 20'000;                  // of a body that moves no byte
   std::int64_t bytes_per_second = 4 * 1024;        // slower bodies are cut off, on average
   std::int64_t stop_ms = 30'000;                   // a graceful stop waits so long for handlers
+  // Has an event for every request that a handler answered with 5xx, and with log_requests for
+  // every answer: routes and numbers only. Names, ids of stored things and addresses would make it
+  // a second connection log, without its end.
+  const Log* log = nullptr;
+  bool log_requests = false;
 };
 
 class HttpServer {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <exception>
 
 #include "net/http_server_parts.h"
@@ -141,11 +142,11 @@ std::uint64_t size_of(const Response& response) {
   return std::get<Bytes>(response.body).size();
 }
 
-Result<void> write(Writer& writer, const Response& response, const Request& request,
+Result<void> write(Writer& writer, const Response& response, const Exchange& exchange,
                    bool keep_alive) {
-  const std::string head =
-      format_head({response.status, response.content_type, size_of(response), keep_alive});
-  if (request.method == "HEAD") return writer.put(as_bytes(head));
+  const std::string head = format_head(
+      {response.status, response.content_type, size_of(response), keep_alive, exchange.id});
+  if (exchange.request.method == "HEAD") return writer.put(as_bytes(head));
   if (const auto* file = std::get_if<FileBody>(&response.body)) {
     TRY(writer.put(as_bytes(head)));
     return writer.put(*file);
@@ -156,6 +157,16 @@ Result<void> write(Writer& writer, const Response& response, const Request& requ
   append(first, BytesView{body}.first(with));
   TRY(writer.put(first));
   return writer.put(BytesView{body}.subspan(with));
+}
+
+// A peer may send any word.
+Word known(std::string_view method) {
+  if (method == "GET") return "GET";
+  if (method == "PUT") return "PUT";
+  if (method == "POST") return "POST";
+  if (method == "HEAD") return "HEAD";
+  if (method == "DELETE") return "DELETE";
+  return "other";
 }
 
 Outcome answer_or_throw(Connection& connection, Handler& handler, Metrics& metrics,
@@ -175,15 +186,31 @@ Outcome answer_or_throw(Connection& connection, Handler& handler, Metrics& metri
   body.drop_early();
   const bool keep = exchange.keep_alive && !stopping && !body.failed() && exchange.body_left == 0;
   Writer writer(connection.stream, options);
-  const bool written = write(writer, response, exchange.request, keep).ok();
+  const bool written = write(writer, response, exchange, keep).ok();
   const std::chrono::duration<double> took = steady_clock::now() - exchange.begun;
   metrics.observe(response.route, response.status, took.count(), exchange.bytes_in,
                   writer.written());
+  if (options.log != nullptr && (options.log_requests || response.status >= 500))
+    log_answer(*options.log, {exchange.id, exchange.request.method, response, exchange.bytes_in,
+                              writer.written(), took.count(), written});
   if (!written) return {};
   return {keep ? Outcome::Next::kKeep : Outcome::Next::kLinger, {}};
 }
 
 }  // namespace
+
+void log_answer(const Log& log, const Answered& answered) {
+  const unsigned status = answered.response.status;
+  log.event(status >= 500 ? Level::kWarning : Level::kInfo, "request",
+            {{"request", answered.id},
+             {"method", known(answered.method)},
+             {"route", Plain(answered.response.route)},
+             {"status", status},
+             {"bytes_in", answered.bytes_in},
+             {"bytes_out", answered.bytes_out},
+             {"ms", std::round(answered.seconds * 10'000) / 10},
+             {"complete", answered.complete}});
+}
 
 Outcome answer(Connection& connection, Handler& handler, Metrics& metrics,
                const ServerOptions& options, const std::atomic<bool>& stopping) {

@@ -4,6 +4,7 @@
 #include <boost/beast/http/status.hpp>
 #include <charconv>
 
+#include "crypto/key.h"
 #include "net/http_server_parts.h"
 
 namespace holdfast::net {
@@ -110,6 +111,12 @@ std::variant<Head, unsigned> parse_head(BytesView bytes) {
   return read_fields(parser);
 }
 
+ExchangeId new_exchange_id() {
+  ExchangeId id;
+  crypto::random_fill(id.bytes);
+  return id;
+}
+
 std::string format_head(const Framing& framing) {
   std::string head = "HTTP/1.1 " + std::to_string(framing.status) + " ";
   head += view(http::obsolete_reason(http::int_to_status(framing.status)));
@@ -117,6 +124,7 @@ std::string format_head(const Framing& framing) {
   head += "\r\nContent-Length: " + std::to_string(framing.content_length);
   head += "\r\nCache-Control: no-store\r\n";
   if (framing.status == 429 || framing.status == 503) head += "Retry-After: 1\r\n";
+  if (framing.status >= 400) head += "Holdfast-Request: " + framing.id.hex() + "\r\n";
   if (!framing.keep_alive) head += "Connection: close\r\n";
   return head + "\r\n";
 }

@@ -403,6 +403,7 @@ bool Loop::take_head(const ConnectionPtr& c, std::size_t end) {
   if (!may_request(c->payer)) return refuse(c, 429, keep);
   if (queue_.full()) return refuse(c, 503, keep);
   auto exchange = std::make_unique<Exchange>();
+  exchange->id = new_exchange_id();
   exchange->request = std::move(head.request);
   exchange->request.address = c->address;
   exchange->request.payer = c->payer;
@@ -419,11 +420,16 @@ bool Loop::take_head(const ConnectionPtr& c, std::size_t end) {
 bool Loop::refuse(const ConnectionPtr& c, unsigned status, bool keep) {
   const Response response = plain_response(status);
   const Bytes& body = std::get<Bytes>(response.body);
-  const std::string head = format_head({status, response.content_type, body.size(), keep});
+  const ExchangeId id = new_exchange_id();
+  const std::string head = format_head({status, response.content_type, body.size(), keep, id});
   Bytes all = to_bytes(as_bytes(head));
   append(all, body);
   metrics_.observe(response.route, status, 0, 0, all.size());
-  if (!c->stream.write_all(all, steady_clock::now()).ok()) {
+  const bool written = c->stream.write_all(all, steady_clock::now()).ok();
+  // Never unasked: whoever is refused could fill the log.
+  if (options_.log != nullptr && options_.log_requests)
+    log_answer(*options_.log, {id, {}, response, 0, all.size(), 0, written});
+  if (!written) {
     close(c);
     return false;
   }

@@ -44,11 +44,16 @@ class HeadEnd {
   std::size_t scanned_ = 0;  // no empty line begins before this
 };
 
+// Names one request in the log, and to the peer in an answer that is an error.
+using ExchangeId = Id<struct ExchangeTag, 8>;
+ExchangeId new_exchange_id();
+
 struct Framing {
   unsigned status = 200;
   std::string content_type;
   std::uint64_t content_length = 0;
   bool keep_alive = false;
+  ExchangeId id;
 };
 std::string format_head(const Framing& framing);
 // The service's own answer when no handler has one: a line of text.
@@ -58,6 +63,7 @@ Response plain_response(unsigned status);
 
 // One request and where it stands.
 struct Exchange {
+  ExchangeId id;
   Request request;
   bool keep_alive = false;
   bool expects_continue = false;
@@ -109,6 +115,18 @@ struct Outcome {
 // Answers the request of a connection, blocking. Throws nothing.
 Outcome answer(Connection& connection, Handler& handler, Metrics& metrics,
                const ServerOptions& options, const std::atomic<bool>& stopping);
+
+// What there was to one answer.
+struct Answered {
+  ExchangeId id;
+  std::string_view method;  // "" when the head could not be read
+  const Response& response;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  double seconds = 0;     // without the time it was parked
+  bool complete = false;  // the peer took all of it
+};
+void log_answer(const Log& log, const Answered& answered);
 
 // --- from loop to workers ------------------------------------------------------------------------
 

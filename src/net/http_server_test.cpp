@@ -302,6 +302,85 @@ TEST_P(HttpServerBoth, AnswersARequestAndKeepsTheConnection) {
   EXPECT_TRUE(service.comes_to_show("holdfast_requests_total{route=\"test\",status=\"200\"} 3"));
 }
 
+// What a log got, once nothing writes to it any more.
+class LogFile {
+ public:
+  const Log& log() const { return log_; }
+  std::string text() const {
+    const auto bytes = read_file(path_, 1U << 20);
+    EXPECT_TRUE(bytes.ok());
+    return std::string(as_text(*bytes));
+  }
+
+ private:
+  Folder folder_;
+  const std::string path_ = folder_.path() + "/log";
+  const Fd file_{::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+  const SystemClock clock_;
+  const Log log_{file_.get(), clock_};
+};
+
+// Of what its head names, in an answer that is an error.
+std::string request_id(const Answer& answer) {
+  constexpr std::string_view kName = "Holdfast-Request: ";
+  const auto at = answer.head.find(kName);
+  return at == std::string::npos ? "" : answer.head.substr(at + kName.size(), 16);
+}
+
+TEST_P(HttpServerBoth, EveryRequestIsLoggedWhenAskedFor) {
+  const LogFile file;
+  ServerOptions wanted = options();
+  wanted.log = &file.log();
+  wanted.log_requests = true;
+  std::string refused;
+  std::string failed;
+  std::string unread;
+  {
+    const Service service(wanted);
+    Client client = service.connect();
+    EXPECT_EQ(request_id(*client.ask(get("/secret-target"))), "");
+    ASSERT_TRUE(client.ask("BREW /who HTTP/1.1\r\nHost: x\r\n\r\n"));
+    refused = request_id(*client.ask(get("/refuse")));
+    failed = request_id(*client.ask(get("/throw")));
+    Client other = service.connect();
+    unread = request_id(*other.ask("no request\r\n\r\n"));
+  }
+  const std::string text = file.text();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 5);
+  EXPECT_NE(text.find(R"("method":"GET","route":"test","status":200,"bytes_in":)"),
+            std::string::npos);
+  EXPECT_NE(text.find(R"("method":"other","route":"test","status":200)"), std::string::npos);
+  EXPECT_NE(text.find(R"("complete":true)"), std::string::npos);
+  const auto has = [&](const std::string& level, const std::string& id, const std::string& rest) {
+    return text.find("\"level\":\"" + level + "\",\"event\":\"request\",\"request\":\"" + id +
+                     "\"," + rest) != std::string::npos;
+  };
+  ASSERT_EQ(refused.size(), 16U);
+  EXPECT_NE(refused, failed);
+  EXPECT_TRUE(has("info", refused, R"("method":"GET","route":"test","status":403)")) << text;
+  EXPECT_TRUE(has("warning", failed, R"("method":"GET","route":"refused","status":500)")) << text;
+  EXPECT_TRUE(has("info", unread, R"("method":"other","route":"refused","status":400)")) << text;
+  for (const char* const never : {"secret-target", "127.0.0.1", "BREW", "who"})
+    EXPECT_EQ(text.find(never), std::string::npos) << never;
+}
+
+TEST_P(HttpServerBoth, OnlyFailuresAreLoggedUnasked) {
+  const LogFile file;
+  ServerOptions wanted = options();
+  wanted.log = &file.log();
+  std::string failed;
+  {
+    const Service service(wanted);
+    Client client = service.connect();
+    ASSERT_TRUE(client.ask(get("/hello")));
+    ASSERT_TRUE(client.ask(get("/refuse")));
+    failed = request_id(*client.ask(get("/throw")));
+  }
+  const std::string text = file.text();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1);
+  EXPECT_NE(text.find("\"request\":\"" + failed + "\""), std::string::npos);
+}
+
 TEST_P(HttpServerBoth, CarriesBodiesOfEverySizeBothWays) {
   const Service service(options());
   Client client = service.connect();
