@@ -61,7 +61,7 @@ expect 1 check
 says "missing: pack ${largest##*/}"
 says "sends its content again"
 # Its bytes cut short are found without reading.
-second=$(find "$data/packs" -type f -size +1k ! -name young | head -n 1)
+second=$(find "$data/packs" -type f ! -name young | head -n 1)
 cp -a "$second" "$work/whole"
 truncate -s -1 "$second"
 expect 1 check --set-aside
