@@ -25,7 +25,6 @@
 #define B 1
 #define C 2
 #define M 3                       /* keys of the store's own, or of a hostile member */
-#define PAPER 4                   /* the recovery key, as a cosigner */
 #define NOBODY 5
 
 #define bit(d) (1 << (d))
@@ -132,11 +131,6 @@ hidden byte n, i, j, k, good;
 #define fresh_keys(p, d) 1
 #else
 #define fresh_keys(p, d) (!has(gone[p], d))
-#endif
-#ifdef NO_VAULT_HEADS
-#define ahead(p, r) 1
-#else
-#define ahead(p, r) (rnum[r] > rnum[named[p]] || r == named[p])
 #endif
 #define may_admit(p, s, d) \
   (member(p, s) && !has(mem[p], d) && fresh_keys(p, d) && agreed(d))
@@ -768,7 +762,7 @@ end: do
   SYNCS(B)
   ASKS
   od
-#elif defined(BACKUP)             /* an honest store; statements and records of three devices */
+#elif defined(BACKUP)             /* an honest store; statements and records of two devices */
 end: do
   REMOVES(A, B)
   REMOVES(B, A)
