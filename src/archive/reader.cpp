@@ -103,7 +103,11 @@ struct ChunkReader::State {
     // Names are read by every command, so their packs are worth keeping on this machine.
     auto got =
         entry.kind == PackKind::kMeta ? cache.get_named(entry.id) : cache.get_sealed(entry.id);
-    if (!got.ok()) return std::move(got).error().in("pack " + short_name(entry.id));
+    if (!got.ok()) {
+      Error error = std::move(got).error();
+      if (error.code == Code::kNotFound) error = {Code::kCorrupt, "it is missing from the store"};
+      return std::move(error).in("pack " + short_name(entry.id));
+    }
     if (progress != nullptr) progress->stored_bytes += got->size();
     return OpenPack::open(access.circle, access.vault, entry.id, entry.key, entry.kind, *got);
   }

@@ -352,9 +352,12 @@ std::vector<std::pair<std::string, double>> Core::gauges() {
   add("holdfast_accounts", rows_.count());
   all.emplace_back("holdfast_writes_waiting", static_cast<double>(writer_->waiting()));
   add("holdfast_disk_free_bytes", free_bytes(options_.data));
+  double database = 0;
   struct stat info{};
-  if (::stat((options_.data + "/service.db").c_str(), &info) == 0)
-    all.emplace_back("holdfast_database_bytes", static_cast<double>(info.st_size));
+  for (const char* const end : {"", "-wal"})
+    if (::stat((options_.data + "/service.db" + end).c_str(), &info) == 0)
+      database += static_cast<double>(info.st_size);
+  all.emplace_back("holdfast_database_bytes", database);
   return all;
 }
 

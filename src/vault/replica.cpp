@@ -91,10 +91,15 @@ Result<void> Replica::keep_blobs(const std::vector<Bytes>& statements, Home& hom
 
 Result<void> Replica::extend(const VaultId& vault, Chain& chain, BytesView record, Home* home) {
   auto linked = circle::extend(*circle_, vault, chain.tip, record);
+  if (!linked.ok() && linked.error().code == Code::kConflict) {
+    // It may look at a statement that came after the circle was read: that is no foul play.
+    TRY(sync_circle(home));
+    linked = circle::extend(*circle_, vault, chain.tip, record);
+  }
   if (!linked.ok()) {
     const Code code = linked.error().code;
-    // After a sync the circle holds every statement: a record that looks further, or does not
-    // follow, was never accepted by an honest store.
+    // Now the circle holds every statement that came before the record: one that looks further
+    // still, or does not follow, was never accepted by an honest store.
     if (code != Code::kUnsafe && code != Code::kConflict) return std::move(linked).error();
     return unsafe(home, "vault", {to_bytes(record)}, linked.error().message);
   }
@@ -143,10 +148,15 @@ Result<void> Replica::sync(Home* home) {
     TRY(replay(pinned, home));
   }
   TRY(sync_circle(home));
-  // A removed device may read who removed it, and nothing else.
-  if (const circle::Device* const own = circle_->device(self_); own != nullptr && own->removed_seq)
-    return Ok{};
-  for (const circle::Vault& vault : circle_->vaults()) TRY(sync_chain(vault.id, home));
+  // Again where a chain led to statements that came meanwhile: they may have made a vault.
+  for (std::optional<std::uint64_t> seen; seen != circle_->seq();) {
+    seen = circle_->seq();
+    // A removed device may read who removed it, and nothing else.
+    const circle::Device* const own = circle_->device(self_);
+    if (own != nullptr && own->removed_seq) return Ok{};
+    const std::vector<circle::Vault> vaults = circle_->vaults();
+    for (const circle::Vault& vault : vaults) TRY(sync_chain(vault.id, home));
+  }
   return Ok{};
 }
 

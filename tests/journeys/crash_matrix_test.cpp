@@ -133,6 +133,23 @@ TEST_F(Straddle, ARotationCostsNewKeySegmentsAndNoData) {
   EXPECT_EQ(account.circle().epoch(), 3U);
 }
 
+// Between reading the circle and reading the records another device goes on: no foul play.
+TEST_F(Straddle, AStatementAndARecordBetweenTwoReadsAreARace) {
+  Faults faults;
+  FaultyStore store(*story_.store, faults);
+  faults.before_records = [&] {
+    auto desk = must(vault::Account::open(story_.desk_home, *story_.store, story_.clock));
+    must_do(desk.rotate());
+    must_do(desk.create_vault("photos", false));
+    backup_id(desk, story_.folder / "data");
+  };
+  auto account = must(vault::Account::open(story_.home, store, story_.clock));
+  EXPECT_EQ(faults.before_records, nullptr);
+  EXPECT_NE(account.circle().vault_named("photos"), nullptr);
+  archive::Findings findings;
+  EXPECT_EQ(must(account.snapshots("main", findings)).size(), 2U);
+}
+
 TEST_F(Straddle, AnothersSnapshotIsKeptUnderTheNewOne) {
   save_while([&] {
     auto desk = must(vault::Account::open(story_.desk_home, *story_.store, story_.clock));

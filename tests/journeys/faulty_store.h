@@ -15,8 +15,9 @@ enum class Lost { kCall, kAnswer };  // not applied, or applied but reported los
 struct Faults {
   int writes_left = -1;  // the write that makes it 0 fails, and all after it; negative: none
   Lost lost = Lost::kCall;
-  int writes = 0;                       // seen so far
-  std::function<void()> before_record;  // runs once, before the next append_record
+  int writes = 0;                        // seen so far
+  std::function<void()> before_record;   // runs once, before the next append_record
+  std::function<void()> before_records;  // likewise, before the next read_records
 
   bool dead() const { return writes_left == 0; }
 };
@@ -42,10 +43,11 @@ class FaultySession final : public api::Session {
     return write([&] { return inner_->drop_join(request); });
   }
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
+    if (const auto act = take_act(faults_.before_records)) act();
     return read([&] { return inner_->read_records(vault, from); });
   }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
-    if (const auto act = take_act()) act();
+    if (const auto act = take_act(faults_.before_record)) act();
     return write([&] { return inner_->append_record(vault, record); });
   }
   Result<void> put_pack(const PackId& pack, BytesView bytes) override {
@@ -74,9 +76,9 @@ class FaultySession final : public api::Session {
   }
 
  private:
-  std::function<void()> take_act() {
+  std::function<void()> take_act(std::function<void()>& act) {
     const Lock lock(mutex_);
-    return std::exchange(faults_.before_record, nullptr);
+    return std::exchange(act, nullptr);
   }
   static Error gone() { return {Code::kUnavailable, "the store does not answer"}; }
   template <class Call>
