@@ -186,7 +186,8 @@ void visit(const std::string& account, api::Store& store, Day& day, unsigned see
   std::mt19937 random(seed);
   for (bool good = true; good;) {
     RequestId request;
-    request.bytes.fill(static_cast<std::uint8_t>(random() % 40));
+    // Few: one address has only so many.
+    request.bytes.fill(static_cast<std::uint8_t>(random() % 5));
     const Bytes hello(1000, request.bytes[0]);
     good = day.went_well("put_join",
                          store.put_join(account, request, api::JoinMessage::kRequest, hello));
