@@ -4,6 +4,7 @@
 
 #include "crypto/argon2.h"
 #include "crypto/cobblestone.h"
+#include "crypto/ed25519.h"
 #include "crypto/gcm.h"
 #include "crypto/hash.h"
 #include "crypto/hkdf.h"
@@ -42,16 +43,12 @@ bool ecdsa_p256_verify(BytesView point, BytesView message, BytesView signature) 
 }
 
 bool ed25519_verify(BytesView key, BytesView message, BytesView signature) {
-  if (key.size() != 32) return false;
-  const Pkey pkey = checked(
-      Pkey(EVP_PKEY_new_raw_public_key_ex(nullptr, "ED25519", nullptr, key.data(), key.size())));
-  const DigestContext context = checked(DigestContext(EVP_MD_CTX_new()));
-  HF_CHECK(EVP_DigestVerifyInit_ex(context.get(), nullptr, nullptr, nullptr, nullptr, pkey.get(),
-                                   nullptr) == 1);
-  const bool good = EVP_DigestVerify(context.get(), signature.data(), signature.size(),
-                                     message.data(), message.size()) == 1;
-  if (!good) ERR_clear_error();
-  return good;
+  if (key.size() != 32 || signature.size() != 64) return false;
+  Ed25519PublicKey point;
+  std::ranges::copy(key, point.bytes.begin());
+  Ed25519Signature exact{};
+  std::ranges::copy(signature, exact.begin());
+  return crypto::ed25519_verify(point, message, exact);
 }
 
 std::optional<Bytes> x25519(BytesView private_key, BytesView public_key) {
