@@ -1,0 +1,189 @@
+// What the log's entries, its map's files and its promises are made of. docs/formats/tlog.md has
+// the CDDL and an example of each; notes, tiles and checkpoints are C2SP's and not repeated here.
+//
+// All of it is public and comes from the service, which is not trusted: an entry counts once it is
+// proven to be in a verified checkpoint, a promise or an audit once its signature is verified.
+#pragma once
+
+#include <array>
+#include <compare>
+
+#include "base/id.h"
+#include "wire/fields.h"
+
+namespace holdfast::tlog {
+
+using MapLabel = Id<struct MapLabelTag, 32>;  // where a value stands in a map; tells nobody what
+
+constexpr std::size_t kMaxWitnesses = 16;
+constexpr std::size_t kMaxAuditors = 4;
+constexpr std::size_t kMaxDelta = std::size_t{1} << 20;
+constexpr std::uint64_t kNotice_s = 7 * 24 * 60 * 60;  // from an entry to what it brings in
+
+// ---- trust roots ----
+
+struct KeyHolder {
+  std::string name;
+  std::array<std::uint8_t, 32> key{};  // Ed25519
+  static constexpr auto kFields = wire::fields(&KeyHolder::name, &KeyHolder::key);
+  bool operator==(const KeyHolder&) const = default;
+};
+
+// The part of an account's trust roots that concerns the log; quorum.h says what makes sense.
+struct LogRoots {
+  wire::Fixed<"holdfast/v1/log-roots"> label;
+  KeyHolder log;  // its name is the origin of its checkpoints
+  wire::Bounded<KeyHolder, kMaxWitnesses> witnesses;
+  std::uint32_t quorum = 0;
+  wire::Bounded<KeyHolder, kMaxAuditors> auditors;
+  static constexpr auto kFields =
+      wire::fields(&LogRoots::label, &LogRoots::log, &LogRoots::witnesses, &LogRoots::quorum,
+                   &LogRoots::auditors);
+};
+
+// ---- entries of the log ----
+
+// A generation of the map of accounts. Each names the one before: none can be left out.
+struct MapEpoch {
+  wire::Fixed<"holdfast/v1/leaf/map-epoch"> label;
+  std::uint64_t n = 0;             // the first is 1
+  std::optional<Digest> previous;  // leaf hash of epoch n - 1
+  Digest root;                     // of the map
+  std::uint64_t entries = 0;       // in the whole map
+  Digest delta;                    // SHA-256 of the encoded MapDelta
+  std::uint64_t audited = 0;       // newest epoch of which the log held an audit; 0 for none
+  static constexpr auto kFields =
+      wire::fields(&MapEpoch::label, &MapEpoch::n, &MapEpoch::previous, &MapEpoch::root,
+                   &MapEpoch::entries, &MapEpoch::delta, &MapEpoch::audited);
+};
+
+struct PolicyLeaf {
+  wire::Fixed<"holdfast/v1/leaf/policy"> label;
+  std::uint64_t version = 0;
+  Digest policy;  // SHA-256 of the signed policy
+  std::uint64_t in_effect_from_s = 0;
+  static constexpr auto kFields = wire::fields(&PolicyLeaf::label, &PolicyLeaf::version,
+                                               &PolicyLeaf::policy, &PolicyLeaf::in_effect_from_s);
+};
+
+// The key that signs the custodian's public keys.
+struct CustodyKey {
+  wire::Fixed<"holdfast/v1/leaf/custody-key"> label;
+  std::array<std::uint8_t, 32> fleet_key{};
+  std::uint64_t in_effect_from_s = 0;
+  static constexpr auto kFields =
+      wire::fields(&CustodyKey::label, &CustodyKey::fleet_key, &CustodyKey::in_effect_from_s);
+};
+
+// That the custodian deleted somebody's key. Only who holds the receipt knows whose.
+struct DeletionReceipt {
+  wire::Fixed<"holdfast/v1/leaf/deletion-receipt"> label;
+  Digest receipt;  // SHA-256 of the signed receipt, which has a random nonce
+  static constexpr auto kFields = wire::fields(&DeletionReceipt::label, &DeletionReceipt::receipt);
+};
+
+struct ReleasedFile {
+  std::string name;
+  Digest sha256;
+  static constexpr auto kFields = wire::fields(&ReleasedFile::name, &ReleasedFile::sha256);
+};
+
+struct SoftwareRelease {
+  wire::Fixed<"holdfast/v1/leaf/software-release"> label;
+  std::string version;
+  std::string platform;
+  wire::Bounded<ReleasedFile, 64> files;
+  static constexpr auto kFields = wire::fields(&SoftwareRelease::label, &SoftwareRelease::version,
+                                               &SoftwareRelease::platform, &SoftwareRelease::files);
+};
+
+// New trust roots. They count once this entry was cosigned by the old quorum, and not before the
+// notice is over.
+struct TrustChange {
+  wire::Fixed<"holdfast/v1/leaf/trust-change"> label;
+  Bytes roots;  // encoded trust roots
+  std::uint64_t in_effect_from_s = 0;
+  static constexpr auto kFields =
+      wire::fields(&TrustChange::label, &TrustChange::roots, &TrustChange::in_effect_from_s);
+};
+
+// What the custodian released: a map with one position for every standard account.
+struct ReleaseBatch {
+  wire::Fixed<"holdfast/v1/leaf/release-batch"> label;
+  std::uint64_t n = 0;             // the first is 1
+  std::optional<Digest> previous;  // leaf hash of batch n - 1
+  Digest root;                     // of the map of positions
+  std::uint64_t accounts = 0;      // positions
+  static constexpr auto kFields =
+      wire::fields(&ReleaseBatch::label, &ReleaseBatch::n, &ReleaseBatch::previous,
+                   &ReleaseBatch::root, &ReleaseBatch::accounts);
+};
+
+// ---- maps ----
+
+struct MapEntry {
+  MapLabel label;
+  Digest value;
+  static constexpr auto kFields = wire::fields(&MapEntry::label, &MapEntry::value);
+  auto operator<=>(const MapEntry&) const = default;
+};
+
+// The file that an epoch's `delta` is the SHA-256 of.
+struct MapDelta {
+  wire::Fixed<"holdfast/v1/map-delta"> label;
+  std::uint64_t n = 0;
+  wire::Bounded<MapEntry, kMaxDelta> entries;  // labels strictly increasing
+  static constexpr auto kFields = wire::fields(&MapDelta::label, &MapDelta::n, &MapDelta::entries);
+};
+
+// That a label stands in a map, or that it does not; map.h verifies it.
+struct MapProof {
+  wire::Bounded<Digest, 256> siblings;  // from the root down
+  std::optional<MapEntry> other;        // the entry that stands where an absent label would
+  static constexpr auto kFields = wire::fields(&MapProof::siblings, &MapProof::other);
+  bool operator==(const MapProof&) const = default;
+};
+
+// ---- what is signed besides notes ----
+
+// That a statement, once accepted, will be in the map by then. Signed by the log's key.
+struct Promise {
+  wire::Fixed<"holdfast/v1/promise"> label;
+  CircleId circle;
+  std::uint64_t seq = 0;
+  Digest head;
+  std::uint64_t include_by_s = 0;
+  static constexpr auto kFields = wire::fields(&Promise::label, &Promise::circle, &Promise::seq,
+                                               &Promise::head, &Promise::include_by_s);
+};
+
+struct SignedPromise {
+  Bytes promise;
+  std::array<std::uint8_t, 64> signature{};
+  static constexpr auto kFields = wire::fields(&SignedPromise::promise, &SignedPromise::signature);
+};
+
+// That an auditor replayed every delta up to an epoch of the map, and found the epoch's entry in
+// this tree.
+struct Audit {
+  wire::Fixed<"holdfast/v1/map-audit"> label;
+  std::string origin;
+  std::uint64_t n = 0;
+  Digest leaf;  // leaf hash of the epoch
+  std::uint64_t tree_size = 0;
+  Digest tree_root;
+  std::uint64_t time_s = 0;  // by the auditor's clock
+  static constexpr auto kFields =
+      wire::fields(&Audit::label, &Audit::origin, &Audit::n, &Audit::leaf, &Audit::tree_size,
+                   &Audit::tree_root, &Audit::time_s);
+};
+
+struct SignedAudit {
+  std::array<std::uint8_t, 32> auditor{};  // its key
+  Bytes audit;
+  std::array<std::uint8_t, 64> signature{};
+  static constexpr auto kFields =
+      wire::fields(&SignedAudit::auditor, &SignedAudit::audit, &SignedAudit::signature);
+};
+
+}  // namespace holdfast::tlog

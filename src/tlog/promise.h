@@ -1,0 +1,20 @@
+// The log's promise that a statement will be in the map soon. Signed, so that breaking it is
+// evidence: whoever controls the log can break it, not deny it.
+#pragma once
+
+#include "tlog/checkpoint.h"
+#include "tlog/format.h"
+
+namespace holdfast::tlog {
+
+constexpr std::uint64_t kMaxPromise_s = 10 * 60;
+
+Bytes sign_promise(const LogSigner& log, const Promise& promise);  // an encoded SignedPromise
+// kUnsafe unless the log signed it.
+Result<Promise> verify_promise(const TrustedLog& log, BytesView signed_promise);
+
+// True once a map without the statement is evidence: a witness saw this checkpoint, or a later one
+// that it is still the newest of, after the promise was due.
+bool is_due(const Promise& promise, const ProvenTime& checkpoint);
+
+}  // namespace holdfast::tlog
