@@ -7,6 +7,7 @@
 #   tests/cli/*.sh              bash SCRIPT BIN     label cli; HOLDFAST_BIN is BIN too
 #   tests/service/*.sh          the same, against faults of the service: label service
 #   tests/model/run.sh          model.circle        label model; spin, release build only
+#   tests/interop/tlog.sh       Go's own code checks a log that tlog_site wrote, label interop
 #   tools/*                     the checkers on fixtures that must fail: label lint
 # (fuzz/*_fuzz.cpp, label fuzz-replay: Fuzz.cmake)
 enable_testing()
@@ -115,6 +116,17 @@ foreach(script IN LISTS scripts)
     set_property(TEST service.${name}${hf_suffix} APPEND PROPERTY ENVIRONMENT "HOLDFAST_KILLS=10")
   endif()
 endforeach()
+
+# Go reads the files, so the build without sanitizers is enough.
+if(NOT HOLDFAST_SANITIZE)
+  find_program(HF_GO NAMES go HINTS /usr/lib/go/bin REQUIRED)
+  add_executable(tlog_site "${CMAKE_SOURCE_DIR}/tests/interop/tlog_site.cpp")
+  set_target_properties(tlog_site PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  target_link_libraries(tlog_site PRIVATE hf_tlog)
+  add_test(NAME interop.tlog
+    COMMAND bash "${CMAKE_SOURCE_DIR}/tests/interop/tlog.sh" $<TARGET_FILE:tlog_site> "${HF_GO}")
+  hf_test_properties(interop.tlog interop 300 300)
+endif()
 
 if(NOT HOLDFAST_SANITIZE)
   add_test(NAME lint.checkers COMMAND "${CMAKE_SOURCE_DIR}/tools/checkers_selftest")
