@@ -124,9 +124,10 @@ std::optional<std::int64_t> Account::newest_record_ms() const {
 Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     Made made = TRY(make());
+    const std::uint64_t seq = circle().seq() + 1;
     circle::SignedStatement statement =
-        circle::sign_statement({circle().id(), circle().seq() + 1, circle().head(), clock.now(),
-                                made.type, replica.self(), std::move(made.body)},
+        circle::sign_statement({circle().id(), seq, circle().head(), clock.now(), made.type,
+                                replica.self(), std::move(made.body)},
                                signing);
     if (made.cosign) made.cosign(statement);
     api::Append append{wire::encode(statement), std::move(made.blobs), std::nullopt};
@@ -137,7 +138,7 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
     auto receipt = replica.session().append(append);
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
     TRY(sync());
-    if (receipt.ok()) return Ok{};
+    if (receipt.ok()) return replica.expect_statement(seq, append.statement, home);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};
 }

@@ -231,6 +231,7 @@ Result<circle::LinkedRecord> commit(Account::State& account, VaultData& data,
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
     if (receipt.ok()) {
       TRY(account.sync());
+      TRY(account.replica.expect_record(linked, signed_record, account.home));
       return linked;
     }
   }

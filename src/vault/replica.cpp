@@ -21,12 +21,20 @@ Error unsafe(Home* home, std::string_view what, const std::vector<Bytes>& eviden
   return {Code::kUnsafe, sentence};
 }
 
+std::string disordered(const std::string& what) {
+  return "the store shows " + what +
+         " that do not follow one another: it repeats, leaves out or reorders what was signed";
+}
+
 }  // namespace
 
 Result<void> Replica::replay(const std::vector<Bytes>& statements, Home* home) {
   for (const Bytes& statement : statements) {
     auto next = circle_ ? circle_->apply(statement) : circle::Circle::start(statement);
     if (!next.ok()) {
+      // Nobody else writes here: what does not follow was never in a list that is in order.
+      if (next.error().code == Code::kConflict)
+        return unsafe(home, "circle", {statement}, disordered("statements of the account"));
       if (next.error().code != Code::kUnsafe) return std::move(next).error().in("the circle");
       return unsafe(home, "circle", {statement}, next.error().message);
     }
@@ -101,7 +109,9 @@ Result<void> Replica::extend(const VaultId& vault, Chain& chain, BytesView recor
     // Now the circle holds every statement that came before the record: one that looks further
     // still, or does not follow, was never accepted by an honest store.
     if (code != Code::kUnsafe && code != Code::kConflict) return std::move(linked).error();
-    return unsafe(home, "vault", {to_bytes(record)}, linked.error().message);
+    return unsafe(
+        home, "vault", {to_bytes(record)},
+        code == Code::kConflict ? disordered("records of a vault") : linked.error().message);
   }
   chain.tip = linked->tip;
   chain.records.push_back(std::move(linked).value());
@@ -133,12 +143,24 @@ Result<void> Replica::sync_chain(const VaultId& vault, Home* home) {
     for (const Bytes& record : page) TRY(extend(vault, chain, record, home));
     if (home != nullptr) TRY(home->add_records(vault, from, page));
   }
+  return check_marks(vault, chain, home);
+}
+
+// Also of records that were linked before a statement came which names their heads.
+Result<void> Replica::check_marks(const VaultId& vault, const Chain& chain, Home* home) {
   for (const circle::HeadMark& mark : circle_->head_marks())
-    for (const circle::VaultHead& head : mark.heads)
-      if (head.vault == vault && head.n > chain.tip.n)
+    for (const circle::VaultHead& head : mark.heads) {
+      if (head.vault != vault || head.n == 0) continue;
+      if (head.n > chain.tip.n)
         return unsafe(home, "rollback", {},
                       "the store is older than its own circle says: the "
                       "newest snapshots of a vault are gone");
+      if (chain.records[head.n - 1].tip.head != head.head)
+        return unsafe(home, "fork", {statements_[mark.seq]},
+                      "the store shows another history of a vault to this device than it showed to "
+                      "the one that signed statement " +
+                          std::to_string(mark.seq));
+    }
   return Ok{};
 }
 
@@ -158,6 +180,24 @@ Result<void> Replica::sync(Home* home) {
     for (const circle::Vault& vault : vaults) TRY(sync_chain(vault.id, home));
   }
   return Ok{};
+}
+
+Result<void> Replica::expect_statement(std::uint64_t seq, const Bytes& statement,
+                                       Home& home) const {
+  if (circle_->seq() >= seq && circle_->head_at(seq) == circle::statement_head(statement))
+    return Ok{};
+  return unsafe(&home, "taken", {statement},
+                "the store took a statement of this device and does not show it: do not trust it");
+}
+
+Result<void> Replica::expect_record(const circle::LinkedRecord& linked, const Bytes& record,
+                                    Home& home) const {
+  const auto chain = chains_.find(linked.record.vault);
+  if (chain != chains_.end() && chain->second.tip.n >= linked.tip.n &&
+      chain->second.records[linked.tip.n - 1].tip.head == linked.tip.head)
+    return Ok{};
+  return unsafe(&home, "taken", {record},
+                "the store took a snapshot of this device and does not show it: do not trust it");
 }
 
 std::vector<circle::VaultHead> Replica::heads() const {

@@ -33,6 +33,11 @@ class Replica {
   // (a recovery) nothing is known before. kUnsafe: the store shows another or an older history.
   Result<void> sync(Home* home);
 
+  // What this device appended and the store took: kUnsafe when a sync after that does not show it.
+  Result<void> expect_statement(std::uint64_t seq, const Bytes& statement, Home& home) const;
+  Result<void> expect_record(const circle::LinkedRecord& linked, const Bytes& record,
+                             Home& home) const;
+
   api::Session& session() { return *session_; }
   const ReaderId& self() const { return self_; }
   const circle::Circle& circle() const { return *circle_; }
@@ -56,6 +61,7 @@ class Replica {
   Result<void> sync_circle(Home* home);
   Result<void> keep_blobs(const std::vector<Bytes>& statements, Home& home);
   Result<void> sync_chain(const VaultId& vault, Home* home);
+  Result<void> check_marks(const VaultId& vault, const Chain& chain, Home* home);
   Result<void> extend(const VaultId& vault, Chain& chain, BytesView record, Home* home);
   Result<std::map<std::uint32_t, keys::VaultKey>> vault_keys(const circle::Vault& vault);
 
