@@ -1,0 +1,164 @@
+// A device of the account in the hands of someone else: it has all keys and signs as a member, and
+// writes snapshots that no honest device would. Test-only.
+#pragma once
+
+#include "archive/packer.h"
+#include "crypto/hash.h"
+#include "support/journey.h"
+#include "vault/vault_data.h"
+
+namespace holdfast::hostile {
+
+class NoJournal final : public archive::PackJournal {
+ public:
+  Result<void> add(const PackId&, BytesView) override { return Ok{}; }
+};
+
+class HostileMember {
+ public:
+  HostileMember(vault::Home& home, api::Store& store, const Clock& clock)
+      : state_{home, store, clock, vault::signing_key(home.device_key()), replica(home, store)},
+        data_(open()),
+        chunker_(data_.access.cutting),
+        packer_(data_.cache, data_.access, data_.catalog, journal_, progress_),
+        files_(packer_, chunker_, archive::ChunkType::kData),
+        names_(packer_, chunker_, archive::ChunkType::kManifest) {}
+
+  const archive::VaultAccess& access() const { return data_.access; }
+  ChunkId chunk_id(archive::ChunkType type, BytesView plain) const {
+    return ChunkId(
+        crypto::Mac(access().naming).compute(static_cast<std::uint8_t>(type), plain).bytes);
+  }
+
+  // Stores it as a file's content is stored.
+  archive::Content content(BytesView bytes) {
+    must_do(files_.write(bytes));
+    return must(files_.finish());
+  }
+  // The next entry of the manifest, whatever it says.
+  void entry(const archive::Entry& entry) { must_do(names_.write(wire::encode(entry))); }
+  void file(std::uint32_t depth, std::string_view name, std::string_view text) {
+    archive::Entry made = named(depth, name, archive::EntryKind::kFile);
+    made.size = text.size();
+    made.content = content(as_bytes(text));
+    entry(made);
+  }
+  void directory(std::uint32_t depth, std::string_view name) {
+    entry(named(depth, name, archive::EntryKind::kDirectory));
+  }
+  void symlink(std::uint32_t depth, std::string_view name, std::string_view target) {
+    archive::Entry made = named(depth, name, archive::EntryKind::kSymlink);
+    made.target = to_bytes(as_bytes(target));
+    entry(made);
+  }
+
+  static archive::Entry named(std::uint32_t depth, std::string_view name, archive::EntryKind kind) {
+    archive::Entry made;
+    made.depth = depth;
+    made.name = to_bytes(as_bytes(name));
+    made.kind = kind;
+    made.mode = kind == archive::EntryKind::kDirectory ? 0755 : 0644;
+    made.uid = ::geteuid();
+    made.gid = ::getegid();
+    made.links = 1;
+    return made;
+  }
+
+  // A pack with one frame that says of itself what it likes.
+  void pack(archive::PackKind kind, const archive::FrameInfo& frame, BytesView compressed) {
+    archive::PackBuilder builder(kind);
+    builder.add(frame, compressed);
+    store(std::move(builder).seal(access().circle, access().vault));
+  }
+  // An index that says what it likes of a pack that is there.
+  void index(archive::IndexSegment segment) { index_.push_back(std::move(segment)); }
+
+  // The snapshot of these entries, or of another tree, is committed.
+  void commit(const std::optional<archive::Content>& tree = std::nullopt) {
+    archive::Snapshot root;
+    root.device = "nas";
+    root.roots = {to_bytes(as_bytes("/"))};
+    root.tree = must(names_.finish());
+    if (tree) root.tree = *tree;
+    for (const PackId& id : must(packer_.finish())) packs_.push_back(id);
+    circle::Record record = next_record();
+    for (archive::SealedPack& made : index_packs())
+      record.index_segments.push_back(store(std::move(made)));
+    record.snapshot = store(archive::make_single_pack(
+        access(), archive::PackKind::kSnapshot, archive::ChunkType::kSnapshot, wire::encode(root)));
+    std::vector<std::uint32_t> numbers;
+    for (const PackId& id : packs_) numbers.push_back(*data_.catalog.pack_number(id));
+    const auto written =
+        must(archive::write_key_segments(data_.cache, access(), data_.catalog, numbers));
+    for (const archive::SegmentRef& ref : written.refs)
+      record.key_segments.push_back({ref.object, ref.epoch});
+    const Bytes bytes = circle::sign_record(record, state_.signing);
+    must(session().append_record(record.vault, bytes));
+  }
+
+ private:
+  static vault::Replica replica(vault::Home& home, api::Store& store) {
+    const ReaderId self = circle::reader_id(vault::device_info(home.device_key(), ""));
+    return {must(store.open_account(home.setting("account"), vault::caller(home.device_key()))),
+            self, crypto::derive<crypto::WrapPurpose>(home.device_key())};
+  }
+  vault::VaultData open() {
+    must_do(state_.sync());
+    archive::Findings findings;
+    return must(vault::open_vault(state_, "main", findings));
+  }
+  api::Session& session() { return state_.replica.session(); }
+
+  PackId store(archive::SealedPack made) {
+    must_do(session().put_pack(made.id, made.bytes));
+    const PackId id = made.id;
+    data_.catalog.add(id, std::move(made.key), made.header.kind,
+                      static_cast<std::uint32_t>(made.bytes.size()), std::move(made.header));
+    packs_.push_back(id);
+    return id;
+  }
+
+  std::vector<archive::SealedPack> index_packs() {
+    std::vector<archive::SealedPack> made;
+    for (const archive::IndexSegment& segment : index_)
+      made.push_back(archive::make_single_pack(access(), archive::PackKind::kIndex,
+                                               archive::ChunkType::kIndex, wire::encode(segment)));
+    std::vector<std::uint32_t> numbers;
+    for (const PackId& id : packs_) numbers.push_back(*data_.catalog.pack_number(id));
+    for (auto& pack : archive::make_index_packs(access(), data_.catalog, numbers))
+      made.push_back(std::move(pack));
+    return made;
+  }
+
+  circle::Record next_record() {
+    circle::Record record;
+    if (const circle::Record* const newest = data_.newest()) {
+      record.key_segments = newest->key_segments;
+      record.index_segments = newest->index_segments;
+    }
+    record.circle = state_.circle().id();
+    record.vault = data_.vault.id;
+    record.n = data_.chain->tip.n + 1;
+    record.prev = data_.chain->tip.head;
+    record.circle_seq = state_.circle().seq();
+    record.circle_head = state_.circle().head();
+    record.epoch = state_.circle().epoch();
+    record.time_ms = state_.clock.now();
+    record.kind = circle::RecordKind::kSnapshot;
+    record.signer = state_.replica.self();
+    return record;
+  }
+
+  vault::Account::State state_;
+  vault::VaultData data_;
+  archive::Chunker chunker_;
+  NoJournal journal_;
+  archive::Progress progress_;
+  archive::Packer packer_;
+  archive::ContentWriter files_;
+  archive::ContentWriter names_;
+  std::vector<archive::IndexSegment> index_;
+  std::vector<PackId> packs_;
+};
+
+}  // namespace holdfast::hostile
