@@ -97,6 +97,12 @@ foreach(group IN LISTS groups)
     PROPERTIES LABELS journey COST 100 TIMEOUT 900 ENVIRONMENT "${hf_environment}")
 endforeach()
 
+# The service that lies, for tools/story_hostile.
+add_executable(hostile "${CMAKE_SOURCE_DIR}/tests/hostile/service/main.cpp"
+  "${CMAKE_SOURCE_DIR}/tests/hostile/attacks.cpp")
+hf_test_program(hostile)
+target_link_libraries(hostile PRIVATE ${hf_all_modules})
+
 file(GLOB scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/cli/*.sh")
 foreach(script IN LISTS scripts)
   cmake_path(GET script STEM name)

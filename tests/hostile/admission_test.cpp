@@ -78,11 +78,7 @@ TEST_F(Admission, AnAnswerOfTheServicesOwnIsRefused) {
 }
 
 TEST_F(Admission, AnAccountOfTheServicesOwnIsRefusedAfterAnHonestAnswer) {
-  lies_.circle = [made = *attack("account-of-its-own", 1), this](
-                     api::Session& session, std::uint64_t from, std::vector<Bytes>& page) {
-    // Shown to whoever is in the circle by now: the new device. The laptop sees the truth.
-    if (from == 0 && circle_of(session).members().size() == 2) made.circle(session, from, page);
-  };
+  tell("account-of-its-own-to-newcomers");
   expect_not_joined(kAnotherAccount);
 }
 

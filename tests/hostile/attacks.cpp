@@ -460,6 +460,23 @@ Lies without_middle_record() {
   return lies;
 }
 
+// Takes new snapshots, says so, and goes on showing those of before.
+Lies hidden_when_taken() {
+  struct Shown {
+    std::mutex mutex;
+    std::map<VaultId, std::size_t> count;
+  };
+  Lies lies;
+  lies.records = [shown = std::make_shared<Shown>()](Honest& honest, const VaultId& vault,
+                                                     std::uint64_t from, Page& page) {
+    const std::lock_guard lock(shown->mutex);
+    const std::size_t now = records_of(honest, vault).size();
+    const std::size_t count = shown->count.try_emplace(vault, now).first->second;
+    page.resize(std::min<std::size_t>(page.size(), count + 1 > from ? count + 1 - from : 0));
+  };
+  return lies;
+}
+
 // ---- packs ----
 
 Lies pack_of_another_snapshot() {
@@ -518,6 +535,15 @@ Lies show_account(std::function<Page(Honest&)> make) {
 
 Lies account_of_its_own() {
   return show_account([](Honest&) { return own_account(std::nullopt); });
+}
+
+// Devices that have a past ask from its end on; they are told the truth.
+Lies account_of_its_own_to_newcomers() {
+  Lies lies = account_of_its_own();
+  lies.circle = [lie = lies.circle](Honest& honest, std::uint64_t from, Page& page) {
+    if (from == 0) lie(honest, from, page);
+  };
+  return lies;
 }
 
 Lies account_around_the_recovery_key() {
@@ -684,6 +710,7 @@ const std::map<std::string_view, std::function<Lies()>>& table() {
        [] { return forged_snapshot([](circle::Record& record) { record.signer = ghost().id; }); }},
       {"repeated-snapshot", repeated_snapshot},
       {"account-of-its-own", account_of_its_own},
+      {"account-of-its-own-to-newcomers", account_of_its_own_to_newcomers},
       {"account-around-the-recovery-key", account_around_the_recovery_key},
       {"answer-of-its-own",
        [] { return alter_message(api::JoinMessage::kAnswer, with_own_circle); }},
@@ -718,6 +745,7 @@ const std::map<std::string_view, std::function<Lies()>>& table() {
       {"without-newest-statement", without_newest_statement},
       {"without-newest-snapshot", without_newest_record},
       {"without-middle-snapshot", without_middle_record},
+      {"hidden-when-taken", hidden_when_taken},
       {"lost-but-denied", lost_but_denied},
       // guessing
       {"replayed-admission", replayed_admission},
