@@ -36,7 +36,7 @@ Error broken(const ServiceAddress& to, std::string_view what) {
                                   std::string(what) + "; try again when the line is better."};
 }
 
-Result<void> send(Stream& stream, std::string head, BytesView body) {
+Result<void> send(Stream& stream, const std::string& head, BytesView body) {
   TRY(stream.write_all(as_bytes(head), in_ms(kStallMs)));
   for (std::size_t at = 0; at < body.size(); at += kPiece)
     TRY(stream.write_all(body.subspan(at, std::min(kPiece, body.size() - at)), in_ms(kStallMs)));
@@ -112,10 +112,10 @@ class Line {
 
   Result<Answer> once(const Call& call, const std::string& more, bool fresh) {
     auto stream = TRY(take(fresh));
-    std::string head = call.method + " " + call.target + " HTTP/1.1\r\nHost: " + address_.host +
-                       "\r\nContent-Length: " + std::to_string(call.body.size()) + "\r\n" + more +
-                       "\r\n";
-    const auto sent = send(stream, std::move(head), call.body);
+    const std::string head =
+        call.method + " " + call.target + " HTTP/1.1\r\nHost: " + address_.host +
+        "\r\nContent-Length: " + std::to_string(call.body.size()) + "\r\n" + more + "\r\n";
+    const auto sent = send(stream, head, call.body);
     // A refusal may have come while the body was on its way.
     auto answer = receive(stream, call);
     if (!answer.ok()) {

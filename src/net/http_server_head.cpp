@@ -3,6 +3,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
 #include <charconv>
+#include <memory>
 
 #include "crypto/key.h"
 #include "net/http_server_parts.h"
@@ -25,8 +26,8 @@ std::optional<std::string> only(const Parser& parser, std::string_view name) {
 
 std::optional<std::uint64_t> parse_length(std::string_view text) {
   std::uint64_t length = 0;
-  const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, length);
+  const char* const end = std::to_address(text.end());
+  const auto parsed = std::from_chars(std::to_address(text.begin()), end, length);
   // from_chars takes no sign for an unsigned number.
   if (text.empty() || parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
   return length;

@@ -177,7 +177,7 @@ void Loop::end() {
 
 void Loop::stop_now() {
   if (peers_.is_open()) peers_.release();
-  pause_.cancel();
+  static_cast<void>(pause_.cancel());
   listener_.reset();
   const std::set<ConnectionPtr> all = connections_;
   for (const ConnectionPtr& c : all) {
@@ -325,7 +325,7 @@ void Loop::set_deadline(const ConnectionPtr& c, Deadline deadline) {
 
 void Loop::clear_deadline(Connection& c) {
   ++c.timer_epoch;
-  c.timer.cancel();
+  static_cast<void>(c.timer.cancel());
 }
 
 void Loop::on_ready(const ConnectionPtr& c) {

@@ -88,8 +88,9 @@ std::string Metrics::render(const std::vector<std::pair<std::string, double>>& m
     for (std::size_t i = 0; i < r.buckets.size(); ++i) {
       sum += r.buckets[i];
       const std::string bound = i < kBounds.size() ? number(kBounds[i]) : "+Inf";
-      line(out, "holdfast_request_seconds_bucket", label + ",le=\"" + bound + "\"",
-           std::to_string(sum));
+      std::string labels = label + ",le=";
+      labels += quoted(bound);
+      line(out, "holdfast_request_seconds_bucket", labels, std::to_string(sum));
     }
     line(out, "holdfast_request_seconds_sum", label, number(r.seconds));
     line(out, "holdfast_request_seconds_count", label, std::to_string(sum));
