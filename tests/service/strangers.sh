@@ -14,6 +14,11 @@ count() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[1])).get(sys.argv[2], 0))' \
     "$work/out" "$1"
 }
+# may_grow FROM TO WHAT: by less than 300 MiB. ASan keeps what was freed for a while (256 MiB): with it, this
+# says nothing.
+may_grow() {
+  [[ $(ldd "$bin/holdfastd") == *libasan* ]] || (($2 < $1 + 300)) || fail "$3 cost $(($2 - $1)) MiB"
+}
 kill_service() {
   kill -9 "$service"
   wait "$service" 2> /dev/null || true
@@ -127,7 +132,7 @@ during=$(resident_mib "$service")
 exec 7>&-
 wait "$holder"
 echo "resident: $before MiB, $during MiB with 2000 connections"
-((during < before + 300)) || fail "2000 connections cost $((during - before)) MiB"
+may_grow "$before" "$during" "2000 connections"
 works
 
 # --- a thousand requests to join from one address, for one account and for a thousand: a few are kept,
@@ -140,7 +145,7 @@ expect 0 strangers joins "127.0.0.1:$port" 1000
 works
 admit late laptop
 after=$(resident_mib "$service")
-((after < before + 300)) || fail "the service grew from $before to $after MiB"
+may_grow "$before" "$after" "all of it"
 
 kill -TERM "$service"
 wait "$service" || fail "holdfastd did not stop well: $(cat "$work/serve.err")"
