@@ -86,7 +86,7 @@ says "key file"
 mv "$work/lost" "$work/laptop/unattended.key"
 
 # --- recovery keys
-sed 's/.$/q/' "$work/paper" > "$work/misspelt"
+sed 's/q$/p/; t; s/.$/q/' "$work/paper" > "$work/misspelt"
 expect 1 on bare recover --recovery-key-file "$work/misspelt"
 expect 1 on bare recover --recovery-key-file "$work/absent"
 expect 1 on bare recover < /dev/null
