@@ -24,6 +24,7 @@ struct Line {
   InitArgs init;
   JoinArgs join;
   ResendArgs resend;
+  LogVerifyArgs log_verify;
   RecoverArgs recover;
   RecoveryKeyArgs recovery_key;
   VaultCreateArgs vault_create;
@@ -217,6 +218,23 @@ void add_account(Line& line) {
                      "Where even the account is gone, and the service asks for an invitation");
 }
 
+void add_log(Line& line) {
+  CLI::App* log =
+      add_command(line, line.app, "log", "What the service's public log shows of this account",
+                  [](const Common& common, Console& console) { return run_log(common, console); });
+  log->require_subcommand(0, 1);
+  CLI::App* verify = add_command(line, *log, "verify", "Check a whole log; takes no account",
+                                 [&line](const Common& common, Console& console) {
+                                   return run_log_verify(common, line.log_verify, console);
+                                 });
+  CLI::Option* folder =
+      verify->add_option("--folder", line.log_verify.folder, "A copy of the log's files");
+  verify->add_option("--roots", line.log_verify.roots_file,
+                     "Whom to believe (default: what the log itself says)");
+  verify->add_option("--evidence", line.log_verify.evidence, "What a device saved against a log")
+      ->excludes(folder);
+}
+
 void add_backup(Line& line) {
   BackupArgs& args = line.backup;
   CLI::App* app = add_command(line, line.app, "backup", "Save directory trees as a snapshot",
@@ -345,6 +363,7 @@ int run(int argc, char** argv) {
   add_who(line);
   add_vaults_and_region(line);
   add_account(line);
+  add_log(line);
   add_backup(line);
   add_reading(line);
   add_restore_and_check(line);

@@ -160,6 +160,12 @@ Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& cons
   return opened;
 }
 
+Result<std::unique_ptr<api::Store>> open_stranger(const Common& common, Console& console) {
+  const std::string server = TRY(absolute_server(common.server));
+  const Bytes pin = is_folder(server) ? Bytes() : TRY(learn_pin(common, server, console));
+  return open_store(server, store::Create::kNo, pin, "");
+}
+
 Result<std::string> read_invitation(const std::string& file) {
   if (file.empty()) return std::string();
   const crypto::WipedBytes text = TRY(read_secret_file(file));

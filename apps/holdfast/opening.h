@@ -41,6 +41,9 @@ Result<std::unique_ptr<Fresh>> open_fresh(const Common& common, store::Create cr
 // Without the store.
 Result<vault::Home> open_member_home(const Common& common, Console& console);
 
+// The service that --server names, without an account; its key as given or compared.
+Result<std::unique_ptr<api::Store>> open_stranger(const Common& common, Console& console);
+
 // "" where no file is named.
 Result<std::string> read_invitation(const std::string& file);
 

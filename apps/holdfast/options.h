@@ -26,6 +26,12 @@ struct InitArgs {
   std::string recovery_key_file;
 };
 
+struct LogVerifyArgs {
+  std::string folder;
+  std::string roots_file;
+  std::string evidence;
+};
+
 struct ResendArgs {
   std::string invitation_file;
 };

@@ -6,6 +6,7 @@
 #include "control.h"
 #include "crypto/key.h"
 #include "maintain.h"
+#include "net/listen.h"
 #include "operate.h"
 #include "serve.h"
 
@@ -101,6 +102,12 @@ void add_options(Line& line) {
       ->capture_default_str();
   app.add_flag("--log-requests", o.log_requests,
                "Log every request, not only those that failed here");
+  app.add_option("--log-policy", o.log_policy,
+                 "FILE with witnesses and auditors of the public log");
+  app.add_option("--log-name", o.log_name, "Of the public log; made from its key if none");
+  app.add_option("--log-seconds", o.log_seconds, "How often changes go into the public log")
+      ->check(CLI::Range(1, 300))
+      ->capture_default_str();
   app.add_flag("--json", o.json, "Print one JSON object a line");
 }
 
@@ -222,8 +229,8 @@ int run_operator(const Line& line) {
 // What parse() cannot see is wrong.
 Result<void> check_options(const Options& options) {
   TRY(parse_size(options.quota));
-  TRY(parse_listen(options.listen));
-  if (!options.metrics_listen.empty()) TRY(parse_listen(options.metrics_listen));
+  TRY(net::parse_listen(options.listen));
+  if (!options.metrics_listen.empty()) TRY(net::parse_listen(options.metrics_listen));
   return Ok{};
 }
 

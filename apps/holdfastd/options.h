@@ -24,17 +24,13 @@ struct Options {
   unsigned connections_per_address = 256;
   unsigned requests_per_address = 500;  // a second
   bool log_requests = false;
+  std::string log_policy;     // file: who watches the log; "": nobody
+  std::string log_name;       // "": made from the log's key
+  unsigned log_seconds = 60;  // from one look for changes to the next
   bool json = false;
 };
 
 // "500G" (1024-based: K M G T), or plain bytes; "" and "none" are no limit. kInvalid.
 Result<std::optional<std::uint64_t>> parse_size(const std::string& text);
-
-struct Listen {
-  std::string address;
-  std::string port;
-};
-// "ADDRESS:PORT", "[::]:PORT". kInvalid.
-Result<Listen> parse_listen(const std::string& text);
 
 }  // namespace holdfast::daemon

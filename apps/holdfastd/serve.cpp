@@ -12,7 +12,9 @@
 #include "base/log.h"
 #include "control.h"
 #include "net/http_server.h"
+#include "net/listen.h"
 #include "net/routes.h"
+#include "witnessing.h"
 
 namespace holdfast::daemon {
 namespace {
@@ -98,7 +100,7 @@ void sweep(server::Service& service, const Log& log) {
   if (!swept.ok()) log.event(Level::kError, "sweep", {{"error", Plain(swept.error().message)}});
 }
 
-std::string url_of(const char* scheme, const Listen& listen, const std::string& port) {
+std::string url_of(const char* scheme, const net::Listen& listen, const std::string& port) {
   const bool v6 = listen.address.find(':') != std::string::npos;
   return scheme + (v6 ? "[" + listen.address + "]" : listen.address) + ":" + port;
 }
@@ -107,24 +109,28 @@ struct Places {
   std::string devices;
   std::string metrics;  // "": nowhere
   std::string pin;
+  std::string log;  // its verifier key
 };
 void announce(const Options& options, const Places& at) {
   if (options.json) {
     print_line({{"event", "listening"},
                 {"url", at.devices},
                 {"fingerprint", at.pin},
-                {"metrics", at.metrics}});
+                {"metrics", at.metrics},
+                {"log", at.log}});
     return;
   }
   std::printf(
       "Holdfast listens at %s\nIts key, for your users to compare:\n\n    %s\n\nPublish it where "
-      "they look for it by another way than this line.\n",
-      at.devices.c_str(), at.pin.c_str());
+      "they look for it by another way than this line. The key of its public log, for "
+      "witnesses:\n\n"
+      "    %s\n",
+      at.devices.c_str(), at.pin.c_str(), at.log.c_str());
   if (!at.metrics.empty()) std::printf("For you alone: %s\n", at.metrics.c_str());
   std::fflush(stdout);
 }
 
-Result<std::unique_ptr<net::HttpServer>> start_watch(const Listen& place, net::ServerTls tls,
+Result<std::unique_ptr<net::HttpServer>> start_watch(const net::Listen& place, net::ServerTls tls,
                                                      Watch& watch, net::Metrics& own) {
   net::ServerOptions options;
   options.address = place.address;
@@ -139,8 +145,11 @@ Result<std::unique_ptr<net::HttpServer>> start_watch(const Listen& place, net::S
 Result<void> serve(const Options& options) {
   const sigset_t signals = block_signals();
   allow_descriptors();
-  const Listen listen = TRY(parse_listen(options.listen));
+  const net::Listen listen = TRY(net::parse_listen(options.listen));
   auto wanted = TRY(service_options(options));
+  WitnessPolicy policy = TRY(read_policy(options.log_policy));
+  wanted.log = server::LogOptions{options.data + "/log", options.data + "/log.key",
+                                  options.log_name, policy.roots};
   TRY(make_dirs(options.data));
   auto tls = TRY(load_tls(options));
   wanted.tls_pin = tls.pin();
@@ -169,13 +178,15 @@ Result<void> serve(const Options& options) {
   Watch watch(*service, metrics);
   net::Metrics own;
   std::unique_ptr<net::HttpServer> watched;
-  Places at{url_of("https://", listen, server->port()), "", to_hex(server->pin())};
+  Places at{url_of("https://", listen, server->port()), "", to_hex(server->pin()), ""};
   if (!options.metrics_listen.empty()) {
-    const Listen place = TRY(parse_listen(options.metrics_listen));
+    const net::Listen place = TRY(net::parse_listen(options.metrics_listen));
     auto same_key = TRY(load_tls(options));
     watched = TRY(start_watch(place, std::move(same_key), watch, own));
     at.metrics = url_of("http://", place, watched->port()) + "/metrics";
   }
+  at.log = service->log()->trusted().log().format();
+  const Witnessing witnessing(*service, std::move(policy), options.log_seconds, log);
   announce(options, at);
   log.event(Level::kInfo, "started", {{"address", Plain(options.listen)}});
   while (::sigtimedwait(&signals, nullptr, &kSweepEvery) < 0) sweep(*service, log);

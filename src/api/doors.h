@@ -23,6 +23,7 @@ constexpr std::size_t kMaxOpenJoins = 64;          // requests to join that wait
 constexpr std::size_t kMaxPackBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxHavePacks = 1000;  // asked for at one time
 constexpr std::size_t kMaxBlobBytes = 4 * 1024;
+constexpr std::size_t kMaxLogLeaves = 4096;  // of a log, in one answer
 
 // What the store says of an append: a log's promise of inclusion, where there is a log.
 struct Receipt {
@@ -40,10 +41,15 @@ struct Append {
   Bytes statement;           // encoded circle::SignedStatement
   std::vector<Bytes> blobs;  // the envelopes and sealed keys it names, in its order
   std::optional<Admission> admission;
+  // Of a genesis that names a log: the account's lookup key, 32 bytes, of which the service makes
+  // the account's labels in the log's map. Secret from outsiders only.
+  std::optional<Bytes> lookup{};
 };
 
 // The messages of one admission (docs/formats/admission.md). Each is written once.
 enum class JoinMessage { kRequest, kAnswer, kCounter };
+
+inline Error no_log() { return {Code::kNotFound, "this store has no log"}; }
 
 // What anyone may ask who knows an account's name.
 class Visitor {
@@ -77,6 +83,26 @@ class Visitor {
     Bytes capsule;
   };
   virtual Result<Capsule> find_capsule(const LocateId& locate) = 0;
+
+  // A file of the service's public log by its path there, of at most kMaxLogFile bytes ("roots",
+  // "checkpoint", "tile/0/000", "map/12"). kNotFound: there is no such file,
+  // or no log.
+  static constexpr std::size_t kMaxLogFile = 16 * 1024 * 1024;
+  virtual Result<Bytes> get_log(const std::string&) { return no_log(); }
+};
+
+// What the log says of one account, as of one checkpoint.
+struct LogView {
+  Bytes checkpoint;            // a signed note with its cosignatures
+  std::vector<Bytes> leaves;   // from the one asked for on, as many as fit
+  std::optional<Bytes> audit;  // the auditor's note on the newest map epoch
+  // Each series: how many labels it has, and the proof of the last one and of the next's absence
+  // (tlog::SeriesProof).
+  std::uint64_t circle_next = 0;
+  Bytes circle_proof;
+  std::uint64_t data_next = 0;
+  std::vector<std::pair<VaultId, std::uint64_t>> data_heads;  // what its last label stands for
+  Bytes data_proof;
 };
 
 // What an account takes and may take.
@@ -133,6 +159,8 @@ class Session {
   virtual Result<Usage> keep_account() = 0;
   // As far back as the store keeps it, newest first; none where it keeps no such log.
   virtual Result<std::vector<Connection>> connections() = 0;
+  // Leaves from number `from` of the log on, and the account's place in its map. kNotFound: no log.
+  virtual Result<LogView> read_log(std::uint64_t) { return no_log(); }
   // Returns once something in the account is newer than `seen` (a number that this function gave
   // before, or 0), or after `patience_ms`; gives the number of now.
   virtual Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) = 0;

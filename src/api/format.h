@@ -14,6 +14,7 @@ constexpr std::size_t kMaxAppendBody = 5 * 1024 * 1024;
 constexpr std::size_t kMaxRecordBody = 4 * 1024 * 1024;
 constexpr std::size_t kMaxErrorBody = 4 * 1024;
 constexpr std::size_t kMaxConnections = 4096;
+constexpr std::size_t kMaxLogView = 4 * 1024 * 1024;
 
 struct AdmissionBody {
   RequestId request;
@@ -25,8 +26,9 @@ struct AppendBody {
   Bytes statement;
   wire::Bounded<Bytes, 1024> blobs;
   std::optional<AdmissionBody> admission;
-  static constexpr auto kFields =
-      wire::fields(&AppendBody::statement, &AppendBody::blobs, &AppendBody::admission);
+  std::optional<Bytes> lookup;
+  static constexpr auto kFields = wire::fields(&AppendBody::statement, &AppendBody::blobs,
+                                               &AppendBody::admission, &AppendBody::lookup);
 };
 
 struct ReceiptBody {
@@ -95,6 +97,27 @@ struct ConnectionsBody {
 struct ChangeBody {
   std::uint64_t number = 0;
   static constexpr auto kFields = wire::fields(&ChangeBody::number);
+};
+
+struct VaultNumber {
+  VaultId vault;
+  std::uint64_t n = 0;
+  static constexpr auto kFields = wire::fields(&VaultNumber::vault, &VaultNumber::n);
+};
+
+struct LogViewBody {
+  Bytes checkpoint;
+  wire::Bounded<Bytes, kMaxLogLeaves> leaves;
+  std::optional<Bytes> audit;
+  std::uint64_t circle_next = 0;
+  Bytes circle_proof;
+  std::uint64_t data_next = 0;
+  wire::Bounded<VaultNumber, 64> data_heads;
+  Bytes data_proof;
+  static constexpr auto kFields =
+      wire::fields(&LogViewBody::checkpoint, &LogViewBody::leaves, &LogViewBody::audit,
+                   &LogViewBody::circle_next, &LogViewBody::circle_proof, &LogViewBody::data_next,
+                   &LogViewBody::data_heads, &LogViewBody::data_proof);
 };
 
 // Every answer that is not 200. `service_time_ms` is what a proof must be made with.

@@ -20,7 +20,7 @@ class PackSink {
   virtual Result<void> commit() = 0;
 };
 
-struct StoredPack {
+struct StoredFile {
   Fd file;
   std::uint64_t size = 0;
 };
@@ -31,7 +31,7 @@ class ServiceSession : public Session {
  public:
   // kUnavailable: it would exceed the account's quota, or the disk.
   virtual Result<std::unique_ptr<PackSink>> begin_pack(const PackId& pack, std::uint64_t size) = 0;
-  virtual Result<StoredPack> open_pack(const PackId& pack) = 0;
+  virtual Result<StoredFile> open_pack(const PackId& pack) = 0;
 };
 
 class Service {
@@ -47,6 +47,8 @@ class Service {
   // waiting: kUnavailable.
   virtual Result<void> put_join(const std::string& account, const RequestId& request,
                                 JoinMessage which, BytesView message, const std::string& peer) = 0;
+  // A file of the public log: Visitor::get_log() as a file.
+  virtual Result<StoredFile> open_log(const std::string&) { return no_log(); }
 
   // Who signed `line`, if its proof holds and was never used before. kDenied for every reason that
   // would tell a stranger something: no such account, no such device, a wrong signature are one

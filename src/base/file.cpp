@@ -131,6 +131,18 @@ Result<Bytes> read_file(const std::string& path, std::uint64_t limit) {
   return bytes;
 }
 
+Result<Bytes> read_fd(int fd, std::uint64_t size) {
+  Bytes bytes(size);
+  for (std::size_t at = 0; at < bytes.size();) {
+    const ssize_t got = ::pread(fd, bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_error("read", "a file", errno);
+    if (got == 0) return Error{Code::kCorrupt, "a file is shorter than it was said to be"};
+    at += static_cast<std::size_t>(got);
+  }
+  return bytes;
+}
+
 Result<void> write_all(int fd, BytesView bytes, std::string_view name) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());

@@ -38,6 +38,8 @@ Error io_error(std::string_view what, std::string_view name, int error);
 
 // Whole file; kNotFound if absent, kInvalid above `limit` bytes.
 Result<Bytes> read_file(const std::string& path, std::uint64_t limit);
+// Of a descriptor, from its start: exactly `size` bytes, or kCorrupt.
+Result<Bytes> read_fd(int fd, std::uint64_t size);
 Result<void> write_all(int fd, BytesView bytes, std::string_view name);
 
 // Creates or replaces `path`: temporary file, fsync, rename, fsync of the directory.

@@ -150,6 +150,13 @@ const Device* Circle::member_named(std::string_view name) const {
   return nullptr;
 }
 
+bool Circle::needs_age(const Device& member) const {
+  if (!has_log_) return false;
+  return std::any_of(devices_.begin(), devices_.end(), [&](const Device& d) {
+    return !d.removed_seq && d.admitted_seq < member.admitted_seq;
+  });
+}
+
 std::vector<ReaderId> Circle::readers() const {
   std::vector<ReaderId> ids;
   for (const Device* d : members()) ids.push_back(d->id);
@@ -191,7 +198,7 @@ bool Circle::ever_committed_capsule(const Digest& capsule) const {
 // One statement on its way into a circle. `next_` becomes the result.
 class Applier {
  public:
-  static Result<Circle> start(BytesView signed_genesis);
+  static Result<Circle> start(BytesView signed_genesis, std::shared_ptr<const Ages> ages);
   Applier(const Circle& before, const Statement& statement, const SignedStatement& outer)
       : next_(before), statement_(statement), outer_(outer) {}
 
@@ -207,10 +214,18 @@ class Applier {
   Result<void> set_region();
   Result<void> set_recovery();
   Result<void> recover();
+  Result<void> propose();
+  Result<void> complete();
+  Result<void> cancel();
 
   Result<void> require_member_signature();
   Result<void> require_no_cosignature() const;
-  Result<void> require_replacement_cosignature() const;
+  Result<void> require_replacement_cosignature(const SetRecovery& body) const;
+  Result<const Device*> cosigner() const;
+  Result<void> require_ages(const Device& second, const std::vector<Bytes>& evidence) const;
+  Result<void> check_age(BytesView evidence, std::uint64_t seq, std::int64_t age_ms) const;
+  Result<void> check_recovery(const RecoveryInfo& info) const;
+  Result<void> stand(const RecoveryInfo& info, const EpochInfo& epoch);
   Result<void> require_new_keys(BytesView verify_key, BytesView wrap_key) const;
   Result<void> add_device(const DeviceInfo& info);
   void remove_device(const ReaderId& id);
@@ -225,7 +240,9 @@ class Applier {
   const SignedStatement& outer_;
 };
 
-Result<Circle> Circle::start(BytesView signed_genesis) { return Applier::start(signed_genesis); }
+Result<Circle> Circle::start(BytesView signed_genesis, std::shared_ptr<const Ages> ages) {
+  return Applier::start(signed_genesis, std::move(ages));
+}
 
 namespace {
 
@@ -248,11 +265,13 @@ Result<Opened> open_statement(BytesView bytes) {
 
 }  // namespace
 
-Result<Circle> Applier::start(BytesView signed_genesis) {
+Result<Circle> Applier::start(BytesView signed_genesis, std::shared_ptr<const Ages> ages) {
   const Opened opened = TRY(open_statement(signed_genesis));
   if (opened.statement.type != StatementType::kGenesis || opened.statement.seq != 0)
     return broken("a circle must begin with its genesis");
-  return Applier(Circle(), opened.statement, opened.outer).run(signed_genesis);
+  Circle empty;
+  empty.ages_ = std::move(ages);
+  return Applier(empty, opened.statement, opened.outer).run(signed_genesis);
 }
 
 Result<Circle> Circle::apply(BytesView signed_statement) const {
@@ -283,10 +302,10 @@ Result<void> Applier::dispatch() {
     case StatementType::kSetRegion: return set_region();
     case StatementType::kSetRecovery: return set_recovery();
     case StatementType::kRecover: return recover();
+    case StatementType::kPropose: return propose();
+    case StatementType::kComplete: return complete();
+    case StatementType::kCancel: return cancel();
     case StatementType::kSetLevel:
-    case StatementType::kPropose:
-    case StatementType::kComplete:
-    case StatementType::kCancel:
     case StatementType::kAssist:
     case StatementType::kPolicyAck:
     case StatementType::kGrantWeb:
@@ -298,8 +317,8 @@ Result<void> Applier::dispatch() {
 
 Result<void> Applier::genesis() {
   const Genesis body = TRY(decode_body<Genesis>(statement_));
-  if (body.level != Level::kAdvanced || body.has_log)
-    return Error{Code::kOutdated, "this account uses a custodian or a log: update required"};
+  if (body.level != Level::kAdvanced)
+    return Error{Code::kOutdated, "this account uses a custodian: update required"};
   if (!valid_region(body.region)) return broken("the region is not two capital letters");
   if (circle_id(body.device, body.nonce) != statement_.circle)
     return broken("the circle's id does not commit to its first device");
@@ -308,6 +327,7 @@ Result<void> Applier::genesis() {
   next_.id_ = statement_.circle;
   next_.region_ = body.region;
   next_.level_ = body.level;
+  next_.has_log_ = body.has_log;
   next_.trust_roots_ = body.trust_roots;
   next_.lookup_ = body.lookup;
   TRY(add_device(body.device));
@@ -385,26 +405,77 @@ Result<void> Applier::set_region() {
   return Ok{};
 }
 
+Result<void> Applier::check_recovery(const RecoveryInfo& info) const {
+  if (info.capsule.empty() || info.capsule.size() > kMaxCapsule)
+    return broken("the recovery capsule is empty or too large");
+  TRY(require_new_keys(info.verify_key, info.wrap_key));
+  if (!takes_envelopes(info.wrap_key)) return broken("nothing can be wrapped to its key");
+  return Ok{};
+}
+
+// The recovery key that stands from now on. What waited was proposed against another one.
+Result<void> Applier::stand(const RecoveryInfo& info, const EpochInfo& epoch) {
+  const ReaderId id = reader_id(info);
+  const bool replaces = next_.recovery_.has_value();
+  if (replaces) {
+    const RecoveryInfo& old = next_.recovery_->info;
+    next_.past_recoveries_.push_back({old.verify_key, old.wrap_key, old.locate, {}});
+  }
+  next_.recovery_ = Recovery{id, info, statement_.seq, statement_.time_ms};
+  next_.capsules_.emplace(crypto::sha256(info.capsule), statement_.seq);
+  next_.proposals_.clear();
+  return replaces ? next_epoch(epoch) : same_epoch(epoch, reader_slots(id));
+}
+
 Result<void> Applier::set_recovery() {
   const SetRecovery body = TRY(decode_body<SetRecovery>(statement_));
   TRY(require_member_signature());
-  if (!body.evidence.empty()) return broken("evidence of ages where no log proves any");
-  if (body.recovery.capsule.empty() || body.recovery.capsule.size() > kMaxCapsule)
-    return broken("the recovery capsule is empty or too large");
-  const ReaderId id = reader_id(body.recovery);
-  TRY(require_new_keys(body.recovery.verify_key, body.recovery.wrap_key));
-  if (!takes_envelopes(body.recovery.wrap_key)) return broken("nothing can be wrapped to its key");
-  const bool replaces = next_.recovery_.has_value();
-  if (replaces) {
-    TRY(require_replacement_cosignature());
-    const RecoveryInfo& old = next_.recovery_->info;
-    next_.past_recoveries_.push_back({old.verify_key, old.wrap_key, old.locate, {}});
+  TRY(check_recovery(body.recovery));
+  if (next_.recovery_) {
+    TRY(require_replacement_cosignature(body));
   } else {
     TRY(require_no_cosignature());
+    if (!body.evidence.empty()) return broken("evidence of ages that nobody asks for");
   }
-  next_.recovery_ = Recovery{id, body.recovery, statement_.seq, statement_.time_ms};
-  next_.capsules_.emplace(crypto::sha256(body.recovery.capsule), statement_.seq);
-  return replaces ? next_epoch(body.epoch) : same_epoch(body.epoch, reader_slots(id));
+  return stand(body.recovery, body.epoch);
+}
+
+Result<void> Applier::propose() {
+  const Propose body = TRY(decode_body<Propose>(statement_));
+  TRY(require_member_signature());
+  TRY(require_no_cosignature());
+  if (!next_.has_log_) return broken("a proposal where no log proves how long it stands");
+  if (!next_.recovery_) return broken("a proposal where no recovery key is replaced");
+  if (next_.proposals_.size() >= kMaxProposals) return broken("too many proposals wait");
+  TRY(check_recovery(body.recovery));
+  next_.proposals_.push_back(
+      {statement_.seq, statement_.time_ms, statement_.signer, body.recovery});
+  return Ok{};
+}
+
+Result<void> Applier::complete() {
+  const Complete body = TRY(decode_body<Complete>(statement_));
+  TRY(require_member_signature());
+  TRY(require_no_cosignature());
+  const auto& all = next_.proposals_;
+  const auto it = std::find_if(all.begin(), all.end(),
+                               [&](const Proposal& p) { return p.seq == body.proposal; });
+  if (it == all.end()) return broken("no such proposal waits");
+  TRY(check_age(body.evidence, it->seq, kProposalAgeMs));
+  const RecoveryInfo info = it->recovery;
+  // Between proposal and now one of its keys may have come into use.
+  TRY(check_recovery(info));
+  return stand(info, body.epoch);
+}
+
+Result<void> Applier::cancel() {
+  const Cancel body = TRY(decode_body<Cancel>(statement_));
+  TRY(require_member_signature());
+  TRY(require_no_cosignature());
+  if (std::erase_if(next_.proposals_, [&](const Proposal& p) { return p.seq == body.proposal; }) ==
+      0)
+    return broken("no such proposal waits");
+  return Ok{};
 }
 
 Result<void> Applier::recover() {
@@ -427,6 +498,7 @@ Result<void> Applier::recover() {
   for (const Device* d : next_.members())
     if (!std::binary_search(body.kept.begin(), body.kept.end(), d->id)) gone.push_back(d->id);
   for (const ReaderId& g : gone) remove_device(g);
+  next_.proposals_.clear();
   TRY(add_device(body.device));
   return next_epoch(body.epoch);
 }
@@ -445,25 +517,57 @@ Result<void> Applier::require_no_cosignature() const {
   return Ok{};
 }
 
-// Otherwise one stolen device could lock its owner out for good. A sole member may: removing the
-// others first would come to the same. (Where a log proves ages the rule is stricter.)
-Result<void> Applier::require_replacement_cosignature() const {
-  if (outer_.cosignatures.empty() && next_.members().size() == 1) return Ok{};
+// Otherwise one stolen device could lock its owner out for good. The old key's word is enough. So
+// is a second device's, where both have been members for a week: a thief who holds one device could
+// admit a second and have it vouch. Without a log nothing proves an age; there a sole member may
+// even go alone, for removing the others first would come to the same.
+Result<void> Applier::require_replacement_cosignature(const SetRecovery& body) const {
+  if (!next_.has_log_ && outer_.cosignatures.empty() && next_.members().size() == 1) {
+    if (!body.evidence.empty()) return broken("evidence of ages where no log proves any");
+    return Ok{};
+  }
   if (outer_.cosignatures.size() != 1)
     return broken("replacing the recovery key takes the old one or a second device");
+  const Device* const second = TRY(cosigner());
+  if (second != nullptr) return require_ages(*second, body.evidence);
+  if (!body.evidence.empty()) return broken("evidence of ages that nobody asks for");
+  return Ok{};
+}
+
+// Null: the recovery key that stands.
+Result<const Device*> Applier::cosigner() const {
   const Cosignature& second = outer_.cosignatures[0];
   if (second.signer == statement_.signer) return broken("the signer cannot cosign");
+  const Device* const member = next_.member(second.signer);
   crypto::VerifyKey key;
   if (second.signer == next_.recovery_->id) {
     key.bytes = next_.recovery_->info.verify_key;
-  } else if (const Device* const member = next_.member(second.signer)) {
+  } else if (member != nullptr) {
     key.bytes = member->info.verify_key;
   } else {
     return broken("the cosigner is not a member");
   }
   if (!crypto::verify(key, kCosignLabel, outer_.statement, second.signature))
     return broken("the cosignature is wrong");
+  return member;
+}
+
+Result<void> Applier::require_ages(const Device& second, const std::vector<Bytes>& evidence) const {
+  std::size_t used = 0;
+  for (const Device* const one : {next_.member(statement_.signer), &second}) {
+    if (!next_.needs_age(*one)) continue;
+    if (used == evidence.size())
+      return broken("it does not prove how long its signers are members");
+    TRY(check_age(evidence[used++], one->admitted_seq, kMemberAgeMs));
+  }
+  if (used != evidence.size()) return broken("evidence of ages that nobody asks for");
   return Ok{};
+}
+
+Result<void> Applier::check_age(BytesView evidence, std::uint64_t seq, std::int64_t age_ms) const {
+  if (!next_.ages_)
+    return Error{Code::kUnsafe, "nothing here can judge how long a statement has stood"};
+  return next_.ages_->check(evidence, seq, next_.heads_.at(seq), age_ms);
 }
 
 // No key returns, under its own id or another: a removed device must not come back by pairing its
@@ -499,6 +603,7 @@ void Applier::remove_device(const ReaderId& id) {
     d.removed_seq = statement_.seq;
     d.removed_by = statement_.signer;
   }
+  std::erase_if(next_.proposals_, [&](const Proposal& p) { return p.proposer == id; });
 }
 
 Result<void> Applier::same_epoch(const EpochInfo& info, const std::vector<BlobSlot>& slots) {
@@ -555,11 +660,11 @@ Result<std::optional<EpochInfo>> epoch_info(const Statement& statement) {
     case StatementType::kSetVault: return epoch_of<SetVault>(statement);
     case StatementType::kSetRecovery: return epoch_of<SetRecovery>(statement);
     case StatementType::kRecover: return epoch_of<Recover>(statement);
-    case StatementType::kSetRegion: return std::optional<EpochInfo>();
-    case StatementType::kSetLevel:
+    case StatementType::kComplete: return epoch_of<Complete>(statement);
+    case StatementType::kSetRegion:
     case StatementType::kPropose:
-    case StatementType::kComplete:
-    case StatementType::kCancel:
+    case StatementType::kCancel: return std::optional<EpochInfo>();
+    case StatementType::kSetLevel:
     case StatementType::kAssist:
     case StatementType::kPolicyAck:
     case StatementType::kGrantWeb:

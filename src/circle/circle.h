@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,14 @@ struct Recovery {
   std::int64_t set_ms = 0;
 };
 
+// A new recovery key that waits.
+struct Proposal {
+  std::uint64_t seq = 0;
+  std::int64_t time_ms = 0;  // as its proposer's clock said
+  ReaderId proposer;
+  RecoveryInfo recovery;
+};
+
 struct Vault {
   VaultId id;
   std::string name;
@@ -69,10 +78,26 @@ struct HeadMark {
   std::vector<VaultHead> heads;
 };
 
+// Judges evidence of ages, where a log proves times. Pure: the same evidence is judged alike by
+// everyone and for ever. (Its verifier lives with the log; the circle knows only the answer.)
+class Ages {
+ public:
+  virtual ~Ages() = default;
+  // kUnsafe unless `evidence` proves that statement `seq` with this head stood in the log for at
+  // least `age_ms`, by checkpoints at the witnesses' quorum.
+  virtual Result<void> check(BytesView evidence, std::uint64_t seq, const Digest& head,
+                             std::int64_t age_ms) const = 0;
+};
+
+constexpr std::int64_t kMemberAgeMs = 7LL * 24 * 60 * 60 * 1000;
+constexpr std::int64_t kProposalAgeMs = 3LL * 24 * 60 * 60 * 1000;
+constexpr std::size_t kMaxProposals = 4;
+
 class Circle {
  public:
   // Verifies a genesis. kCorrupt: not a statement; kUnsafe: a rule is broken; kOutdated: newer.
-  static Result<Circle> start(BytesView signed_genesis);
+  // `ages`: for a circle with a log; without it every statement that relies on an age is refused.
+  static Result<Circle> start(BytesView signed_genesis, std::shared_ptr<const Ages> ages = nullptr);
   // The circle after one more statement; this one is unchanged.
   // kConflict when it does not follow the head; else as start().
   Result<Circle> apply(BytesView signed_statement) const;
@@ -81,6 +106,7 @@ class Circle {
   std::uint64_t seq() const { return seq_; }
   const Digest& head() const { return head_; }
   Level level() const { return level_; }
+  bool has_log() const { return has_log_; }
   const std::string& region() const { return region_; }
   const Digest& trust_roots() const { return trust_roots_; }
   const Digest& lookup() const { return lookup_; }
@@ -93,6 +119,10 @@ class Circle {
   const Device* member(const ReaderId& id) const;
   const Device* member_named(std::string_view name) const;
   const std::optional<Recovery>& recovery() const { return recovery_; }
+  const std::vector<Proposal>& proposals() const { return proposals_; }
+  // Whether a member's age must be proven before its word counts for a new recovery key: where a
+  // log proves times, and while an older member remains.
+  bool needs_age(const Device& member) const;
   std::vector<ReaderId> readers() const;  // members and the recovery key, sorted
 
   const std::vector<Vault>& vaults() const { return vaults_; }  // sorted by id
@@ -117,13 +147,16 @@ class Circle {
   CircleId id_;
   std::uint64_t seq_ = 0;
   Digest head_;
+  std::shared_ptr<const Ages> ages_;
   Level level_ = Level::kAdvanced;
+  bool has_log_ = false;
   std::string region_;
   Digest trust_roots_;
   Digest lookup_;
   std::vector<Device> devices_;
   std::optional<Recovery> recovery_;
   std::vector<RecoveryInfo> past_recoveries_;  // their keys only
+  std::vector<Proposal> proposals_;
   std::vector<Vault> vaults_;
   std::vector<Epoch> epochs_;
   std::vector<HeadMark> marks_;

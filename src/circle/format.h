@@ -28,7 +28,7 @@ enum class StatementType : std::uint8_t {
   kSetVault,
   kSetRegion,
   kSetRecovery,
-  kPropose,  // reserved, as are the next two
+  kPropose,
   kComplete,
   kCancel,
   kRecover,
@@ -130,10 +130,31 @@ struct RecoveryInfo {
 
 struct SetRecovery {
   RecoveryInfo recovery;
-  wire::Bounded<Bytes, 4> evidence;  // of ages, where a log proves times; empty without one
+  wire::Bounded<Bytes, 4>
+      evidence;  // of ages: the signer's, then the cosigner's, where it is asked
   EpochInfo epoch;
   static constexpr auto kFields =
       wire::fields(&SetRecovery::recovery, &SetRecovery::evidence, &SetRecovery::epoch);
+};
+
+// A replacement of the recovery key that nobody else vouches for waits three days, so that the
+// owner of a stolen device can cancel it. No key is handed out before it is completed.
+struct Propose {
+  RecoveryInfo recovery;
+  static constexpr auto kFields = wire::fields(&Propose::recovery);
+};
+
+struct Complete {
+  std::uint64_t proposal = 0;  // its seq
+  Bytes evidence;              // that it has stood long enough
+  EpochInfo epoch;
+  static constexpr auto kFields =
+      wire::fields(&Complete::proposal, &Complete::evidence, &Complete::epoch);
+};
+
+struct Cancel {
+  std::uint64_t proposal = 0;
+  static constexpr auto kFields = wire::fields(&Cancel::proposal);
 };
 
 struct Recover {
@@ -231,15 +252,11 @@ struct SignedRecord {
 struct TrustRoots {
   wire::Fixed<"holdfast/v1/trust-roots"> label;
   Bytes tls_pin;
-  Bytes log_key;
-  wire::Bounded<Bytes, 16> witness_keys;
-  std::uint32_t witness_quorum = 0;
-  Bytes auditor_key;
+  Bytes log;  // encoded tlog::LogRoots: the log, its witnesses and quorum, its auditors
   Bytes policy_key;
   Bytes fleet_key;
   static constexpr auto kFields =
-      wire::fields(&TrustRoots::label, &TrustRoots::tls_pin, &TrustRoots::log_key,
-                   &TrustRoots::witness_keys, &TrustRoots::witness_quorum, &TrustRoots::auditor_key,
+      wire::fields(&TrustRoots::label, &TrustRoots::tls_pin, &TrustRoots::log,
                    &TrustRoots::policy_key, &TrustRoots::fleet_key);
 };
 

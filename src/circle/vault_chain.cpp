@@ -77,6 +77,11 @@ Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const Ch
   return LinkedRecord{record, {record.n, head, record.circle_seq, record.epoch}};
 }
 
+Digest heads_hash(const std::vector<VaultHead>& heads) {
+  const wire::Bounded<VaultHead, kMaxVaults> all(heads);
+  return crypto::sha256("holdfast/v1/vault-heads", wire::encode_array(all));
+}
+
 Bytes sign_record(const Record& record, const crypto::SigningKey& key) {
   SignedRecord out;
   out.record = wire::encode(record);

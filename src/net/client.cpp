@@ -88,6 +88,8 @@ class Line {
     });
   }
 
+  Result<Answer> single(const Call& call) { return once(call, "", true); }
+
  private:
   Result<Stream> take(bool& fresh) {
     {
@@ -182,6 +184,7 @@ api::AppendBody append_body(const api::Append& append) {
   for (const Bytes& blob : append.blobs) body.blobs.push_back(blob);
   if (append.admission)
     body.admission = api::AdmissionBody{append.admission->request, append.admission->mac};
+  body.lookup = append.lookup;
   return body;
 }
 
@@ -274,6 +277,22 @@ class HttpSession final : public api::Session {
       all.push_back({c.caller, harmless(c.address), c.first_ms, c.last_ms, c.requests});
     return all;
   }
+  Result<api::LogView> read_log(std::uint64_t from) override {
+    const Bytes answer =
+        TRY(ask({"GET", "/v1/log?from=" + std::to_string(from), {}, api::kMaxLogView}));
+    auto body = TRY(wire::decode<api::LogViewBody>(answer));
+    api::LogView view;
+    view.checkpoint = std::move(body.checkpoint);
+    for (Bytes& leaf : body.leaves) view.leaves.push_back(std::move(leaf));
+    view.audit = std::move(body.audit);
+    view.circle_next = body.circle_next;
+    view.circle_proof = std::move(body.circle_proof);
+    view.data_next = body.data_next;
+    for (const api::VaultNumber& one : body.data_heads)
+      view.data_heads.push_back({one.vault, one.n});
+    view.data_proof = std::move(body.data_proof);
+    return view;
+  }
   Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
     const std::int64_t wait = std::clamp<std::int64_t>(patience_ms, 0, kWaitMs);
     const Bytes answer =
@@ -333,6 +352,9 @@ class HttpStore final : public api::Store {
     auto body = TRY(wire::decode<api::CapsuleBody>(answer));
     return Capsule{std::move(body.account), std::move(body.capsule)};
   }
+  Result<Bytes> get_log(const std::string& path) override {
+    return line_->visit({"GET", "/log/" + path, {}, kMaxLogFile});
+  }
   Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
                                                      const api::Caller& caller) override {
     return std::unique_ptr<api::Session>(std::make_unique<HttpSession>(line_, account, caller));
@@ -386,6 +408,13 @@ Result<Bytes> fetch_pin(const ServiceAddress& address) {
 std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const Bytes& pin,
                                          const std::string& invitation) {
   return std::make_unique<HttpStore>(std::make_shared<Line>(address, pin, invitation));
+}
+
+Result<Reply> post(const ServiceAddress& address, const Bytes& pin, const std::string& target,
+                   BytesView body, std::size_t max_answer) {
+  Line line(address, pin, "");
+  Answer answer = TRY(line.single({"POST", target, body, max_answer}));
+  return Reply{answer.status, std::move(answer.body)};
 }
 
 }  // namespace holdfast::net

@@ -25,4 +25,12 @@ Result<Bytes> fetch_pin(const ServiceAddress& address);
 std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const Bytes& pin,
                                          const std::string& invitation);
 
+// One request to another program of an operator (a witness), whose TLS key is pinned. Not repeated.
+struct Reply {
+  unsigned status = 0;
+  Bytes body;
+};
+Result<Reply> post(const ServiceAddress& address, const Bytes& pin, const std::string& target,
+                   BytesView body, std::size_t max_answer);
+
 }  // namespace holdfast::net

@@ -30,7 +30,7 @@ struct Call {
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;  // "/v1/packs/*"
+  std::string_view pattern;  // "/v1/packs/*"; "/log/**": and all below
   Door door;
   std::size_t max_body;  // kStreamed: the handler reads it itself
   Result<Response> (*run)(Call&);
@@ -129,6 +129,7 @@ Result<api::Append> append_in(const Bytes& content) {
   for (Bytes& blob : body.blobs) append.blobs.push_back(std::move(blob));
   if (body.admission)
     append.admission = api::Admission{body.admission->request, std::move(body.admission->mac)};
+  append.lookup = std::move(body.lookup);
   return append;
 }
 
@@ -172,6 +173,14 @@ Result<Response> find_capsule(Call& call) {
   const auto locate = TRY(id_at<LocateId>(call, 0));
   auto capsule = TRY(call.service.visitor().find_capsule(locate));
   return answer(api::CapsuleBody{std::move(capsule.account), std::move(capsule.capsule)});
+}
+
+Result<Response> get_log(Call& call) {
+  auto stored = TRY(call.service.open_log(std::string(call.args[0])));
+  Response response;
+  response.content_type = "application/octet-stream";
+  response.body = FileBody{std::move(stored.file), stored.size};
+  return response;
 }
 
 // ---- members ----
@@ -263,6 +272,21 @@ Result<Response> connections(Call& call) {
   return answer(body);
 }
 
+Result<Response> read_log(Call& call) {
+  const std::uint64_t from = TRY(number_in(call.query, "from"));
+  api::LogView view = TRY(call.session->read_log(from));
+  api::LogViewBody body;
+  body.checkpoint = std::move(view.checkpoint);
+  for (Bytes& leaf : view.leaves) body.leaves.push_back(std::move(leaf));
+  body.audit = std::move(view.audit);
+  body.circle_next = view.circle_next;
+  body.circle_proof = std::move(view.circle_proof);
+  body.data_next = view.data_next;
+  for (const auto& [vault, n] : view.data_heads) body.data_heads.push_back({vault, n});
+  body.data_proof = std::move(view.data_proof);
+  return answer(body);
+}
+
 Result<Response> changes(Call& call) {
   const std::uint64_t seen = TRY(number_in(call.query, "seen"));
   const std::uint64_t wait = TRY(number_in(call.query, "wait"));
@@ -285,6 +309,7 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/accounts/*/joins/*/*", Door::kVisitor, 0, get_join},
     Route{"GET", "/v1/accounts/*/admissions/*", Door::kVisitor, 0, get_admission},
     Route{"GET", "/v1/capsules/*", Door::kVisitor, 0, find_capsule},
+    Route{"GET", "/log/**", Door::kVisitor, 0, get_log},
     Route{"GET", "/v1/circle", Door::kMember, 0, read_circle},
     Route{"POST", "/v1/circle", Door::kMember, api::kMaxAppendBody, append},
     Route{"GET", "/v1/blobs/*", Door::kMember, 0, get_blob},
@@ -299,6 +324,7 @@ constexpr std::array kRoutes = {
     Route{"POST", "/v1/deletion", Door::kMember, 0, delete_account},
     Route{"DELETE", "/v1/deletion", Door::kMember, 0, keep_account},
     Route{"GET", "/v1/connections", Door::kMember, 0, connections},
+    Route{"GET", "/v1/log", Door::kMember, 0, read_log},
     Route{"GET", "/v1/changes", Door::kMember, 0, changes},
 };
 
@@ -312,6 +338,12 @@ std::string_view take_part(std::string_view& path) {
 
 bool matches(std::string_view pattern, std::string_view path, std::vector<std::string_view>& args) {
   args.clear();
+  if (pattern.ends_with("/**")) {
+    pattern.remove_suffix(2);
+    if (!path.starts_with(pattern) || path.size() == pattern.size()) return false;
+    args.push_back(path.substr(pattern.size()));
+    return true;
+  }
   if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) return false;
   while (!pattern.empty() || !path.empty()) {
     const std::string_view want = take_part(pattern);

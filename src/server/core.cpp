@@ -78,15 +78,23 @@ Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
   TRY(make_dirs(options.data));
   auto lock = TRY(lock_data(options));
   const std::string schema = Replay::kSchema + Accounts::kSchema + Joins::kSchema +
-                             Operators::kSchema + kHeartbeatSchema + Storage::schema();
+                             Operators::kSchema + kHeartbeatSchema + LogTables::kSchema +
+                             Storage::schema();
   auto writer = TRY(Writer::open(options.data + "/service.db", schema));
   auto replay = TRY(Replay::open(*writer, clock));
-  auto storage = TRY(Storage::open(options.data, *writer));
+  auto storage = TRY(Storage::open(options.data, *writer, note_changed));
   auto core =
       std::unique_ptr<Core>(new Core(std::move(options), std::move(clock), std::move(lock),
                                      std::move(writer), std::move(replay), std::move(storage)));
   TRY(core->add_missing_rows());
+  TRY(core->open_public_log());
   return core;
+}
+
+Result<void> Core::open_public_log() {
+  if (!options_.log) return Ok{};
+  log_ = TRY(PublicLog::open(*writer_, *options_.log, clock_));
+  return Ok{};
 }
 
 // Of accounts that were made right before the service went down.
@@ -134,9 +142,61 @@ Result<api::Receipt> Core::sign_up(const std::string& account, const api::Append
 Result<api::Receipt> Core::make_account(const std::string& account, const api::Append& genesis) {
   const auto row = TRY(rows_.find(account));
   if (row && row->ending) return name_taken(account);
+  const Lock one(signing_up_);
+  TRY(add_to_log(account, genesis));
   auto made = loaded_.make(account)->create(genesis);
   if (!made.ok() && made.error().code == Code::kConflict) return name_taken(account);
+  if (made.ok()) TRY(add_promise(account, genesis.statement, *made));
   return made;
+}
+
+// The lookup key comes before the account that needs it: left over, it is of an account that is not
+// there, and the next one of that name replaces it.
+Result<void> Core::add_to_log(const std::string& account, const api::Append& genesis) {
+  const auto statement = TRY(statement_of(genesis.statement));
+  const auto body = TRY(wire::decode<circle::Genesis>(statement.body));
+  if (!body.has_log) return Ok{};
+  if (!log_ || !genesis.lookup)
+    return Error{Code::kInvalid,
+                 "the account's genesis names a log, and " +
+                     std::string(log_ ? "its lookup key is missing" : "this service has none")};
+  TRY(PublicLog::check_lookup(*genesis.lookup, body.lookup));
+  const bool there = TRY(loaded_.make(account)->exists());
+  if (there) return Ok{};
+  return log_->add_account(account, *genesis.lookup);
+}
+
+Result<void> Core::add_promise(const std::string& account, BytesView bytes, api::Receipt& receipt) {
+  if (!log_) return Ok{};
+  const auto statement = TRY(statement_of(bytes));
+  receipt.promise =
+      TRY(log_->promise(account, statement.circle, statement.seq, circle::statement_head(bytes)));
+  return Ok{};
+}
+
+Result<Bytes> Core::get_log(const std::string& path) {
+  const auto file = TRY(open_log(path));
+  if (file.size > kMaxLogFile)
+    return Error{Code::kUnavailable, "this file of the log is too large"};
+  return read_fd(file.file.get(), file.size);
+}
+
+Result<api::StoredFile> Core::open_log(const std::string& path) {
+  if (!log_) return api::no_log();
+  return log_->open_file(path);
+}
+
+Result<bool> Core::step_log() {
+  if (!log_) return false;
+  return log_->step([this](const std::string& name, std::uint64_t from) -> Result<AccountLists> {
+    const auto account = TRY(loaded_.find(name));
+    if (!account) return AccountLists{};
+    AccountLists lists;
+    lists.heads = TRY(account->heads(from));
+    for (circle::VaultHead& head : TRY(account->vault_heads()))
+      if (head.n > 0) lists.vaults.push_back(std::move(head));
+    return lists;
+  });
 }
 
 Result<bool> Core::was_made(const std::string& account, const Digest& genesis) {
@@ -309,7 +369,9 @@ Result<api::Receipt> Core::append(store::Account& in, const std::string& account
       static_cast<void>(rows_.leave_capsule(account, current));
     }
   }
-  if (receipt.ok()) changed(account);
+  if (!receipt.ok()) return receipt;
+  changed(account);
+  TRY(add_promise(account, append.statement, *receipt));
   return receipt;
 }
 
@@ -350,6 +412,8 @@ std::vector<std::pair<std::string, double>> Core::gauges() {
     all.emplace_back("holdfast_packs_bytes", static_cast<double>(totals->bytes));
   }
   add("holdfast_accounts", rows_.count());
+  if (log_)
+    for (auto& gauge : log_->gauges()) all.push_back(std::move(gauge));
   all.emplace_back("holdfast_writes_waiting", static_cast<double>(writer_->waiting()));
   add("holdfast_disk_free_bytes", free_bytes(options_.data));
   double database = 0;

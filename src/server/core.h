@@ -37,6 +37,7 @@ class Core final : public api::Visitor {
                          api::JoinMessage which) override;
   Result<Admitted> get_admission(const std::string& account, const RequestId& request) override;
   Result<Capsule> find_capsule(const LocateId& locate) override;
+  Result<Bytes> get_log(const std::string& path) override;
 
   // ---- the service ----
 
@@ -55,6 +56,9 @@ class Core final : public api::Visitor {
 
   Accounts& rows() { return rows_; }
   Operators& operators() { return operators_; }
+  PublicLog* log() { return log_.get(); }
+  Result<api::StoredFile> open_log(const std::string& path);
+  Result<bool> step_log();
 
   // ---- for sessions ----
 
@@ -84,6 +88,11 @@ class Core final : public api::Visitor {
     std::shared_ptr<store::Account> account;
     store::Account::Standing standing;
   };
+
+  Result<void> open_public_log();
+  // Before and after the genesis is stored, with signing_up_ held.
+  Result<void> add_to_log(const std::string& account, const api::Append& genesis);
+  Result<void> add_promise(const std::string& account, BytesView statement, api::Receipt& receipt);
 
   Core(ServiceOptions options, std::shared_ptr<const Clock> clock, FileLock lock,
        std::unique_ptr<Writer> writer, std::unique_ptr<Replay> replay,
@@ -127,6 +136,7 @@ class Core final : public api::Visitor {
   const std::unique_ptr<Writer> writer_;
   const std::unique_ptr<Replay> replay_;
   const std::unique_ptr<Storage> storage_;
+  std::unique_ptr<PublicLog> log_;  // may be null; set before anything is served
   Accounts rows_;
   Joins joins_;
   OpenJoins open_joins_;
@@ -136,6 +146,7 @@ class Core final : public api::Visitor {
   Changes changes_;
   Arriving arriving_;
   const crypto::VerifyKey nobody_;  // unknown callers are verified against it
+  Mutex signing_up_;                // held while an account that has a log is made
   Mutex inviting_;                  // held while an invitation becomes an account
   Mutex sweeping_;
   // Held, shared, by whoever stores something; alone by a sweep, where it decides what goes.

@@ -1,6 +1,7 @@
 // The trail of the service's operators: docs/formats/server.md.
 #pragma once
 
+#include "circle/format.h"
 #include "crypto/sign.h"
 #include "wire/fields.h"
 
@@ -22,6 +23,12 @@ struct TrailEntry {
   static constexpr auto kFields =
       wire::fields(&TrailEntry::label, &TrailEntry::n, &TrailEntry::prev, &TrailEntry::time_ms,
                    &TrailEntry::act, &TrailEntry::name, &TrailEntry::key, &TrailEntry::signer);
+};
+
+// Heads of an account's vaults, as they stand in the log's map.
+struct LogHeads {
+  wire::Bounded<circle::VaultHead, circle::kMaxVaults> heads;
+  static constexpr auto kFields = wire::fields(&LogHeads::heads);
 };
 
 struct SignedTrailEntry {

@@ -372,7 +372,7 @@ Result<std::optional<store::FileInfo>> PackFiles::row(const std::string& account
   return found;
 }
 
-Result<api::StoredPack> PackFiles::open(const std::string& account, const PackId& pack) {
+Result<api::StoredFile> PackFiles::open(const std::string& account, const PackId& pack) {
   const auto known = TRY(row(account, pack));
   if (!known) return lost();
   const std::string path = dir_ + "/" + pack_path(account, pack);
@@ -383,7 +383,7 @@ Result<api::StoredPack> PackFiles::open(const std::string& account, const PackId
   if (::fstat(file.get(), &info) != 0) return io_error("stat", path, errno);
   if (static_cast<std::uint64_t>(info.st_size) != known->size)
     return Error{Code::kCorrupt, "a pack of this account is damaged at the service"};
-  return api::StoredPack{std::move(file), known->size};
+  return api::StoredFile{std::move(file), known->size};
 }
 
 Result<Bytes> PackFiles::get(const std::string& account, const PackId& pack) {

@@ -47,7 +47,7 @@ class PackFiles {
   Result<void> rewrite(const std::string& account, const PackId& pack, BytesView bytes);
 
   // kNotFound: no such pack, or its file is lost. kCorrupt: the file has another size.
-  Result<api::StoredPack> open(const std::string& account, const PackId& pack);
+  Result<api::StoredFile> open(const std::string& account, const PackId& pack);
   Result<Bytes> get(const std::string& account, const PackId& pack);
   Result<store::FileInfo> info(const std::string& account, const PackId& pack);
   // False also where the file is lost or has another size: it is asked for again, and healed.

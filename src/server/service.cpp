@@ -27,6 +27,9 @@ Result<std::unique_ptr<api::ServiceSession>> Service::prove(const api::RequestPr
                                                             const std::string& address) {
   return core_->prove(proof, line, address);
 }
+Result<api::StoredFile> Service::open_log(const std::string& path) { return core_->open_log(path); }
+PublicLog* Service::log() { return core_->log(); }
+Result<bool> Service::step_log() { return core_->step_log(); }
 TimeMs Service::now() { return core_->now(); }
 std::vector<std::pair<std::string, double>> Service::gauges() { return core_->gauges(); }
 Result<void> Service::ready() { return core_->ready(); }

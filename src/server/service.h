@@ -11,6 +11,7 @@
 #include "api/service.h"
 #include "server/accounts.h"
 #include "server/operators.h"
+#include "server/public_log.h"
 
 namespace holdfast::server {
 
@@ -25,6 +26,7 @@ struct ServiceOptions {
   std::uint64_t free_bytes_floor = 64 * 1024 * 1024;  // of the disk; below it, not ready
   std::size_t loaded_accounts = 4096;                 // circles kept in memory
   std::int64_t lock_patience_ms = 0;  // waited for another program to leave the directory
+  std::optional<LogOptions> log;      // none: no public log
   // Called after something in an account changed, on the thread that changed it; must be quick.
   std::function<void(const std::string& account)> on_change;
 };
@@ -49,6 +51,7 @@ class Service final : public api::Service {
   Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
                                                      const api::RequestLine& line,
                                                      const std::string& address) override;
+  Result<api::StoredFile> open_log(const std::string& path) override;
   TimeMs now() override;
   std::vector<std::pair<std::string, double>> gauges() override;
   Result<void> ready() override;
@@ -56,6 +59,10 @@ class Service final : public api::Service {
   // What is due: accounts and packs whose time has come, old connections, requests to join that
   // expired. To be called every minute; repeats what was cut short.
   Result<void> sweep();
+  // nullptr: there is none.
+  PublicLog* log();
+  // Takes into the log what changed, if anything did: then log()->due() has it.
+  Result<bool> step_log();
   // Writes down what is only in memory. Proofs are refused from then on.
   Result<void> stop();
 

@@ -77,7 +77,7 @@ class Session final : public api::ServiceSession {
     TRY(allowed());
     return core_.storage().get(name_, pack);
   }
-  Result<api::StoredPack> open_pack(const PackId& pack) override {
+  Result<api::StoredFile> open_pack(const PackId& pack) override {
     TRY(allowed());
     return core_.storage().open(name_, pack);
   }
@@ -103,6 +103,11 @@ class Session final : public api::ServiceSession {
   Result<std::vector<api::Connection>> connections() override {
     TRY(allowed());
     return core_.connections().read(name_);
+  }
+  Result<api::LogView> read_log(std::uint64_t from) override {
+    TRY(allowed());
+    if (core_.log() == nullptr) return api::no_log();
+    return core_.log()->view(name_, from);
   }
   // At once: the network front waits, without a thread, until on_change.
   Result<std::uint64_t> wait_for_change(std::uint64_t, std::int64_t) override {

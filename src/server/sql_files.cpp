@@ -29,6 +29,11 @@ std::vector<std::string> parts_of(const std::string& path) {
   }
 }
 
+std::optional<std::string> account_in(const std::string& path) {
+  if (!path.starts_with(kAccounts)) return std::nullopt;
+  return store::account_of(parts_of(path)[1]);
+}
+
 // accounts/<hex>/packs/<2 digits>/<sha-256>; anything else is an object.
 std::optional<PackPath> pack_of(const std::string& path) {
   if (!path.starts_with(kAccounts)) return std::nullopt;
@@ -103,6 +108,8 @@ Result<void> SqlFiles::create_all(const std::vector<New>& files) {
     for (const New& file : files)
       TRY(put(db, "INSERT INTO objects(path, bytes, modified_ms) VALUES(?, ?, ?)", file.path,
               file.bytes, now));
+    const auto account = account_in(files.back().path);
+    if (grown_ && account) return grown_(db, *account);
     return Ok{};
   });
   if (!done.ok() && done.error().code == Code::kConflict)

@@ -16,10 +16,14 @@ class SqlFiles final : public store::Files {
  public:
   static const std::string kSchema;
 
+  // Called within the write that creates an object of an account.
+  using Grown = std::function<Result<void>(sql::Database&, std::string_view account)>;
+
   // `writer` has kSchema and PackFiles::kSchema; both outlive this.
   SqlFiles(Writer& writer, PackFiles& packs,
-           std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>())
-      : writer_(writer), packs_(packs), clock_(std::move(clock)) {}
+           std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>(),
+           Grown grown = nullptr)
+      : writer_(writer), packs_(packs), clock_(std::move(clock)), grown_(std::move(grown)) {}
 
   Result<Bytes> get(const std::string& path, std::uint64_t limit) override;
   Result<void> create(const std::string& path, BytesView bytes) override;
@@ -46,6 +50,7 @@ class SqlFiles final : public store::Files {
   Writer& writer_;
   PackFiles& packs_;
   const std::shared_ptr<const Clock> clock_;
+  const Grown grown_;
   std::mutex exclusive_;
 };
 

@@ -9,8 +9,10 @@ namespace {
 
 class FileStorage final : public Storage {
  public:
-  FileStorage(Writer& writer, std::unique_ptr<PackFiles> packs)
-      : packs_(std::move(packs)), files_(std::make_shared<SqlFiles>(writer, *packs_)) {}
+  FileStorage(Writer& writer, std::unique_ptr<PackFiles> packs, SqlFiles::Grown grown)
+      : packs_(std::move(packs)),
+        files_(std::make_shared<SqlFiles>(writer, *packs_, std::make_shared<SystemClock>(),
+                                          std::move(grown))) {}
 
   std::shared_ptr<store::Files> files() override { return files_; }
 
@@ -21,7 +23,7 @@ class FileStorage final : public Storage {
   Result<Bytes> get(const std::string& account, const PackId& pack) override {
     return packs_->get(account, pack);
   }
-  Result<api::StoredPack> open(const std::string& account, const PackId& pack) override {
+  Result<api::StoredFile> open(const std::string& account, const PackId& pack) override {
     return packs_->open(account, pack);
   }
   Result<std::vector<bool>> have(const std::string& account,
@@ -52,9 +54,11 @@ class FileStorage final : public Storage {
 
 std::string Storage::schema() { return SqlFiles::kSchema + PackFiles::kSchema; }
 
-Result<std::unique_ptr<Storage>> Storage::open(const std::string& data, Writer& writer) {
+Result<std::unique_ptr<Storage>> Storage::open(const std::string& data, Writer& writer,
+                                               Grown grown) {
   auto packs = TRY(PackFiles::start(data, writer));
-  return std::unique_ptr<Storage>(std::make_unique<FileStorage>(writer, std::move(packs)));
+  return std::unique_ptr<Storage>(
+      std::make_unique<FileStorage>(writer, std::move(packs), std::move(grown)));
 }
 
 }  // namespace holdfast::server

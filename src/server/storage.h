@@ -13,7 +13,10 @@ namespace holdfast::server {
 class Storage {
  public:
   static std::string schema();
-  static Result<std::unique_ptr<Storage>> open(const std::string& data, Writer& writer);
+  // `grown` is called within each write that adds an object to an account.
+  using Grown = std::function<Result<void>(sql::Database&, std::string_view account)>;
+  static Result<std::unique_ptr<Storage>> open(const std::string& data, Writer& writer,
+                                               Grown grown = nullptr);
   virtual ~Storage() = default;
 
   // Statements, records and blobs; no packs.
@@ -23,7 +26,7 @@ class Storage {
   virtual Result<std::unique_ptr<api::PackSink>> begin(const std::string& account,
                                                        const PackId& pack, std::uint64_t size) = 0;
   virtual Result<Bytes> get(const std::string& account, const PackId& pack) = 0;
-  virtual Result<api::StoredPack> open(const std::string& account, const PackId& pack) = 0;
+  virtual Result<api::StoredFile> open(const std::string& account, const PackId& pack) = 0;
   virtual Result<std::vector<bool>> have(const std::string& account,
                                          const std::vector<PackId>& packs) = 0;
 

@@ -227,6 +227,26 @@ Result<std::optional<Account::Standing>> Account::standing(const ReaderId& reade
   return std::optional(Standing{{device->info.verify_key}, circle.member(reader) != nullptr});
 }
 
+Result<std::vector<Digest>> Account::heads(std::uint64_t from) {
+  const Lock guard(mutex_);
+  TRY(refresh());
+  std::vector<Digest> out;
+  for (std::uint64_t seq = from; seq <= known_->circle.seq(); ++seq)
+    out.push_back(known_->circle.head_at(seq));
+  return out;
+}
+
+Result<std::vector<circle::VaultHead>> Account::vault_heads() {
+  const Lock guard(mutex_);
+  TRY(refresh());
+  std::vector<circle::VaultHead> out;
+  for (const circle::Vault& vault : known_->circle.vaults()) {
+    const Tip now = TRY(tip(vault.id));
+    out.push_back({vault.id, now.chain.n, now.chain.head});
+  }
+  return out;
+}
+
 Result<std::vector<Bytes>> Account::read_records(const VaultId& vault, std::uint64_t from) {
   if (from == 0) return Error{Code::kInvalid, "the first record of a vault is number 1"};
   std::vector<Bytes> page;

@@ -144,6 +144,13 @@ struct MapProof {
   bool operator==(const MapProof&) const = default;
 };
 
+// That a series has its numbers up to one, and no next: what a device is shown of its account.
+struct SeriesProof {
+  std::optional<MapProof> last;  // none where the series is empty
+  MapProof next;
+  static constexpr auto kFields = wire::fields(&SeriesProof::last, &SeriesProof::next);
+};
+
 // ---- what is signed besides notes ----
 
 // That a statement, once accepted, will be in the map by then. Signed by the log's key.
@@ -177,6 +184,19 @@ struct Audit {
       wire::fields(&Audit::label, &Audit::origin, &Audit::n, &Audit::leaf, &Audit::tree_size,
                    &Audit::tree_root, &Audit::time_s);
 };
+
+// What an auditor is sent: an epoch's entry, proven to be in a checkpoint, and its delta.
+struct AuditBody {
+  Bytes checkpoint;  // a signed note
+  std::uint64_t index = 0;
+  Bytes leaf;
+  wire::Bounded<Digest, 63> inclusion;
+  Bytes delta;
+  static constexpr auto kFields =
+      wire::fields(&AuditBody::checkpoint, &AuditBody::index, &AuditBody::leaf,
+                   &AuditBody::inclusion, &AuditBody::delta);
+};
+constexpr std::size_t kMaxAuditBody = 80 * 1024 * 1024;
 
 struct SignedAudit {
   std::array<std::uint8_t, 32> auditor{};  // its key

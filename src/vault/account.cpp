@@ -8,6 +8,7 @@ namespace holdfast::vault {
 namespace {
 
 constexpr unsigned kRebases = 16;
+constexpr const char* kRootsSetting = "trust_roots";
 
 Result<circle::DeviceInfo> own_info(const circle::Circle& circle, const ReaderId& self) {
   const circle::Device* const device = circle.device(self);
@@ -46,11 +47,37 @@ api::Caller caller(const keys::DeviceKey& key) {
           std::make_shared<const crypto::SigningKey>(signing_key(key))};
 }
 
-circle::TrustRoots trust_roots(const api::Store& store) {
+Result<circle::TrustRoots> trust_roots(api::Store& store) {
   circle::TrustRoots roots;
   roots.tls_pin = store.tls_pin();
+  auto log = store.get_log("roots");
+  if (!log.ok() && log.error().code == Code::kNotFound) return roots;
+  TRY(log);
+  const auto parsed = TRY(wire::decode<tlog::LogRoots>(*log));
+  TRY(tlog::TrustedLog::open(parsed));
+  roots.log = wire::encode(parsed);
   return roots;
 }
+
+Result<circle::TrustRoots> trust_roots(const Home& home, const circle::Circle& circle) {
+  const std::string stored = home.setting(kRootsSetting);
+  auto roots = wire::decode<circle::TrustRoots>(as_bytes(stored));
+  if (!roots.ok()) return std::move(roots).error().in("the state of this device");
+  if (circle.trust_roots() != roots_hash(*roots) || circle.has_log() == roots->log.empty())
+    return Error{Code::kUnsafe,
+                 "the account's circle commits to another service or log than this device was told "
+                 "when it joined: do not use it"};
+  return roots;
+}
+
+Result<void> check_store(const circle::TrustRoots& roots, const api::Store& store) {
+  if (roots.tls_pin == store.tls_pin()) return Ok{};
+  return Error{Code::kUnsafe,
+               "this account was made at another service (or a service with another key) than the "
+               "one that answers: do not use it"};
+}
+
+Bytes for_the_map(const keys::LookupKey& lookup) { return to_bytes(crypto::expose(lookup)); }
 
 Digest lookup_hash(const keys::LookupKey& key) {
   return crypto::mac(key, "holdfast/v1/lookup-hash", {});
@@ -61,8 +88,11 @@ Digest roots_hash(const circle::TrustRoots& roots) {
 }
 
 Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
-                           const keys::LookupKey& lookup, const std::vector<Bytes>& statements) {
+                           const keys::LookupKey& lookup, const circle::TrustRoots& roots,
+                           const std::vector<Bytes>& statements) {
   TRY(home.save_lookup(lookup));
+  const Bytes encoded = wire::encode(roots);
+  TRY(home.set_setting(kRootsSetting, std::string(as_text(encoded))));
   TRY(home.add_statements(0, statements));
   TRY(home.set_setting("account", account));
   TRY(home.set_setting("device_name", device_name));
@@ -81,13 +111,15 @@ Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock)
   auto session = TRY(store.open_account(home.setting("account"), caller(home.device_key())));
   const ReaderId self = circle::reader_id(device_info(home.device_key(), ""));
   auto state = std::make_unique<State>(State{
-      home, store, clock, signing_key(home.device_key()),
-      Replica(std::move(session), self, crypto::derive<crypto::WrapPurpose>(home.device_key()))});
+      home,
+      store,
+      clock,
+      signing_key(home.device_key()),
+      Replica(std::move(session), self, crypto::derive<crypto::WrapPurpose>(home.device_key())),
+      {},
+      {},
+      {}});
   TRY(state->sync());
-  if (state->circle().trust_roots() != roots_hash(trust_roots(store)))
-    return Error{Code::kUnsafe,
-                 "this account was made at another service (or a service with another key) than "
-                 "the one that answers: do not use it"};
   return Account(std::move(state));
 }
 
@@ -95,8 +127,28 @@ Result<void> Account::State::sync() {
   TRY(replica.sync(&home));
   auto own = own_info(circle(), replica.self());
   if (!own.ok()) return std::move(own).error();
+  roots = TRY(trust_roots(home, circle()));
+  TRY(check_store(roots, store));
+  if (roots.log.empty()) return Ok{};
+  log = TRY(wire::decode<tlog::LogRoots>(roots.log));
+  const keys::LookupKey lookup = TRY(home.lookup());
+  auto checked = check_log(home, replica, store, *log, lookup, clock.now());
+  if (!checked.ok() && checked.error().code == Code::kUnsafe) {
+    // Something may have been added between the two looks.
+    TRY(replica.sync(&home));
+    checked = check_log(home, replica, store, *log, lookup, clock.now());
+  }
+  log_status = TRY(std::move(checked));
   return Ok{};
 }
+
+Result<void> Account::State::promised(const api::Append& append, const api::Receipt& receipt) {
+  if (!log) return Ok{};
+  return keep_promise(home, *log, circle().id(), circle().seq() + 1,
+                      circle::statement_head(append.statement), receipt.promise);
+}
+
+const std::optional<LogStatus>& Account::log_status() const { return state_->log_status; }
 
 Result<api::Usage> Account::usage() { return state_->replica.session().usage(); }
 Result<api::Usage> Account::delete_account() { return state_->replica.session().delete_account(); }
@@ -137,6 +189,7 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
     TRY(home.add_blobs(append.blobs));
     auto receipt = replica.session().append(append);
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
+    if (receipt.ok()) TRY(promised(append, *receipt));
     TRY(sync());
     if (receipt.ok()) return replica.expect_statement(seq, append.statement, home);
   }
@@ -247,7 +300,7 @@ Result<void> Account::set_recovery(const keys::RecoveryKey& key, const keys::Rec
   };
   const auto make = [&]() -> Result<State::Made> {
     circle::SetRecovery body;
-    body.recovery = make_recovery_info(key, state_->replica, lookup, trust_roots(state_->store));
+    body.recovery = make_recovery_info(key, state_->replica, lookup, state_->roots);
     const ReaderId id = circle::reader_id(body.recovery);
     crypto::WrapPublicKey wrap;
     wrap.bytes = body.recovery.wrap_key;
@@ -281,7 +334,9 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   crypto::random_fill(genesis.nonce);
   genesis.region = options.region;
   genesis.level = circle::Level::kAdvanced;
-  genesis.trust_roots = roots_hash(trust_roots(store));
+  const circle::TrustRoots roots = TRY(trust_roots(store));
+  genesis.has_log = !roots.log.empty();
+  genesis.trust_roots = roots_hash(roots);
   genesis.lookup = lookup_hash(lookup);
   const CircleId id = circle::circle_id(genesis.device, genesis.nonce);
   crypto::WrapPublicKey wrap;
@@ -300,9 +355,11 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
                                                               signing_key(home.device_key())));
   if (auto circle = circle::Circle::start(statement); !circle.ok())
     return std::move(circle).error();
-  TRY(store.create_account(options.account, {statement, {envelope}, std::nullopt}));
+  api::Append append{statement, {envelope}, std::nullopt};
+  if (genesis.has_log) append.lookup = for_the_map(lookup);
+  TRY(store.create_account(options.account, append));
   TRY(home.add_blobs({envelope}));
-  TRY(become_member(home, options.account, options.device_name, lookup, {statement}));
+  TRY(become_member(home, options.account, options.device_name, lookup, roots, {statement}));
   Account account = TRY(Account::open(home, store, clock));
   TRY(account.create_vault("main", false));
   auto recovery = keys::RecoveryKey::random();
@@ -410,17 +467,15 @@ Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     TRY(replica.sync(nullptr));
     TRY(check_found(replica, found));
-    if (replica.circle().trust_roots() != roots_hash(trust_roots(store)))
-      return Error{Code::kUnsafe,
-                   "this account was made at another service (or a service with another key) than "
-                   "the one that answers: do not trust it"};
+    TRY(check_store(found.capsule.trust_roots, store));
     const api::Append append = TRY(make_recover(home, replica, clock, signing, options));
     auto receipt = replica.session().append(append);
     if (!receipt.ok() && receipt.error().code == Code::kConflict) continue;
     if (!receipt.ok()) return std::move(receipt).error();
     std::vector<Bytes> statements = replica.statements();
     statements.push_back(append.statement);
-    TRY(become_member(home, found.account, options.device_name, found.lookup, statements));
+    TRY(become_member(home, found.account, options.device_name, found.lookup,
+                      found.capsule.trust_roots, statements));
     return Account::open(home, store, clock);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "vault/format.h"
+#include "vault/log_check.h"
 #include "vault/replica.h"
 #include "vault/vault.h"
 
@@ -15,6 +16,9 @@ struct Account::State {
   const Clock& clock;
   crypto::SigningKey signing;
   Replica replica;
+  circle::TrustRoots roots;             // that the genesis commits to
+  std::optional<tlog::LogRoots> log;    // of the account's log, if it has one
+  std::optional<LogStatus> log_status;  // of the last sync
 
   const circle::Circle& circle() const { return replica.circle(); }
   Result<void> sync();
@@ -30,6 +34,7 @@ struct Account::State {
         {};  // where a device is admitted
   };
   Result<void> append(const std::function<Result<Made>()>& make);
+  Result<void> promised(const api::Append& append, const api::Receipt& receipt);
 };
 
 // Names that a person typed, before they are put into a statement. kInvalid: not UTF-8.
@@ -39,13 +44,20 @@ Result<void> check_typed(std::string_view name);
 circle::DeviceInfo device_info(const keys::DeviceKey& key, const std::string& name);
 crypto::SigningKey signing_key(const keys::DeviceKey& key);
 api::Caller caller(const keys::DeviceKey& key);
-// Whom a device of an account in this store trusts.
-circle::TrustRoots trust_roots(const api::Store& store);
+// Whom a new account in this store would trust. kUnavailable, kCorrupt: its log cannot be read.
+Result<circle::TrustRoots> trust_roots(api::Store& store);
+// Whom this device's account trusts, as it was told when it joined.
+Result<circle::TrustRoots> trust_roots(const Home& home, const circle::Circle& circle);
+// kUnsafe unless the store is the one that these roots name.
+Result<void> check_store(const circle::TrustRoots& roots, const api::Store& store);
+// The lookup key as a service with a log is given it: it makes the account's labels, too.
+Bytes for_the_map(const keys::LookupKey& lookup);
 Digest lookup_hash(const keys::LookupKey& key);
 Digest roots_hash(const circle::TrustRoots& roots);
 // Writes into a home what an accepted circle means for it.
 Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
-                           const keys::LookupKey& lookup, const std::vector<Bytes>& statements);
+                           const keys::LookupKey& lookup, const circle::TrustRoots& roots,
+                           const std::vector<Bytes>& statements);
 
 // An enrolment of `key` as it stands in set_recovery.
 circle::RecoveryInfo make_recovery_info(const keys::RecoveryKey& key, const Replica& replica,

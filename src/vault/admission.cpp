@@ -115,7 +115,7 @@ Result<void> answer_request(Account::State& account, const keys::CodeKey& code,
   JoinAnswer answer;
   answer.request = match.hash;
   answer.circle = circle;
-  answer.trust_roots = trust_roots(account.store);
+  answer.trust_roots = account.roots;
   answer.lookup = TRY(crypto::wrap_key(match.wrap(), lookup_info(circle, id), lookup));
   auto put =
       account.store.put_join(account.home.setting("account"), id, api::JoinMessage::kAnswer,
@@ -238,7 +238,7 @@ Result<Account> Join::wait() {
   const JoinAnswer answer = TRY(wire::decode<JoinAnswer>(*body));
   if (answer.request != crypto::sha256(s.message)) return refused;
   // The trusted device knows the service by another key than the one that answers here.
-  if (roots_hash(answer.trust_roots) != roots_hash(trust_roots(s.store))) return refused;
+  if (!check_store(answer.trust_roots, s.store).ok()) return refused;
   const auto lookup = TRY(crypto::unwrap_key<keys::LookupPurpose>(
       crypto::derive<crypto::WrapPurpose>(s.home.device_key()),
       lookup_info(answer.circle, s.request), answer.lookup));
@@ -267,7 +267,8 @@ Result<Account> Join::wait() {
       admitted_mac(s.code, s.request, admitted.seq, circle.head_at(admitted.seq), mark->heads);
   if (!crypto::equal(mac, admitted.mac)) return refused;
   if (circle.member(self) == nullptr) return refused;
-  TRY(become_member(s.home, s.account, s.device_name, lookup, replica.statements()));
+  TRY(become_member(s.home, s.account, s.device_name, lookup, answer.trust_roots,
+                    replica.statements()));
   // The request did its work; a store that keeps it gains nothing.
   static_cast<void>(replica.session().drop_join(s.request).ok());
   return Account::open(s.home, s.store, s.clock);

@@ -168,6 +168,8 @@ Result<void> make_again(Home& home, api::Store& store, const Bytes& genesis) {
                    "has been a member for longer can send it what it lost"};
     append.blobs.push_back(std::move(kept).value());
   }
+  if (TRY(wire::decode<circle::Genesis>(statement.body)).has_log)
+    append.lookup = for_the_map(TRY(home.lookup()));
   TRY(store.create_account(home.setting("account"), append));
   return Ok{};
 }

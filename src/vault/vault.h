@@ -18,6 +18,7 @@
 #include "circle/vault_chain.h"
 #include "keys/spoken.h"
 #include "vault/home.h"
+#include "vault/log_check.h"
 
 namespace holdfast::vault {
 
@@ -38,6 +39,8 @@ class Account {
   Result<void> sync();
   const circle::Circle& circle() const;
   const circle::Device& self() const;
+  // What the last sync found in the log; none: the account has none.
+  const std::optional<LogStatus>& log_status() const;
 
   // ---- who (account_*.cpp) ----
   struct OpenRequest {

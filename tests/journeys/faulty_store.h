@@ -71,6 +71,9 @@ class FaultySession final : public api::Session {
   Result<std::vector<api::Connection>> connections() override {
     return read([&] { return inner_->connections(); });
   }
+  Result<api::LogView> read_log(std::uint64_t from) override {
+    return read([&] { return inner_->read_log(from); });
+  }
   Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
     return inner_->wait_for_change(seen, patience_ms);
   }
@@ -127,6 +130,7 @@ class FaultyStore final : public api::Store {
   Result<Capsule> find_capsule(const LocateId& locate) override {
     return inner_.find_capsule(locate);
   }
+  Result<Bytes> get_log(const std::string& path) override { return inner_.get_log(path); }
   Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
                                                      const api::Caller& caller) override {
     auto session = TRY(inner_.open_account(account, caller));

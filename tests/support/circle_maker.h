@@ -108,7 +108,10 @@ inline Bytes sign_genesis(const cc::Genesis& body, const Signer& by) {
 class CircleMaker {
  public:
   explicit CircleMaker(const TestDevice& device = make_device("laptop"))
-      : first(device), circle_(start(sign_genesis(genesis_body(device), device))) {}
+      : first(device), circle_(start(sign_genesis(genesis_body(device), device), nullptr)) {}
+  // With a log, whose ages are judged by this.
+  explicit CircleMaker(std::shared_ptr<const cc::Ages> ages)
+      : first(make_device("laptop")), circle_(start(log_genesis(first), std::move(ages))) {}
 
   TestDevice first;
 
@@ -155,6 +158,10 @@ class CircleMaker {
     std::vector<ReaderId> readers = {recovery.id};
     for (const cc::Device* d : circle_.members()) readers.push_back(d->id);
     return {recovery.info, {}, next_epoch(readers)};
+  }
+  cc::Complete complete(std::uint64_t proposal, const TestRecovery& recovery,
+                        Bytes evidence) const {
+    return {proposal, std::move(evidence), set_recovery(recovery).epoch};
   }
   cc::Recover recover(const TestDevice& device, std::vector<ReaderId> kept = {}) const {
     std::sort(kept.begin(), kept.end());
@@ -261,9 +268,18 @@ class CircleMaker {
     return cc::StatementType::kSetRecovery;
   }
   static cc::StatementType type_of(const cc::Recover&) { return cc::StatementType::kRecover; }
+  static cc::StatementType type_of(const cc::Propose&) { return cc::StatementType::kPropose; }
+  static cc::StatementType type_of(const cc::Complete&) { return cc::StatementType::kComplete; }
+  static cc::StatementType type_of(const cc::Cancel&) { return cc::StatementType::kCancel; }
 
-  cc::Circle start(Bytes genesis) {
-    auto circle = cc::Circle::start(genesis);
+  static Bytes log_genesis(const TestDevice& device) {
+    cc::Genesis body = genesis_body(device);
+    body.has_log = true;
+    return sign_genesis(body, device);
+  }
+
+  cc::Circle start(Bytes genesis, std::shared_ptr<const cc::Ages> ages) {
+    auto circle = cc::Circle::start(genesis, std::move(ages));
     HF_CHECK(circle.ok());
     statements_.push_back(std::move(genesis));
     return std::move(circle).value();

@@ -1,0 +1,105 @@
+// The public log: what it shows of this account, and the whole of it for anyone.
+#include "base/file.h"
+#include "commands.h"
+#include "opening.h"
+#include "vault/log_audit.h"
+
+namespace holdfast::app {
+namespace {
+
+constexpr std::size_t kMaxFile = 128 * 1024 * 1024;
+
+int report(const vault::LogAudit& audit, Console& console) {
+  JsonObject object("log_verified");
+  object.text("name", audit.name)
+      .number("entries", audit.entries)
+      .number("epochs", audit.epochs)
+      .number("map_entries", audit.map_entries)
+      .number("policies", audit.policies)
+      .number("releases", audit.releases)
+      .number("witnesses", audit.witnesses)
+      .number("quorum", audit.quorum);
+  console.event(object);
+  console.print("The log " + printable(audit.name) + " is whole: " + std::to_string(audit.entries) +
+                " entries, " + std::to_string(audit.epochs) +
+                " generations of a map that only grew, to " + std::to_string(audit.map_entries) +
+                " entries.");
+  if (audit.quorum == 0) {
+    console.print("Nobody outside watches it: it may show others another history.");
+  } else {
+    console.print(std::to_string(audit.witnesses) + " witnesses signed it; " +
+                  std::to_string(audit.quorum) + " are needed. It was the newest on " +
+                  human_time(static_cast<TimeMs>(audit.time->current_at) * 1000) + ".");
+  }
+  return kOk;
+}
+
+Result<int> verify_evidence(const std::string& file, Console& console) {
+  const Bytes bytes = TRY(read_file(file, kMaxFile));
+  const auto items = TRY(wire::decode<std::vector<Bytes>>(bytes));
+  if (items.size() != 1) return Error{Code::kInvalid, file + " is no evidence against a log"};
+  const auto evidence = TRY(wire::decode<vault::Evidence>(items[0]));
+  const std::string sentence = TRY(vault::verify_evidence(evidence));
+  console.event(JsonObject("evidence").text("proves", sentence));
+  console.print(sentence);
+  return kOk;
+}
+
+}  // namespace
+
+Result<int> run_log(const Common& common, Console& console) {
+  const auto opened = TRY(open_account(common, console));
+  const auto& status = opened->account().log_status();
+  if (!status) {
+    console.print("This account has no log: its store is a folder, or is older than the log.");
+    return kOk;
+  }
+  JsonObject object("log");
+  object.text("name", status->name)
+      .number("size", status->size)
+      .number("epoch", status->epoch)
+      .number("audited", status->audited)
+      .number("witnesses", status->witnesses)
+      .number("quorum", status->quorum)
+      .flag("circle", status->circle_included)
+      .flag("data", status->data_included)
+      .number("bytes", status->bytes);
+  if (status->age_s) object.number("age_seconds", *status->age_s);
+  console.event(object);
+  console.print("Log " + printable(status->name) + ", " + std::to_string(status->size) +
+                " entries; read " + human_bytes(status->bytes) + " for this check.");
+  if (status->quorum == 0) {
+    console.print("Nobody outside watches it. Fork protection: your own devices only.");
+  } else {
+    console.print(std::to_string(status->witnesses) + " of the " + std::to_string(status->quorum) +
+                  " witnesses needed signed it, " +
+                  human_duration(static_cast<double>(*status->age_s)) + " ago.");
+  }
+  console.print(status->audited == status->epoch
+                    ? "Its map was replayed by an auditor."
+                    : "Its map was replayed by nobody since generation " +
+                          std::to_string(status->audited) + " of " + std::to_string(status->epoch) +
+                          ".");
+  console.print(status->circle_included && status->data_included
+                    ? "All that this device knows of the account is in it."
+                    : "What was added last is not in it yet; it is promised within ten minutes.");
+  return kOk;
+}
+
+Result<int> run_log_verify(const Common& common, const LogVerifyArgs& args, Console& console) {
+  if (!args.evidence.empty()) return verify_evidence(args.evidence, console);
+  std::unique_ptr<api::Store> store;
+  if (args.folder.empty()) store = TRY(open_stranger(common, console));
+  const vault::ReadLogFile read = [&](const std::string& path) -> Result<Bytes> {
+    if (store != nullptr) return store->get_log(path);
+    return read_file(args.folder + "/" + path, kMaxFile);
+  };
+  const Bytes roots =
+      TRY(args.roots_file.empty() ? read("roots") : read_file(args.roots_file, kMaxFile));
+  if (args.roots_file.empty())
+    console.warn("The log's own word is taken for who watches it; --roots FILE takes yours.");
+  const auto trusted = TRY(wire::decode<tlog::LogRoots>(roots));
+  return report(TRY(vault::verify_log(read, trusted)), console);
+}
+
+}  // namespace holdfast::app

@@ -1,0 +1,93 @@
+// The log in the service's database: what was decided, before anyone is shown it.
+//
+// Two states: `shown`, whose checkpoint a quorum cosigned, and `decided`, which waits for that. A
+// decided state is never decided anew: the log's key signs one tree of one size, also when the
+// process dies between any two steps.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "circle/format.h"
+#include "server/writer.h"
+#include "tlog/frontier.h"
+#include "tlog/map.h"
+
+namespace holdfast::server {
+
+struct LogState {
+  tlog::TreeHead head;
+  std::vector<Digest> edge;
+  Bytes note;          // signed by the log; shown: cosigned too
+  Bytes newest_epoch;  // entry of the newest map epoch; empty: none yet
+};
+
+// Where an account stands in the map.
+struct LogAccount {
+  std::uint64_t circle_next = 0;  // statements in the map
+  std::uint64_t data_next = 0;    // generations of its vaults' heads in the map
+  std::vector<circle::VaultHead> heads;
+};
+
+// An account that changed since it was last taken into the map; `stamp` grows with each change.
+struct DirtyAccount {
+  std::string account;
+  std::uint64_t stamp = 0;
+  LogAccount now;
+};
+
+struct LogStep {
+  std::vector<Bytes> leaves;
+  Bytes delta;  // encoded tlog::MapDelta; empty: no new epoch
+  std::uint64_t epoch = 0;
+  std::vector<DirtyAccount> accounts;  // with their places after the step
+  LogState after;
+};
+
+// Within the write that stores a statement or a record, so that no crash loses the account's
+// change; of an account with a lookup key only.
+Result<void> note_changed(sql::Database& database, std::string_view account);
+
+// Holds no state of its own: safe from several threads.
+class LogTables {
+ public:
+  static const std::string kSchema;
+
+  explicit LogTables(Writer& writer) : writer_(writer) {}
+
+  // ---- accounts ----
+
+  Result<void> put_lookup(const std::string& account, BytesView lookup) const;
+  Result<std::optional<Bytes>> lookup(const std::string& account) const;
+  Result<std::optional<LogAccount>> place(const std::string& account) const;
+  Result<void> touch(const std::string& account) const;
+  Result<std::vector<DirtyAccount>> dirty(std::size_t limit) const;
+  Result<void> erase(const std::string& account) const;
+
+  // ---- the tree ----
+
+  Result<std::optional<LogState>> shown() const;
+  Result<std::optional<LogStep>> decided() const;
+  Result<void> decide(const LogStep& step) const;
+  // The decided step becomes what is shown, with its cosigned note. Accounts that changed meanwhile
+  // stay dirty.
+  Result<void> show(const LogStep& step, BytesView note) const;
+  Result<void> renew(BytesView note) const;  // newer cosignatures of the tree that is shown
+  Result<std::vector<Bytes>> leaves(std::uint64_t from, std::uint64_t to,
+                                    std::size_t max_bytes) const;
+  Result<std::uint64_t> epoch_index(std::uint64_t n) const;  // of epoch n's entry; kNotFound
+  Result<std::vector<tlog::MapEntry>> map() const;           // of what is shown, sorted
+
+  // Entries besides map epochs, that go into the next step.
+  Result<void> queue(BytesView leaf) const;
+  Result<std::vector<Bytes>> queued(std::size_t limit) const;
+
+  Result<std::optional<Bytes>> audit() const;
+  Result<void> put_audit(BytesView audit) const;
+
+ private:
+  Writer& writer_;
+};
+
+}  // namespace holdfast::server

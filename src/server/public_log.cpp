@@ -1,0 +1,325 @@
+#include "server/public_log.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/file.h"
+#include "circle/vault_chain.h"
+#include "crypto/key.h"
+#include "tlog/map_labels.h"
+
+namespace holdfast::server {
+namespace {
+
+constexpr std::size_t kAccountsAStep = 10'000;
+constexpr std::size_t kQueuedAStep = 100;
+constexpr std::size_t kViewBytes = 1024 * 1024;
+constexpr std::size_t kMaxDeltaFile = 80 * 1024 * 1024;
+
+struct LookupPurpose {};
+using LookupKey = crypto::Key<LookupPurpose>;
+
+Result<crypto::Key<crypto::Ed25519Purpose>> load_key(const std::string& path) {
+  using Key = crypto::Key<crypto::Ed25519Purpose>;
+  auto bytes = read_file(path, Key::kSize);
+  if (!bytes.ok() && bytes.error().code == Code::kNotFound) {
+    Bytes fresh(Key::kSize);
+    crypto::random_fill(fresh);
+    const crypto::WipedBytes wiped(std::move(fresh));
+    TRY(create_file(path, wiped.view(), 0600));
+    return Key::from_bytes(wiped.view());
+  }
+  const crypto::WipedBytes secret(TRY(std::move(bytes)));
+  if (secret.view().size() != Key::kSize)
+    return Error{Code::kCorrupt, path + " is no key of a log: put it back from a copy"};
+  return Key::from_bytes(secret.view());
+}
+
+std::string name_of(const crypto::Ed25519PublicKey& key) {
+  return "holdfast-" + to_hex(crypto::sha256(key.bytes).view().first(8));
+}
+
+Bytes note_of(const tlog::LogSigner& signer, const tlog::TreeHead& head) {
+  tlog::Note note;
+  note.text = tlog::CheckpointText{signer.key().name, head, {}}.format();
+  note.signatures.push_back(signer.sign(note.text));
+  return to_bytes(as_bytes(note.format()));
+}
+
+Digest newest_hash(const LogState& state) { return tlog::leaf_hash(state.newest_epoch); }
+
+}  // namespace
+
+Result<std::unique_ptr<PublicLog>> PublicLog::open(Writer& writer, LogOptions options,
+                                                   std::shared_ptr<const Clock> clock) {
+  auto files = TRY(LogFiles::make(options.folder));
+  const auto key = TRY(load_key(options.key_file));
+  const crypto::Ed25519PublicKey public_key = crypto::Ed25519Key(key).public_key();
+  options.roots.log.name = options.name.empty() ? name_of(public_key) : options.name;
+  options.roots.log.key = public_key.bytes;
+  auto trusted = TRY(tlog::TrustedLog::open(options.roots));
+  TRY(files.put("roots", wire::encode(options.roots)));
+  auto log = std::unique_ptr<PublicLog>(
+      new PublicLog(writer, std::move(files), tlog::LogSigner(options.roots.log.name, key),
+                    std::move(trusted), options.promise_s, std::move(clock)));
+  TRY(log->load());
+  // Where nobody is to be asked, nothing waits.
+  if (log->waiting_ && log->trusted_.quorum() == 0)
+    TRY(log->cosign({log->waiting_->after.note, log->waiting_->after.head}, {}));
+  return log;
+}
+
+// A step that was decided before the process ended is written out again, not decided again.
+Result<void> PublicLog::load() {
+  auto shown = TRY(tables_.shown());
+  auto waiting = TRY(tables_.decided());
+  if (!shown && !waiting) return begin();
+  if (shown) shown_ = *std::move(shown);
+  const std::vector<tlog::MapEntry> entries = TRY(tables_.map());
+  TRY(map_.apply(entries));
+  const Bytes& note = waiting ? waiting->after.note : shown_.note;
+  const auto parsed = TRY(tlog::Note::parse(note));
+  const auto text = TRY(tlog::CheckpointText::parse(parsed.text));
+  if (text.origin != trusted_.origin() || parsed.find(trusted_.log()) == nullptr)
+    return Error{Code::kUnsafe,
+                 "the log was begun under another name or key than it is given now: a log keeps "
+                 "both for good"};
+  if (waiting) {
+    TRY(write_files(*waiting));
+    waiting_ = std::move(waiting);
+  }
+  return Ok{};
+}
+
+// The empty tree is signed, too: devices have something to begin from.
+Result<void> PublicLog::begin() {
+  LogStep first;
+  first.after.note = note_of(signer_, first.after.head);
+  TRY(tables_.decide(first));
+  waiting_ = std::move(first);
+  return Ok{};
+}
+
+// ---- accounts ----
+
+Result<void> PublicLog::check_lookup(BytesView lookup, const Digest& committed) {
+  if (lookup.size() != LookupKey::kSize)
+    return Error{Code::kInvalid, "a lookup key has another length"};
+  if (crypto::mac(LookupKey::from_bytes(lookup), "holdfast/v1/lookup-hash", {}) != committed)
+    return Error{Code::kInvalid, "the account's genesis commits to another lookup key"};
+  return Ok{};
+}
+
+Result<void> PublicLog::add_account(const std::string& account, BytesView lookup) {
+  TRY(tables_.put_lookup(account, lookup));
+  return tables_.touch(account);
+}
+
+Result<std::optional<Bytes>> PublicLog::promise(const std::string& account, const CircleId& circle,
+                                                std::uint64_t seq, const Digest& head) {
+  const auto place = TRY(tables_.place(account));
+  if (!place) return std::optional<Bytes>();
+  tlog::Promise promise;
+  promise.circle = circle;
+  promise.seq = seq;
+  promise.head = head;
+  promise.include_by_s = now_s() + promise_s_;
+  return std::optional(tlog::sign_promise(signer_, promise));
+}
+
+// ---- what is told ----
+
+Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t from) {
+  const std::shared_lock reading(mutex_);
+  const auto lookup = TRY(tables_.lookup(account));
+  if (!lookup) return api::no_log();
+  if (shown_.note.empty())
+    return Error{Code::kUnavailable, "the service's log waits for its witnesses; try again soon"};
+  const LookupKey key = LookupKey::from_bytes(*lookup);
+  const LogAccount place = TRY(tables_.place(account)).value_or(LogAccount{});
+
+  api::LogView out;
+  out.checkpoint = shown_.note;
+  if (from > shown_.head.size) from = shown_.head.size;
+  const std::uint64_t to = std::min(shown_.head.size, from + api::kMaxLogLeaves);
+  out.leaves = TRY(tables_.leaves(from, to, kViewBytes));
+  out.audit = TRY(tables_.audit());
+  const auto prove = [&](std::uint64_t next, const auto& label) {
+    tlog::SeriesProof proof;
+    if (next > 0) proof.last = map_.prove(label(key, next - 1));
+    proof.next = map_.prove(label(key, next));
+    return wire::encode(proof);
+  };
+  out.circle_next = place.circle_next;
+  out.circle_proof = prove(place.circle_next, tlog::circle_label<LookupPurpose>);
+  out.data_next = place.data_next;
+  for (const circle::VaultHead& head : place.heads) out.data_heads.push_back({head.vault, head.n});
+  out.data_proof = prove(place.data_next, tlog::data_label<LookupPurpose>);
+  return out;
+}
+
+// ---- the sequence ----
+
+Result<LogStep> PublicLog::take(const ReadLists& read) const {
+  LogStep step;
+  step.leaves = TRY(tables_.queued(kQueuedAStep));
+  tlog::MapDelta delta;
+  for (DirtyAccount& one : TRY(tables_.dirty(kAccountsAStep))) {
+    const auto lookup = TRY(tables_.lookup(one.account));
+    if (!lookup) continue;
+    const LookupKey key = LookupKey::from_bytes(*lookup);
+    const AccountLists lists = TRY(read(one.account, one.now.circle_next));
+    for (const Digest& head : lists.heads)
+      delta.entries.push_back({tlog::circle_label(key, one.now.circle_next++), head});
+    if (lists.vaults != one.now.heads) {
+      one.now.heads = lists.vaults;
+      delta.entries.push_back(
+          {tlog::data_label(key, one.now.data_next++), circle::heads_hash(lists.vaults)});
+    }
+    step.accounts.push_back(std::move(one));
+  }
+  std::ranges::sort(delta.entries);
+  if (!delta.entries.empty()) step.delta = wire::encode(delta);
+  return step;
+}
+
+Result<void> PublicLog::add_epoch(LogStep& step) const {
+  tlog::MapDelta delta = TRY(wire::decode<tlog::MapDelta>(step.delta));
+  tlog::MapEpoch epoch;
+  epoch.n = 1;
+  if (!shown_.newest_epoch.empty()) {
+    const auto before = TRY(wire::decode<tlog::MapEpoch>(shown_.newest_epoch));
+    epoch.n = before.n + 1;
+    epoch.previous = newest_hash(shown_);
+  }
+  delta.n = epoch.n;
+  step.delta = wire::encode(delta);
+  step.epoch = epoch.n;
+  epoch.root = TRY(map_.root_after(delta.entries));
+  epoch.entries = map_.size() + delta.entries.size();
+  epoch.delta = crypto::sha256(step.delta);
+  const auto audit = TRY(tables_.audit());
+  if (audit) epoch.audited = TRY(tlog::verify_audit(trusted_, *audit)).n;
+  step.after.newest_epoch = wire::encode(epoch);
+  step.leaves.push_back(step.after.newest_epoch);
+  return Ok{};
+}
+
+Result<bool> PublicLog::step(const ReadLists& read) {
+  if (waiting_) return false;
+  LogStep step = TRY(take(read));
+  step.after.newest_epoch = shown_.newest_epoch;
+  if (!step.delta.empty()) TRY(add_epoch(step));
+  if (step.leaves.empty()) return false;
+  auto frontier = TRY(tlog::Frontier::open(shown_.head, shown_.edge));
+  for (const Bytes& leaf : step.leaves) frontier.append(tlog::leaf_hash(leaf));
+  step.after.head = frontier.head();
+  step.after.edge = frontier.edge();
+  step.after.note = note_of(signer_, step.after.head);
+  TRY(tables_.decide(step));
+  TRY(write_files(step));
+  const std::unique_lock writing(mutex_);
+  waiting_ = std::move(step);
+  return true;
+}
+
+Result<void> PublicLog::write_files(const LogStep& step) {
+  auto frontier = TRY(tlog::Frontier::open(shown_.head, shown_.edge));
+  std::vector<tlog::TileHash> hashes;
+  for (const Bytes& leaf : step.leaves)
+    for (tlog::TileHash& hash : frontier.append(tlog::leaf_hash(leaf)))
+      hashes.push_back(std::move(hash));
+  TRY(files_.add(shown_.head.size, step.leaves, hashes));
+  if (step.delta.empty()) return Ok{};
+  return files_.put("map/" + std::to_string(step.epoch), step.delta);
+}
+
+Result<void> PublicLog::queue(const tlog::Leaf& leaf) {
+  return tables_.queue(std::visit([](const auto& one) { return wire::encode(one); }, leaf));
+}
+
+std::optional<PublicLog::Due> PublicLog::due(std::uint64_t renew_s) const {
+  const std::shared_lock reading(mutex_);
+  if (waiting_) return Due{waiting_->after.note, waiting_->after.head};
+  if (trusted_.witnesses().empty() || now_s() < cosigned_s_ + renew_s) return std::nullopt;
+  return Due{note_of(signer_, shown_.head), shown_.head};
+}
+
+Result<tlog::Proof> PublicLog::consistency(std::uint64_t from, std::uint64_t to) const {
+  return tlog::TileTree(to, files_.tiles()).prove_consistency(from);
+}
+
+Result<bool> PublicLog::cosign(const Due& due, const std::vector<tlog::NoteSignature>& signatures) {
+  tlog::Note note = TRY(tlog::Note::parse(due.note));
+  for (const tlog::NoteSignature& one : signatures) note.signatures.push_back(one);
+  const Bytes bytes = to_bytes(as_bytes(note.format()));
+  const auto checked = tlog::Checkpoint::verify(trusted_, bytes);
+  if (!checked.ok()) return std::move(checked).error();
+  TRY(show(bytes));
+  return true;
+}
+
+Result<void> PublicLog::show(const Bytes& note) {
+  if (!waiting_) {
+    TRY(tables_.renew(note));
+    TRY(files_.put("checkpoint", note));
+    const std::unique_lock writing(mutex_);
+    shown_.note = note;
+    cosigned_s_ = now_s();
+    return Ok{};
+  }
+  // The world first: whoever is told of a checkpoint finds the files that it speaks of.
+  TRY(files_.put("checkpoint", note));
+  tlog::MapDelta delta;
+  if (!waiting_->delta.empty()) delta = TRY(wire::decode<tlog::MapDelta>(waiting_->delta));
+  const std::unique_lock writing(mutex_);
+  TRY(tables_.show(*waiting_, note));
+  if (!delta.entries.empty()) TRY(map_.apply(delta.entries));
+  shown_ = std::move(waiting_->after);
+  shown_.note = note;
+  waiting_.reset();
+  cosigned_s_ = now_s();
+  return Ok{};
+}
+
+// ---- audits ----
+
+Result<std::optional<tlog::AuditRequest>> PublicLog::next_audit(std::uint64_t n) const {
+  const std::shared_lock reading(mutex_);
+  if (shown_.newest_epoch.empty()) return std::optional<tlog::AuditRequest>();
+  const auto newest = TRY(wire::decode<tlog::MapEpoch>(shown_.newest_epoch));
+  if (n >= newest.n) return std::optional<tlog::AuditRequest>();
+  tlog::AuditRequest request;
+  request.index = TRY(tables_.epoch_index(n + 1));
+  const auto leaf = TRY(tables_.leaves(request.index, request.index + 1, SIZE_MAX));
+  if (leaf.size() != 1) return Error{Code::kCorrupt, "the service's log lacks an entry"};
+  request.leaf = leaf[0];
+  request.inclusion =
+      TRY(tlog::TileTree(shown_.head.size, files_.tiles()).prove_inclusion(request.index));
+  auto stored = TRY(files_.open("map/" + std::to_string(n + 1)));
+  if (stored.size > kMaxDeltaFile) return Error{Code::kCorrupt, "a delta is too large"};
+  request.delta = TRY(read_fd(stored.file.get(), stored.size));
+  return std::optional(std::move(request));
+}
+
+Result<Bytes> PublicLog::shown_note() const {
+  const std::shared_lock reading(mutex_);
+  return shown_.note;
+}
+
+Result<void> PublicLog::add_audit(BytesView audit) {
+  TRY(tlog::verify_audit(trusted_, audit));
+  TRY(tables_.put_audit(audit));
+  return files_.put("audit", audit);
+}
+
+std::vector<std::pair<std::string, double>> PublicLog::gauges() const {
+  const std::shared_lock reading(mutex_);
+  return {{"holdfast_log_leaves", static_cast<double>(shown_.head.size)},
+          {"holdfast_log_map_entries", static_cast<double>(map_.size())},
+          {"holdfast_log_waiting", waiting_ ? 1.0 : 0.0},
+          {"holdfast_log_cosigned_age_seconds",
+           cosigned_s_ == 0 ? -1.0 : static_cast<double>(now_s() - cosigned_s_)}};
+}
+
+}  // namespace holdfast::server

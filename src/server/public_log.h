@@ -1,0 +1,122 @@
+// The service's log: decides what goes into it, promises it, and tells devices and the world.
+//
+// Trusted by nobody: whoever controls the service can stop it or try to show two histories; the
+// second is what witnesses, auditors and devices find out (docs/decisions/0007-log.md).
+#pragma once
+
+#include <functional>
+#include <shared_mutex>
+
+#include "base/clock.h"
+#include "server/log_files.h"
+#include "server/log_tables.h"
+#include "tlog/add_checkpoint.h"
+#include "tlog/audit.h"
+#include "tlog/leaves.h"
+#include "tlog/promise.h"
+
+namespace holdfast::server {
+
+struct LogOptions {
+  std::string folder;    // of the public files
+  std::string key_file;  // 32 bytes, mode 0600; made on the first start
+  std::string name;      // the origin; "": made from the key. Never changes.
+  // Of new accounts. The log's own name and key are filled in.
+  tlog::LogRoots roots;
+  std::uint64_t promise_s = tlog::kMaxPromise_s;
+};
+
+// What an account's lists hold by now: the heads of the statements from `from` on, and of its
+// vaults.
+struct AccountLists {
+  std::vector<Digest> heads;
+  std::vector<circle::VaultHead> vaults;
+};
+using ReadLists =
+    std::function<Result<AccountLists>(const std::string& account, std::uint64_t from)>;
+
+// Safe from several threads; step() and what follows it only from one.
+class PublicLog {
+ public:
+  // kInvalid: the roots make no sense, or the name changed. kUnsafe: the files or tables are of
+  // another key.
+  static Result<std::unique_ptr<PublicLog>> open(Writer& writer, LogOptions options,
+                                                 std::shared_ptr<const Clock> clock);
+
+  const tlog::TrustedLog& trusted() const { return trusted_; }
+
+  // ---- accounts ----
+
+  // kInvalid unless the genesis commits to this key.
+  static Result<void> check_lookup(BytesView lookup, const Digest& committed);
+  Result<void> add_account(const std::string& account, BytesView lookup);
+  Result<void> forget_account(const std::string& account) { return tables_.erase(account); }
+  // For a statement that was stored. nullopt: the account is not in the log.
+  Result<std::optional<Bytes>> promise(const std::string& account, const CircleId& circle,
+                                       std::uint64_t seq, const Digest& head);
+
+  // ---- what is told ----
+
+  Result<api::LogView> view(const std::string& account, std::uint64_t from);
+  Result<api::StoredFile> open_file(const std::string& path) const { return files_.open(path); }
+
+  // ---- the sequence: step(), then cosign() until it shows ----
+
+  // Takes in everything that changed, unless a step waits. False: there was nothing.
+  Result<bool> step(const ReadLists& read);
+  Result<void> queue(const tlog::Leaf& leaf);
+
+  // What a witness should be sent: the step that waits, or, once its cosignatures are older than
+  // `renew_s`, what is shown.
+  struct Due {
+    Bytes note;
+    tlog::TreeHead head;
+  };
+  std::optional<Due> due(std::uint64_t renew_s) const;
+  Result<tlog::Proof> consistency(std::uint64_t from, std::uint64_t to) const;
+  // Signatures on Due::note. Shows the step once a quorum signed; true if it did.
+  Result<bool> cosign(const Due& due, const std::vector<tlog::NoteSignature>& signatures);
+
+  // What an auditor that has come to epoch `n` should be sent next; nullopt: nothing. `index` of
+  // the entry is in the tree that is shown.
+  Result<std::optional<tlog::AuditRequest>> next_audit(std::uint64_t n) const;
+  Result<Bytes> shown_note() const;
+  Result<void> add_audit(BytesView audit);
+
+  // Leaves, map entries, seconds since the cosignatures of what is shown.
+  std::vector<std::pair<std::string, double>> gauges() const;
+
+ private:
+  PublicLog(Writer& writer, LogFiles files, tlog::LogSigner signer, tlog::TrustedLog trusted,
+            std::uint64_t promise_s, std::shared_ptr<const Clock> clock)
+      : tables_(writer),
+        files_(std::move(files)),
+        signer_(std::move(signer)),
+        trusted_(std::move(trusted)),
+        promise_s_(promise_s),
+        clock_(std::move(clock)) {}
+
+  Result<void> load();
+  Result<void> begin();
+  Result<LogStep> take(const ReadLists& read) const;
+  Result<void> add_epoch(LogStep& step) const;
+  Result<void> write_files(const LogStep& step);
+  Result<void> show(const Bytes& note);
+  std::uint64_t now_s() const { return static_cast<std::uint64_t>(clock_->now() / 1000); }
+
+  LogTables tables_;
+  LogFiles files_;
+  const tlog::LogSigner signer_;
+  const tlog::TrustedLog trusted_;
+  const std::uint64_t promise_s_;
+  const std::shared_ptr<const Clock> clock_;
+
+  // Written by the one thread of step(), with it held alone; read by others with it held shared.
+  mutable std::shared_mutex mutex_;
+  LogState shown_;
+  std::uint64_t cosigned_s_ = 0;
+  tlog::Map map_;
+  std::optional<LogStep> waiting_;
+};
+
+}  // namespace holdfast::server

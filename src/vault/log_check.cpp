@@ -1,0 +1,327 @@
+#include "vault/log_check.h"
+
+#include <algorithm>
+
+#include "circle/vault_chain.h"
+#include "tlog/audit.h"
+#include "tlog/frontier.h"
+#include "tlog/leaves.h"
+#include "tlog/map.h"
+#include "tlog/map_labels.h"
+#include "tlog/promise.h"
+#include "tlog/tile_tree.h"
+#include "vault/log_format.h"
+
+namespace holdfast::vault {
+namespace {
+
+constexpr const char* kPins = "log_pins";
+constexpr int kMaxPages = 10'000;
+constexpr TimeMs kGraceMs = 1000LL * (tlog::kMaxPromise_s + tlog::kClockTolerance_s);
+
+Error withheld(const std::string& what) {
+  return {Code::kUnavailable, "the service does not show all of its log: " + what};
+}
+
+Result<LogPins> load_pins(const Home& home) {
+  const std::string stored = home.setting(kPins);
+  LogPins pins;
+  pins.root = tlog::empty_root();
+  if (stored.empty()) return pins;
+  auto known = wire::decode<LogPins>(as_bytes(stored));
+  if (!known.ok()) return std::move(known).error().in("the state of this device");
+  return known;
+}
+
+Result<void> save_pins(Home& home, const LogPins& pins) {
+  const Bytes bytes = wire::encode(pins);
+  return home.set_setting(kPins, std::string(as_text(bytes)));
+}
+
+class Check {
+ public:
+  Check(Home& home, Replica& replica, api::Visitor& files, const tlog::LogRoots& roots,
+        tlog::TrustedLog trusted, const keys::LookupKey& lookup, TimeMs now, LogPins pins)
+      : home_(home),
+        replica_(replica),
+        files_(files),
+        roots_(roots),
+        trusted_(std::move(trusted)),
+        lookup_(lookup),
+        now_(now),
+        pins_(std::move(pins)) {}
+
+  Result<LogStatus> run() {
+    api::LogView view = TRY(read());
+    const auto checkpoint = TRY(tlog::Checkpoint::verify(trusted_, view.checkpoint));
+    TRY(tell_age(checkpoint));
+    TRY(tell_audit(view.audit));
+    TRY(check_circle(view, checkpoint));
+    TRY(check_data(view, checkpoint));
+    TRY(save_pins(home_, pins_));
+    return status_;
+  }
+
+ private:
+  // S2, and the chain of epochs: every entry is hashed here, so none is left out.
+  Result<api::LogView> read() {
+    auto frontier = TRY(tlog::Frontier::open(
+        {pins_.size, pins_.root}, std::vector<Digest>(pins_.edge.begin(), pins_.edge.end())));
+    for (int page = 0; page < kMaxPages; ++page) {
+      api::LogView view = TRY(replica_.session().read_log(frontier.size()));
+      const auto newest = TRY(tlog::Checkpoint::verify(trusted_, view.checkpoint));
+      TRY(compare(newest));
+      for (const Bytes& leaf : view.leaves) {
+        if (frontier.size() == newest.head().size) break;
+        TRY(learn(leaf, frontier.size()));
+        frontier.append(tlog::leaf_hash(leaf));
+        status_.bytes += leaf.size();
+      }
+      if (frontier.size() == newest.head().size) return settle(frontier, newest, std::move(view));
+      if (view.leaves.empty()) return withheld("entries are missing");
+    }
+    return withheld("it has too many entries");
+  }
+
+  // Against the checkpoint that this device saw last, where sizes alone decide.
+  Result<void> compare(const tlog::Checkpoint& newest) const {
+    if (newest.head().size > pins_.size || pins_.checkpoint.empty()) return Ok{};
+    if (newest.head() == tlog::TreeHead{pins_.size, pins_.root}) return Ok{};
+    if (newest.head().size < pins_.size)
+      return contradiction(EvidenceKind::kInconsistent, newest.note(),
+                           "the service shows an older state of its log than this device saw");
+    return contradiction(EvidenceKind::kFork, newest.note(),
+                         "the service's log has two histories: it signed two trees of one size");
+  }
+
+  Result<api::LogView> settle(const tlog::Frontier& frontier, const tlog::Checkpoint& newest,
+                              api::LogView view) {
+    if (frontier.head() != newest.head()) {
+      if (pins_.checkpoint.empty()) return withheld("its entries do not make the tree it signed");
+      return contradiction(EvidenceKind::kInconsistent, newest.note(),
+                           "the service's log does not follow from what this device saw of it");
+    }
+    pins_.size = frontier.size();
+    pins_.root = frontier.head().root;
+    pins_.edge = {};
+    for (const Digest& hash : frontier.edge()) pins_.edge.push_back(hash);
+    pins_.checkpoint = newest.note();
+    status_.name = newest.origin();
+    status_.size = pins_.size;
+    status_.epoch = pins_.epoch;
+    status_.bytes += view.checkpoint.size() + view.circle_proof.size() + view.data_proof.size() +
+                     (view.audit ? view.audit->size() : 0);
+    return view;
+  }
+
+  Result<void> learn(const Bytes& entry, std::uint64_t index) {
+    const tlog::Leaf leaf = TRY(tlog::decode_leaf(entry));
+    const auto* const epoch = std::get_if<tlog::MapEpoch>(&leaf);
+    if (epoch == nullptr) return Ok{};
+    if (epoch->n != pins_.epoch + 1 || epoch->previous != pins_.epoch_leaf)
+      return Error{Code::kUnsafe,
+                   "the service's log leaves out a generation of its map: do not trust it"};
+    pins_.epoch = epoch->n;
+    pins_.epoch_leaf = tlog::leaf_hash(entry);
+    pins_.epoch_entry = entry;
+    pins_.epoch_index = index;
+    pins_.map_root = epoch->root;
+    return Ok{};
+  }
+
+  // S1.
+  Result<void> tell_age(const tlog::Checkpoint& checkpoint) {
+    status_.witnesses = checkpoint.witnessed().size();
+    status_.quorum = trusted_.quorum();
+    if (!checkpoint.time()) return Ok{};
+    status_.age_s = TRY(tlog::age_s(*checkpoint.time(), static_cast<std::uint64_t>(now_ / 1000)));
+    return Ok{};
+  }
+
+  // S3. An audit that lags is shown, not refused: an auditor may be away.
+  Result<void> tell_audit(const std::optional<Bytes>& signed_audit) {
+    if (!signed_audit || trusted_.auditors().empty()) return Ok{};
+    const tlog::Audit audit = TRY(tlog::verify_audit(trusted_, *signed_audit));
+    if (audit.n == pins_.epoch && pins_.epoch_leaf && audit.leaf != *pins_.epoch_leaf)
+      return Error{Code::kUnsafe,
+                   "an auditor vouches for another map than the log shows: do not trust it"};
+    status_.audited = std::min(audit.n, pins_.epoch);
+    return Ok{};
+  }
+
+  // S4: the last label holds what this device knows, and the next is absent.
+  template <class Label>
+  Result<void> check_series(const Bytes& encoded, std::uint64_t next, const Digest& last,
+                            const Label& label) const {
+    const auto proof = TRY(wire::decode<tlog::SeriesProof>(encoded));
+    const Digest root = pins_.epoch == 0 ? tlog::empty_map_root() : pins_.map_root;
+    TRY(tlog::verify_absent(root, label(lookup_, next), proof.next));
+    if (next == 0) return Ok{};
+    if (!proof.last) return withheld("a proof is missing");
+    return tlog::verify_present(root, {label(lookup_, next - 1), last}, *proof.last);
+  }
+
+  Result<void> check_circle(const api::LogView& view, const tlog::Checkpoint& checkpoint) {
+    const circle::Circle& circle = replica_.circle();
+    const std::uint64_t known = circle.seq() + 1;
+    if (view.circle_next > known)
+      return Error{Code::kUnsafe,
+                   "the log has statement " + std::to_string(view.circle_next - 1) +
+                       " of this account's circle, and the service does not show it: something "
+                       "was done in this account that is kept from this device"};
+    const Digest last = view.circle_next > 0 ? circle.head_at(view.circle_next - 1) : Digest();
+    auto held = check_series(view.circle_proof, view.circle_next, last,
+                             tlog::circle_label<keys::LookupPurpose>);
+    if (!held.ok() && held.error().code == Code::kUnsafe)
+      return Error{Code::kUnsafe,
+                   "the log shows another history of this account's circle than the service shows "
+                   "this device (" +
+                       held.error().message + ")"};
+    TRY(held);
+    status_.circle_included = view.circle_next == known;
+    return check_promises(view, checkpoint);
+  }
+
+  // What the map has not yet must be due later, or this device waited long enough to say so.
+  Result<void> check_promises(const api::LogView& view, const tlog::Checkpoint& checkpoint) {
+    wire::Bounded<Bytes, 64> left;
+    for (const Bytes& bytes : pins_.promises) {
+      const tlog::Promise promise = TRY(tlog::verify_promise(trusted_, bytes));
+      if (promise.seq < view.circle_next) continue;
+      if (promise.seq == view.circle_next && checkpoint.time() &&
+          tlog::is_due(promise, *checkpoint.time()))
+        return missed(bytes, promise, view, checkpoint);
+      left.push_back(bytes);
+    }
+    pins_.promises = left;
+    return wait_for(status_.circle_included, view.circle_next, pins_.circle_behind_ms,
+                    "statement " + std::to_string(view.circle_next) + " of this account's circle");
+  }
+
+  Result<void> check_data(const api::LogView& view, const tlog::Checkpoint&) {
+    std::vector<circle::VaultHead> heads;
+    bool all = true;
+    for (const circle::Vault& vault : replica_.circle().vaults()) {
+      const Chain& chain = replica_.chain(vault.id);
+      const auto named = std::ranges::find_if(
+          view.data_heads, [&](const auto& one) { return one.first == vault.id; });
+      const std::uint64_t n = named == view.data_heads.end() ? 0 : named->second;
+      if (n > chain.records.size())
+        return Error{Code::kUnsafe,
+                     "the log has newer snapshots of the vault \"" + vault.name +
+                         "\" than the service shows this device: they are kept from it"};
+      if (n < chain.records.size()) all = false;
+      if (n > 0) heads.push_back({vault.id, n, chain.records[n - 1].tip.head});
+    }
+    const Digest last = circle::heads_hash(heads);
+    auto held =
+        check_series(view.data_proof, view.data_next, last, tlog::data_label<keys::LookupPurpose>);
+    if (!held.ok() && held.error().code == Code::kUnsafe)
+      return Error{Code::kUnsafe,
+                   "the log shows other snapshots of this account than the service shows this "
+                   "device (" +
+                       held.error().message + ")"};
+    TRY(held);
+    status_.data_included = all;
+    return wait_for(all, view.data_next, pins_.data_behind_ms, "the newest snapshots");
+  }
+
+  // A statement that another device made came without a promise: its time is counted from when this
+  // one first saw that the map lacks it. Said, not refused, where nobody witnesses: then no
+  // checkpoint's time is proven, and the log may only be slow.
+  Result<void> wait_for(bool included, std::uint64_t next, std::int64_t& since,
+                        const std::string& what) {
+    if (included) {
+      since = 0;
+      return Ok{};
+    }
+    if (since == 0 || next != pins_.circle_behind) since = now_;
+    pins_.circle_behind = next;
+    if (!status_.age_s) return Ok{};
+    const TimeMs current_at = now_ - 1000 * static_cast<TimeMs>(*status_.age_s);
+    if (current_at <= since + kGraceMs) return Ok{};
+    return Error{Code::kUnsafe, "the log still lacks " + what +
+                                    ", long after it promised to have " +
+                                    "it: somebody may be shown another state of this account"};
+  }
+
+  // ---- evidence ----
+
+  Error contradiction(EvidenceKind kind, const Bytes& newer, std::string sentence) const {
+    Evidence evidence;
+    evidence.kind = kind;
+    evidence.roots = roots_;
+    evidence.first = pins_.checkpoint;
+    evidence.second = newer;
+    return saved(evidence, std::move(sentence));
+  }
+
+  Result<void> missed(const Bytes& signed_promise, const tlog::Promise& promise,
+                      const api::LogView& view, const tlog::Checkpoint& checkpoint) const {
+    Evidence evidence;
+    evidence.kind = EvidenceKind::kMissedPromise;
+    evidence.roots = roots_;
+    evidence.first = signed_promise;
+    evidence.second = checkpoint.note();
+    evidence.map_label = tlog::circle_label(lookup_, promise.seq);
+    const auto proof = TRY(wire::decode<tlog::SeriesProof>(view.circle_proof));
+    evidence.absence = proof.next;
+    evidence.epoch = pins_.epoch_entry;
+    evidence.index = pins_.epoch_index;
+    const tlog::TileReader tiles = [this](const tlog::Tile& tile) {
+      return files_.get_log(tlog::tile_path(tile));
+    };
+    if (pins_.epoch > 0) {
+      const auto inclusion =
+          tlog::TileTree(checkpoint.head().size, tiles).prove_inclusion(pins_.epoch_index);
+      if (inclusion.ok())
+        for (const Digest& hash : *inclusion) evidence.inclusion.push_back(hash);
+    }
+    return saved(evidence, "the log promised to have statement " + std::to_string(promise.seq) +
+                               " of this account's circle, and has not");
+  }
+
+  Error saved(const Evidence& evidence, std::string sentence) const {
+    const auto path = home_.save_evidence("log", {wire::encode(evidence)});
+    if (path.ok())
+      sentence += ". The evidence, which convinces others too, is in " + *path +
+                  ": holdfast log verify --evidence FILE";
+    return {Code::kUnsafe, std::move(sentence)};
+  }
+
+  Home& home_;
+  Replica& replica_;
+  api::Visitor& files_;
+  const tlog::LogRoots& roots_;
+  const tlog::TrustedLog trusted_;
+  const keys::LookupKey& lookup_;
+  const TimeMs now_;
+  LogPins pins_;
+  LogStatus status_;
+};
+
+}  // namespace
+
+Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
+                            const tlog::LogRoots& roots, const keys::LookupKey& lookup,
+                            TimeMs now) {
+  auto trusted = TRY(tlog::TrustedLog::open(roots));
+  auto pins = TRY(load_pins(home));
+  return Check(home, replica, files, roots, std::move(trusted), lookup, now, std::move(pins)).run();
+}
+
+Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
+                          std::uint64_t seq, const Digest& head,
+                          const std::optional<Bytes>& promise) {
+  const auto trusted = TRY(tlog::TrustedLog::open(roots));
+  if (!promise) return Error{Code::kUnsafe, "the service gives no promise for its log"};
+  const tlog::Promise said = TRY(tlog::verify_promise(trusted, *promise));
+  if (said.circle != circle || said.seq != seq || said.head != head)
+    return Error{Code::kUnsafe, "the service promises something else than what was sent"};
+  LogPins pins = TRY(load_pins(home));
+  if (pins.promises.size() == 64) return Ok{};  // the first ones are due first
+  pins.promises.push_back(*promise);
+  return save_pins(home, pins);
+}
+
+}  // namespace holdfast::vault

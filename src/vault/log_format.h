@@ -1,0 +1,61 @@
+// What a device remembers of the log, and evidence against one. docs/formats/evidence.md
+#pragma once
+
+#include "tlog/format.h"
+#include "tlog/tree.h"
+
+namespace holdfast::vault {
+
+// The newest tree that this device replayed, entry by entry.
+struct LogPins {
+  wire::Fixed<"holdfast/v1/log-pins"> label;
+  std::uint64_t size = 0;
+  Digest root;
+  wire::Bounded<Digest, tlog::kMaxProof> edge;
+  Bytes checkpoint;                  // the signed note
+  std::uint64_t epoch = 0;           // of the map; 0: none yet
+  std::optional<Digest> epoch_leaf;  // leaf hash of its entry
+  Bytes epoch_entry;
+  std::uint64_t epoch_index = 0;
+  Digest map_root;
+  // The first statement, and the first moment by this device's clock, that it knew and the map
+  // did not; likewise for records.
+  std::uint64_t circle_behind = 0;
+  std::int64_t circle_behind_ms = 0;
+  std::int64_t data_behind_ms = 0;
+  wire::Bounded<Bytes, 64> promises;  // signed, for statements that the map has not
+  static constexpr auto kFields = wire::fields(
+      &LogPins::label, &LogPins::size, &LogPins::root, &LogPins::edge, &LogPins::checkpoint,
+      &LogPins::epoch, &LogPins::epoch_leaf, &LogPins::epoch_entry, &LogPins::epoch_index,
+      &LogPins::map_root, &LogPins::circle_behind, &LogPins::circle_behind_ms,
+      &LogPins::data_behind_ms, &LogPins::promises);
+};
+
+enum class EvidenceKind : std::uint8_t {
+  kFork = 1,       // two checkpoints of one size
+  kInconsistent,   // two checkpoints; the newer does not follow from the older
+  kMissedPromise,  // a promise, and a checkpoint after it was due whose map has not the statement
+  kLast = kMissedPromise
+};
+
+// Self-contained: signatures of the log itself, and what they contradict.
+struct Evidence {
+  wire::Fixed<"holdfast/v1/log-evidence"> label;
+  EvidenceKind kind{};
+  tlog::LogRoots roots;
+  Bytes first;   // the older checkpoint, or the promise
+  Bytes second;  // the newer checkpoint
+  // Of a missed promise: the map epoch's entry in `second`, its place, and that the label is
+  // absent.
+  Bytes epoch;
+  std::uint64_t index = 0;
+  wire::Bounded<Digest, tlog::kMaxProof> inclusion;
+  tlog::MapLabel map_label;
+  tlog::MapProof absence;
+  static constexpr auto kFields =
+      wire::fields(&Evidence::label, &Evidence::kind, &Evidence::roots, &Evidence::first,
+                   &Evidence::second, &Evidence::epoch, &Evidence::index, &Evidence::inclusion,
+                   &Evidence::map_label, &Evidence::absence);
+};
+
+}  // namespace holdfast::vault

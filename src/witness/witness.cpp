@@ -1,0 +1,229 @@
+#include "witness/witness.h"
+
+#include <algorithm>
+
+#include "base/file.h"
+
+namespace holdfast::witness {
+namespace {
+
+using Seed = crypto::Key<crypto::Ed25519Purpose>;
+
+constexpr const char* kSchema =
+    "CREATE TABLE IF NOT EXISTS log("
+    "  origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS epoch("
+    "  origin TEXT PRIMARY KEY, leaf BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS entry("
+    "  origin TEXT NOT NULL, label BLOB NOT NULL, value BLOB NOT NULL,"
+    "  PRIMARY KEY(origin, label)) WITHOUT ROWID;";
+
+Result<Seed> load_seed(const std::string& path) {
+  auto bytes = read_file(path, Seed::kSize);
+  if (!bytes.ok() && bytes.error().code == Code::kNotFound) {
+    Bytes fresh(Seed::kSize);
+    crypto::random_fill(fresh);
+    const crypto::WipedBytes wiped(std::move(fresh));
+    TRY(create_file(path, wiped.view(), 0600));
+    return Seed::from_bytes(wiped.view());
+  }
+  const crypto::WipedBytes secret(TRY(std::move(bytes)));
+  if (secret.view().size() != Seed::kSize)
+    return Error{Code::kCorrupt, path + " is no key: put it back from a copy"};
+  return Seed::from_bytes(secret.view());
+}
+
+Answer refusal(unsigned status, const std::string& words) {
+  Answer answer;
+  answer.status = status;
+  answer.body = to_bytes(as_bytes(words + "\n"));
+  return answer;
+}
+
+// For what the rules refuse, not for what this machine cannot do.
+unsigned status_of(Code code) {
+  switch (code) {
+    case Code::kUnsafe: return 422;
+    case Code::kNotFound: return 404;
+    case Code::kDenied: return 403;
+    case Code::kInvalid:
+    case Code::kOutdated:
+    case Code::kCorrupt: return 400;
+    case Code::kConflict: return 409;
+    case Code::kUnavailable: return 503;
+  }
+  return 500;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Witness>> Witness::open(Options options,
+                                               std::shared_ptr<const Clock> clock) {
+  TRY(make_dirs(options.data));
+  auto lock = TRY(FileLock::try_acquire(options.data + "/lock"));
+  if (!lock)
+    return Error{Code::kUnavailable, "another witness uses " + options.data + "; stop it first"};
+  auto database = TRY(sql::Database::open(options.data + "/witness.db"));
+  TRY(database.execute(kSchema));
+  const auto seed = TRY(load_seed(options.data + "/witness.key"));
+  auto auditor = TRY(load_seed(options.data + "/auditor.key"));
+  tlog::Cosigner cosigner(options.name, seed);
+  return std::unique_ptr<Witness>(new Witness(std::move(options), std::move(clock),
+                                              *std::move(lock), std::move(database),
+                                              std::move(cosigner), std::move(auditor)));
+}
+
+Witness::Witness(Options options, std::shared_ptr<const Clock> clock, FileLock lock,
+                 sql::Database database, tlog::Cosigner cosigner, Seed auditor)
+    : options_(std::move(options)),
+      clock_(std::move(clock)),
+      lock_(std::move(lock)),
+      database_(std::move(database)),
+      cosigner_(std::move(cosigner)),
+      auditor_seed_(std::move(auditor)),
+      auditor_public_(crypto::Ed25519Key(auditor_seed_).public_key()) {}
+
+const tlog::NoteKey* Witness::watched(const std::string& origin) const {
+  const auto it =
+      std::ranges::find_if(options_.logs, [&](const auto& log) { return log.name == origin; });
+  return it == options_.logs.end() ? nullptr : &*it;
+}
+
+// ---- checkpoints ----
+
+Answer Witness::add_checkpoint(BytesView body) {
+  auto answer = judge(body);
+  if (answer.ok()) return std::move(answer).value();
+  return refusal(status_of(answer.error().code), answer.error().message);
+}
+
+Result<Answer> Witness::judge(BytesView body) {
+  const auto request = tlog::AddCheckpoint::parse(body);
+  tlog::WitnessAnswer answer;
+  if (!request.ok()) {
+    answer = tlog::refuse_add_checkpoint(request.error());
+  } else {
+    const Lock one(mutex_);
+    const tlog::NoteKey* const key = watched(request->checkpoint.origin);
+    std::optional<tlog::WitnessedLog> log;
+    if (key != nullptr) log = TRY(known(*key));
+    answer = tlog::answer_add_checkpoint(*request, log ? &*log : nullptr, cosigner_, now_s());
+    if (answer.latest) TRY(store(request->checkpoint.origin, *answer.latest));
+  }
+  return Answer{static_cast<unsigned>(answer.status), answer.content_type,
+                to_bytes(as_bytes(answer.body))};
+}
+
+Result<tlog::WitnessedLog> Witness::known(const tlog::NoteKey& log) {
+  tlog::WitnessedLog out{{log}, {}};
+  auto row = TRY(database_.prepare_cached("SELECT size, root FROM log WHERE origin = ?"));
+  TRY(row.bind(1, std::string_view(log.name)));
+  const bool there = TRY(row.step());
+  if (!there) return out;
+  const std::int64_t size = TRY(row.column_int(0));
+  const BytesView stored = TRY(row.column_blob(1));
+  const auto root = Digest::from(stored);
+  if (size < 0 || !root) return Error{Code::kUnavailable, "the witness's memory is damaged"};
+  out.latest = {static_cast<std::uint64_t>(size), *root};
+  return out;
+}
+
+Result<void> Witness::store(const std::string& origin, const tlog::TreeHead& latest) {
+  auto row = TRY(
+      database_.prepare_cached("INSERT OR REPLACE INTO log(origin, size, root) VALUES(?, ?, ?)"));
+  TRY(row.bind(1, std::string_view(origin)));
+  TRY(row.bind(2, static_cast<std::int64_t>(latest.size)));
+  TRY(row.bind(3, latest.root.view()));
+  return row.run();
+}
+
+// ---- the map ----
+
+Answer Witness::audit(BytesView body) {
+  auto answer = replay(body);
+  if (answer.ok()) return std::move(answer).value();
+  return refusal(status_of(answer.error().code), answer.error().message);
+}
+
+// The checkpoint must be the newest that this witness cosigned: that one it found consistent.
+Result<Answer> Witness::replay(BytesView bytes) {
+  const tlog::AuditBody body = TRY(wire::decode<tlog::AuditBody>(bytes));
+  const auto note = TRY(tlog::Note::parse(body.checkpoint));
+  const auto text = TRY(tlog::CheckpointText::parse(note.text));
+  const Lock one(mutex_);
+  const tlog::NoteKey* const key = watched(text.origin);
+  if (key == nullptr) return Error{Code::kNotFound, "this witness does not know the log"};
+  tlog::LogRoots roots;
+  roots.log = {key->name, key->key.bytes};
+  const auto trusted = TRY(tlog::TrustedLog::open(roots));
+  const auto checkpoint = TRY(tlog::Checkpoint::verify(trusted, body.checkpoint));
+  const auto log = TRY(known(*key));
+  if (checkpoint.head() != log.latest)
+    return Error{Code::kInvalid, "the checkpoint is not the newest that this witness cosigned"};
+
+  tlog::Auditor* const own = TRY(auditor(text.origin));
+  const auto epoch = TRY(wire::decode<tlog::MapEpoch>(body.leaf));
+  const std::uint64_t n = own->replica().n();
+  if (epoch.n != n && epoch.n != n + 1) return refusal(409, std::to_string(n));
+  const tlog::AuditRequest request{
+      body.index, body.leaf, tlog::Proof(body.inclusion.begin(), body.inclusion.end()), body.delta};
+  Answer answer;
+  answer.status = 200;
+  answer.content_type = "application/octet-stream";
+  answer.body = TRY(own->audit(checkpoint, request, now_s()));
+  if (epoch.n == n) return answer;
+  const auto delta = TRY(wire::decode<tlog::MapDelta>(body.delta));
+  const auto stored = store_audit(text.origin, body.leaf, delta);
+  // What is not durable was not seen.
+  if (!stored.ok()) auditors_.erase(text.origin);
+  TRY(stored);
+  return answer;
+}
+
+Result<tlog::Auditor*> Witness::auditor(const std::string& origin) {
+  if (const auto it = auditors_.find(origin); it != auditors_.end()) return &it->second;
+  tlog::MapReplica replica;
+  auto newest = TRY(database_.prepare_cached("SELECT leaf FROM epoch WHERE origin = ?"));
+  TRY(newest.bind(1, std::string_view(origin)));
+  const bool begun = TRY(newest.step());
+  if (begun) {
+    std::vector<tlog::MapEntry> entries;
+    auto rows = TRY(
+        database_.prepare_cached("SELECT label, value FROM entry WHERE origin = ? ORDER BY label"));
+    TRY(rows.bind(1, std::string_view(origin)));
+    for (;;) {
+      const bool there = TRY(rows.step());
+      if (!there) break;
+      const BytesView spelled = TRY(rows.column_blob(0));
+      const BytesView stored = TRY(rows.column_blob(1));
+      const auto label = tlog::MapLabel::from(spelled);
+      const auto value = Digest::from(stored);
+      if (!label || !value) return Error{Code::kUnavailable, "the auditor's memory is damaged"};
+      entries.push_back({*label, *value});
+    }
+    const BytesView leaf = TRY(newest.column_blob(0));
+    replica = TRY(tlog::MapReplica::open(leaf, entries));
+  }
+  return &auditors_.emplace(origin, tlog::Auditor(std::move(replica), auditor_seed_)).first->second;
+}
+
+Result<void> Witness::store_audit(const std::string& origin, BytesView leaf,
+                                  const tlog::MapDelta& delta) {
+  auto transaction = TRY(sql::Transaction::begin(database_));
+  for (const tlog::MapEntry& entry : delta.entries) {
+    auto row =
+        TRY(database_.prepare_cached("INSERT INTO entry(origin, label, value) VALUES(?, ?, ?)"));
+    TRY(row.bind(1, std::string_view(origin)));
+    TRY(row.bind(2, entry.label.view()));
+    TRY(row.bind(3, entry.value.view()));
+    TRY(row.run());
+  }
+  auto row =
+      TRY(database_.prepare_cached("INSERT OR REPLACE INTO epoch(origin, leaf) VALUES(?, ?)"));
+  TRY(row.bind(1, std::string_view(origin)));
+  TRY(row.bind(2, leaf));
+  TRY(row.run());
+  return transaction.commit();
+}
+
+}  // namespace holdfast::witness
