@@ -157,6 +157,11 @@ Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::str
 Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console) {
   auto opened = TRY(open_member(common, "", console));
   opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
+  const auto& log = opened->account().log_status();
+  if (log && log->stale())
+    console.warn("The newest state of the service's log that witnesses signed is " +
+                 human_duration(static_cast<double>(*log->age_s)) +
+                 " old. Backups go on; after three days nobody is admitted by it.");
   return opened;
 }
 

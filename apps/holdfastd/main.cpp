@@ -102,6 +102,7 @@ void add_options(Line& line) {
       ->capture_default_str();
   app.add_flag("--log-requests", o.log_requests,
                "Log every request, not only those that failed here");
+  app.add_flag("--log", o.log, "Keep a public log; once begun, it is always kept");
   app.add_option("--log-policy", o.log_policy,
                  "FILE with witnesses and auditors of the public log");
   app.add_option("--log-name", o.log_name, "Of the public log; made from its key if none");

@@ -24,6 +24,7 @@ struct Options {
   unsigned connections_per_address = 256;
   unsigned requests_per_address = 500;  // a second
   bool log_requests = false;
+  bool log = false;           // keep a public log; once begun it is always kept
   std::string log_policy;     // file: who watches the log; "": nobody
   std::string log_name;       // "": made from the log's key
   unsigned log_seconds = 60;  // from one look for changes to the next

@@ -148,8 +148,10 @@ Result<void> serve(const Options& options) {
   const net::Listen listen = TRY(net::parse_listen(options.listen));
   auto wanted = TRY(service_options(options));
   WitnessPolicy policy = TRY(read_policy(options.log_policy));
-  wanted.log = server::LogOptions{options.data + "/log", options.data + "/log.key",
-                                  options.log_name, policy.roots};
+  const std::string log_key = options.data + "/log.key";
+  // Accounts rely on a log that was begun.
+  if (options.log || exists(log_key))
+    wanted.log = server::LogOptions{options.data + "/log", log_key, options.log_name, policy.roots};
   TRY(make_dirs(options.data));
   auto tls = TRY(load_tls(options));
   wanted.tls_pin = tls.pin();
@@ -185,8 +187,11 @@ Result<void> serve(const Options& options) {
     watched = TRY(start_watch(place, std::move(same_key), watch, own));
     at.metrics = url_of("http://", place, watched->port()) + "/metrics";
   }
-  at.log = service->log()->trusted().log().format();
-  const Witnessing witnessing(*service, std::move(policy), options.log_seconds, log);
+  std::optional<Witnessing> witnessing;
+  if (service->log() != nullptr) {
+    at.log = service->log()->trusted().log().format();
+    witnessing.emplace(*service, std::move(policy), options.log_seconds, log);
+  }
   announce(options, at);
   log.event(Level::kInfo, "started", {{"address", Plain(options.listen)}});
   while (::sigtimedwait(&signals, nullptr, &kSweepEvery) < 0) sweep(*service, log);

@@ -30,15 +30,15 @@ until_shown() {
 restart() {
   kill "$1" "$service"
   wait "$service" 2> /dev/null || true
-  start_service --signup open --log-seconds 1 "${@:2}"
+  start_service --signup open --log --log-seconds 1 "${@:2}"
 }
 new_account() {
   on "$1" init --advanced --account "$1" --device-name "$1" --recovery-key-file "$work/$1.key"
 }
 
 # --- nobody watches: devices check, and say so
-start_service --signup open --log-seconds 1
-expect 0 new_account solo; cat "$work/err"
+start_service --signup open --log --log-seconds 1
+expect 0 new_account solo
 mkdir "$work/docs"
 echo one > "$work/docs/one"
 expect 0 on solo backup "$work/docs"
@@ -72,10 +72,25 @@ for round in 1 2 3; do
   kill -9 "$service"
   wait "$backup" 2> /dev/null || true
   wait "$service" 2> /dev/null || true
-  start_service --signup open --log-seconds 1 --log-policy "$work/policy"
+  start_service --signup open --log --log-seconds 1 --log-policy "$work/policy"
   expect 0 on she backup "$work/docs"
   until_shown all_in she
 done
+
+# --- anyone checks all of it, over the network and from a copy of its files
+expect 0 "$holdfast" log verify --server "$server" "${pin[@]}" --json
+is "$(field witnesses log_verified)" 1
+entries=$(field entries log_verified)
+cp -r "$work/service/log" "$work/mirror"
+expect 0 "$holdfast" log verify --folder "$work/mirror" --json
+is "$(field entries log_verified)" "$entries"
+flip "$(find "$work/mirror/map" -type f | head -n 1)" 60
+expect 4 "$holdfast" log verify --folder "$work/mirror"
+rm -r "$work/mirror"
+cp -r "$work/service/log" "$work/mirror"
+flip "$(find "$work/mirror/tile/entries" -type f | sort | tail -n 1)" 40
+[[ $("$holdfast" log verify --folder "$work/mirror" > "$work/out" 2>&1; echo $?) != 0 ]] ||
+  fail "an entry was changed unseen"
 
 # --- a witness that is away delays the log; backups go on
 stop_watcher -KILL
@@ -93,7 +108,7 @@ kill -TERM "$service"
 wait "$service"
 mv "$work/service" "$work/newer"
 expect 0 "$bin/holdfastd" restore --data "$work/service" "$work/copy"
-start_service --signup open --log-seconds 1 --log-policy "$work/policy"
+start_service --signup open --log --log-seconds 1 --log-policy "$work/policy"
 expect 4 on she snapshots
 kill -TERM "$service"
 wait "$service"

@@ -7,7 +7,7 @@ operations=$(realpath "$tools/../docs/operations.md")
 
 mkdir "$work/tree"
 head -c 300000 /dev/urandom > "$work/tree/very-private-name"
-start_service --signup open --log-requests
+start_service --signup open --log --log-requests
 expect 0 on laptop init --advanced --account very-private-account --device-name very-private-device \
   --recovery-key-file "$work/paper"
 expect 0 on laptop backup "$work/tree"

@@ -13,16 +13,21 @@
 
 namespace holdfast {
 
-enum class Place { kDirect, kService };
+enum class Place { kDirect, kService, kLogged };  // kLogged: a service with a public log
 
 inline std::string place_name(const ::testing::TestParamInfo<Place>& info) {
-  return info.param == Place::kDirect ? "direct" : "service";
+  switch (info.param) {
+    case Place::kDirect: return "direct";
+    case Place::kService: return "service";
+    case Place::kLogged: return "logged";
+  }
+  std::abort();
 }
 
 class ServicePlace {
  public:
   explicit ServicePlace(Place place) : place_(place) {
-    if (place_ == Place::kService) start();
+    if (place_ != Place::kDirect) start();
   }
   ~ServicePlace() { stop(); }
 
@@ -40,6 +45,8 @@ class ServicePlace {
     options.data = data;
     options.tls_pin = tls.pin();
     options.sign_up = server::SignUp::kOpen;
+    if (place_ == Place::kLogged)
+      options.log = server::LogOptions{data + "/log", data + "/log.key", "", {}};
     options.on_change = [this](const std::string& account) {
       if (net::HttpServer* const front = front_.load()) front->wake(account);
     };
