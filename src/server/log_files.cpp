@@ -43,6 +43,10 @@ Result<void> LogFiles::put(const std::string& name, BytesView bytes) {
 // The tile up to `start` is there already, as a partial one. Once it is whole, the partial ones
 // have had their time.
 Result<void> LogFiles::extend(const tlog::Tile& tile, std::uint64_t start, BytesView more) {
+  const std::string path = folder_ + "/" + tlog::tile_path(tile);
+  // Written before a crash: what a tile holds follows from the tree. (Its partial ones may be
+  // gone.)
+  if (exists(path)) return Ok{};
   Bytes bytes;
   if (start > 0) {
     tlog::Tile before = tile;
@@ -50,7 +54,6 @@ Result<void> LogFiles::extend(const tlog::Tile& tile, std::uint64_t start, Bytes
     bytes = TRY(read_file(folder_ + "/" + tlog::tile_path(before), kMaxTileFile));
   }
   append(bytes, more);
-  const std::string path = folder_ + "/" + tlog::tile_path(tile);
   TRY(make_dirs(parent(path), 0755));
   TRY(replace_file(path, bytes, kPublic));
   if (tile.width != tlog::kTileWidth) return Ok{};

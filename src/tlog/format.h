@@ -196,7 +196,7 @@ struct AuditBody {
       wire::fields(&AuditBody::checkpoint, &AuditBody::index, &AuditBody::leaf,
                    &AuditBody::inclusion, &AuditBody::delta);
 };
-constexpr std::size_t kMaxAuditBody = 80 * 1024 * 1024;
+constexpr std::size_t kMaxAuditBody = 16 * 1024 * 1024;
 
 struct SignedAudit {
   std::array<std::uint8_t, 32> auditor{};  // its key

@@ -194,7 +194,8 @@ class Check {
       left.push_back(bytes);
     }
     pins_.promises = left;
-    return wait_for(status_.circle_included, view.circle_next, pins_.circle_behind_ms,
+    return wait_for(status_.circle_included, view.circle_next, pins_.circle_behind,
+                    pins_.circle_behind_ms,
                     "statement " + std::to_string(view.circle_next) + " of this account's circle");
   }
 
@@ -223,20 +224,21 @@ class Check {
                        held.error().message + ")"};
     TRY(held);
     status_.data_included = all;
-    return wait_for(all, view.data_next, pins_.data_behind_ms, "the newest snapshots");
+    return wait_for(all, view.data_next, pins_.data_behind, pins_.data_behind_ms,
+                    "the newest snapshots");
   }
 
   // A statement that another device made came without a promise: its time is counted from when this
   // one first saw that the map lacks it. Said, not refused, where nobody witnesses: then no
   // checkpoint's time is proven, and the log may only be slow.
-  Result<void> wait_for(bool included, std::uint64_t next, std::int64_t& since,
-                        const std::string& what) {
+  Result<void> wait_for(bool included, std::uint64_t next, std::uint64_t& at, std::int64_t& since,
+                        const std::string& what) const {
     if (included) {
       since = 0;
       return Ok{};
     }
-    if (since == 0 || next != pins_.circle_behind) since = now_;
-    pins_.circle_behind = next;
+    if (since == 0 || next != at) since = now_;
+    at = next;
     if (!status_.age_s) return Ok{};
     const TimeMs current_at = now_ - 1000 * static_cast<TimeMs>(*status_.age_s);
     if (current_at <= since + kGraceMs) return Ok{};

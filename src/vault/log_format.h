@@ -22,13 +22,14 @@ struct LogPins {
   // did not; likewise for records.
   std::uint64_t circle_behind = 0;
   std::int64_t circle_behind_ms = 0;
+  std::uint64_t data_behind = 0;
   std::int64_t data_behind_ms = 0;
   wire::Bounded<Bytes, 64> promises;  // signed, for statements that the map has not
   static constexpr auto kFields = wire::fields(
       &LogPins::label, &LogPins::size, &LogPins::root, &LogPins::edge, &LogPins::checkpoint,
       &LogPins::epoch, &LogPins::epoch_leaf, &LogPins::epoch_entry, &LogPins::epoch_index,
       &LogPins::map_root, &LogPins::circle_behind, &LogPins::circle_behind_ms,
-      &LogPins::data_behind_ms, &LogPins::promises);
+      &LogPins::data_behind, &LogPins::data_behind_ms, &LogPins::promises);
 };
 
 enum class EvidenceKind : std::uint8_t {
