@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-#include "circle/vault_chain.h"
+#include "crypto/hash.h"
 
 namespace holdfast::server {
 namespace {

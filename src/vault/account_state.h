@@ -16,9 +16,9 @@ struct Account::State {
   const Clock& clock;
   crypto::SigningKey signing;
   Replica replica;
-  circle::TrustRoots roots;             // that the genesis commits to
-  std::optional<tlog::LogRoots> log;    // of the account's log, if it has one
-  std::optional<LogStatus> log_status;  // of the last sync
+  circle::TrustRoots roots{};             // that the genesis commits to
+  std::optional<tlog::LogRoots> log{};    // of the account's log, if it has one
+  std::optional<LogStatus> log_status{};  // of the last sync
 
   const circle::Circle& circle() const { return replica.circle(); }
   Result<void> sync();

@@ -96,12 +96,12 @@ class HostileSession final : public api::ServiceSession {
     HF_CHECK(service != nullptr);
     return service->begin_pack(pack, size);
   }
-  Result<api::StoredPack> open_pack(const PackId& pack) override {
+  Result<api::StoredFile> open_pack(const PackId& pack) override {
     const Bytes bytes = TRY(get_pack(pack));
     Fd file(::memfd_create("pack", MFD_CLOEXEC));
     TRY(write_all(file.get(), bytes, "the altered pack"));
     HF_CHECK(::lseek(file.get(), 0, SEEK_SET) == 0);
-    return api::StoredPack{std::move(file), bytes.size()};
+    return api::StoredFile{std::move(file), bytes.size()};
   }
 
  private:
