@@ -34,6 +34,11 @@ Result<circle::Statement> statement_of(BytesView bytes) {
   return wire::decode<circle::Statement>(outer.statement);
 }
 
+Result<circle::Genesis> genesis_of(BytesView bytes) {
+  const auto statement = TRY(statement_of(bytes));
+  return wire::decode<circle::Genesis>(statement.body);
+}
+
 // Where a set_recovery puts its capsule; none for other statements, and what is no statement.
 std::optional<LocateId> new_capsule(BytesView bytes) {
   const auto statement = statement_of(bytes);
@@ -153,14 +158,14 @@ Result<api::Receipt> Core::make_account(const std::string& account, const api::A
 // The lookup key comes before the account that needs it: left over, it is of an account that is not
 // there, and the next one of that name replaces it.
 Result<void> Core::add_to_log(const std::string& account, const api::Append& genesis) {
-  const auto statement = TRY(statement_of(genesis.statement));
-  const auto body = TRY(wire::decode<circle::Genesis>(statement.body));
-  if (!body.has_log) return Ok{};
+  const auto body = genesis_of(genesis.statement);
+  if (!body.ok()) return Error{Code::kInvalid, body.error().message};
+  if (!body->has_log) return Ok{};
   if (!log_ || !genesis.lookup)
     return Error{Code::kInvalid,
                  "the account's genesis names a log, and " +
                      std::string(log_ ? "its lookup key is missing" : "this service has none")};
-  TRY(PublicLog::check_lookup(*genesis.lookup, body.lookup));
+  TRY(PublicLog::check_lookup(*genesis.lookup, body->lookup));
   const bool there = TRY(loaded_.make(account)->exists());
   if (there) return Ok{};
   return log_->add_account(account, *genesis.lookup);
