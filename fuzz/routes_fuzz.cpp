@@ -142,7 +142,8 @@ class World {
   }
   void fill(testkit::CircleMaker& maker) {
     const std::string token = must(service->accounts().invite(kNow, kMinute));
-    must(service->sign_up(name_of_account(maker), testkit::append_of(maker, 0), token));
+    must(
+        service->sign_up(name_of_account(maker), testkit::append_of(maker, 0), token, "192.0.2.1"));
     maker.add_vault("home");
     send(maker, 1);
     maker.admit_new(maker.first.info.name + " tablet");

@@ -100,6 +100,9 @@ void add_options(Line& line) {
   app.add_option("--requests-per-address", o.requests_per_address, "A second, sustained")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--signups-per-address", o.signups_per_address, "A day, where sign-up is open")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_flag("--log-requests", o.log_requests,
                "Log every request, not only those that failed here");
   app.add_flag("--log", o.log, "Keep a public log; once begun, it is always kept");

@@ -23,6 +23,7 @@ struct Options {
   unsigned max_connections = 20'000;
   unsigned connections_per_address = 256;
   unsigned requests_per_address = 500;  // a second
+  unsigned signups_per_address = 20;    // a day, where sign-up is open
   bool log_requests = false;
   bool log = false;           // keep a public log; once begun it is always kept
   std::string log_policy;     // file: who watches the log; "": nobody

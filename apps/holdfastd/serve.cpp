@@ -66,6 +66,7 @@ Result<net::ServerTls> load_tls(const Options& options) {
 Result<server::ServiceOptions> service_options(const Options& options) {
   server::ServiceOptions wanted;
   wanted.data = options.data;
+  wanted.sign_ups_per_address = options.signups_per_address;
   wanted.default_quota = TRY(parse_size(options.quota));
   wanted.sign_up = options.signup == "open"     ? server::SignUp::kOpen
                    : options.signup == "invite" ? server::SignUp::kInvite

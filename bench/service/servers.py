@@ -37,7 +37,7 @@ def json_line(process, name):
 def start_holdfastd(bench, data, metrics=""):
     """With a key of its own in `data`, for whoever comes."""
     arguments = [bench.holdfastd, "serve", "--data", data, "--listen", "127.0.0.1:0",
-                 "--metrics-listen", metrics, "--signup", "open", "--json"]
+                 "--metrics-listen", metrics, "--signup", "open", "--signups-per-address", "1000000", "--json"]
     process = quiet_start(arguments, bench.log)
     told = json_line(process, "holdfastd")
     server = Server("holdfastd", process, told["url"].rsplit(":", 1)[1], True)

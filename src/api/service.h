@@ -40,10 +40,11 @@ class Service {
 
   virtual Visitor& visitor() = 0;
   // `invitation` is "" where none was given. kDenied: sign-up is closed, or the invitation is void.
+  // kUnavailable: where it is open, `peer` (an address, or what counts as one) made too many today.
   virtual Result<Receipt> sign_up(const std::string& account, const Append& genesis,
-                                  const std::string& invitation) = 0;
+                                  const std::string& invitation, const std::string& peer) = 0;
 
-  // As visitor().put_join(), of which `peer` (an address, or what counts as one) may have a few
+  // As visitor().put_join(), of which `peer` may have a few
   // waiting: kUnavailable.
   virtual Result<void> put_join(const std::string& account, const RequestId& request,
                                 JoinMessage which, BytesView message, const std::string& peer) = 0;

@@ -51,6 +51,9 @@ struct Response {
   std::variant<Bytes, FileBody> body;
   std::string route;         // its pattern, for logs and metrics; never a path with ids
   std::optional<Park> park;  // then nothing else counts
+  // Held back, without a thread, until so long after the request came: how long it took to refuse
+  // says nothing then.
+  std::int64_t not_before_ms = 0;
 };
 
 // Safe from several threads. What of a body it does not read is thrown away with the connection.

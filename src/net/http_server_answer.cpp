@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <utility>
 
 #include "net/http_server_parts.h"
 
@@ -169,20 +170,30 @@ Word known(std::string_view method) {
   return "other";
 }
 
+Response response_to(Exchange& exchange, Handler& handler, SocketBody& body) {
+  if (exchange.held) return *std::exchange(exchange.held, std::nullopt);
+  try {
+    return handler.handle(exchange.request, body);
+  } catch (...) {
+    exchange.keep_alive = false;
+    return plain_response(500);
+  }
+}
+
 Outcome answer_or_throw(Connection& connection, Handler& handler, Metrics& metrics,
                         const ServerOptions& options, const std::atomic<bool>& stopping) {
   Exchange& exchange = *connection.exchange;
   SocketBody body(connection, options);
-  Response response;
-  try {
-    response = handler.handle(exchange.request, body);
-  } catch (...) {
-    response = plain_response(500);
-    exchange.keep_alive = false;
-  }
+  Response response = response_to(exchange, handler, body);
   if (response.park && !exchange.request.wait_over)
     return {Outcome::Next::kPark, std::move(*response.park)};
   if (response.park) response = plain_response(503);  // it has waited long enough
+  const Deadline earliest = exchange.begun + milliseconds(response.not_before_ms);
+  if (response.not_before_ms > 0 && steady_clock::now() < earliest) {
+    response.not_before_ms = 0;
+    exchange.held = std::move(response);
+    return {Outcome::Next::kHold, {}, earliest};
+  }
   body.drop_early();
   const bool keep = exchange.keep_alive && !stopping && !body.failed() && exchange.body_left == 0;
   Writer writer(connection.stream, options);

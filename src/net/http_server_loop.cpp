@@ -184,6 +184,8 @@ void Loop::stop_now() {
     if (c->phase == Phase::kParked) {
       c->exchange->request.wait_over = true;
       resume(c);
+    } else if (c->phase == Phase::kHeld) {
+      dispatch(c);
     } else if (c->phase != Phase::kWorking && c->phase != Phase::kLingering) {
       close(c);
     }
@@ -336,6 +338,7 @@ void Loop::on_ready(const ConnectionPtr& c) {
     case Phase::kParked: return watch_parked(c);
     case Phase::kLingering: return discard(c);
     case Phase::kWorking:
+    case Phase::kHeld:
     case Phase::kClosed: return;
   }
 }
@@ -344,6 +347,7 @@ void Loop::on_deadline(const ConnectionPtr& c) {
   switch (c->phase) {
     case Phase::kHead: static_cast<void>(refuse(c, 408, false)); return;
     case Phase::kParked: c->exchange->request.wait_over = true; return resume(c);
+    case Phase::kHeld: return dispatch(c);
     case Phase::kHandshake: refused("handshake"); return close(c);
     case Phase::kIdle:
     case Phase::kLingering: return close(c);
@@ -456,6 +460,7 @@ void Loop::dispatch(const ConnectionPtr& c) {
 void Loop::returned(const ConnectionPtr& c, const Outcome& outcome) {
   if (c->phase != Phase::kWorking) return;
   if (outcome.next == Outcome::Next::kPark) return park(c, outcome.park);
+  if (outcome.next == Outcome::Next::kHold) return hold(c, outcome.held_until);
   c->exchange.reset();
   if (outcome.next == Outcome::Next::kClose || cut_) return close(c);
   if (outcome.next == Outcome::Next::kKeep && stopping_) return close(c);
@@ -523,6 +528,14 @@ void Loop::park(const ConnectionPtr& c, const Park& wish) {
   show_counts();
   set_deadline(c, *exchange.park_until);
   watch_parked(c);
+}
+
+// Nobody looks at its socket meanwhile: it is for a moment.
+void Loop::hold(const ConnectionPtr& c, Deadline until) {
+  if (cut_) return close(c);
+  if (stopping_) return dispatch(c);
+  c->phase = Phase::kHeld;
+  set_deadline(c, until);
 }
 
 void Loop::unpark(const ConnectionPtr& c) {

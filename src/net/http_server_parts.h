@@ -70,11 +70,12 @@ struct Exchange {
   std::uint64_t body_left = 0;         // not yet given to the handler
   std::uint64_t wakes_seen = 0;        // how many wakes there had been when the handler began
   std::optional<Deadline> park_until;  // set when it parks first, and kept
+  std::optional<Response> held;        // the answer that waits for its time
   Deadline begun;
   std::uint64_t bytes_in = 0;
 };
 
-enum class Phase { kHandshake, kIdle, kHead, kWorking, kParked, kLingering, kClosed };
+enum class Phase { kHandshake, kIdle, kHead, kWorking, kParked, kHeld, kLingering, kClosed };
 
 struct Connection {
   Connection(boost::asio::io_context& io, Stream s) : stream(std::move(s)), ready(io), timer(io) {}
@@ -107,9 +108,10 @@ using ConnectionPtr = std::shared_ptr<Connection>;
 
 // What a worker leaves to the loop.
 struct Outcome {
-  enum class Next { kKeep, kLinger, kClose, kPark };
+  enum class Next { kKeep, kLinger, kClose, kPark, kHold };
   Next next = Next::kClose;
   Park park;
+  Deadline held_until{};
 };
 
 // Answers the request of a connection, blocking. Throws nothing.
@@ -217,6 +219,7 @@ class Loop {
   void close(const ConnectionPtr& c);
 
   void park(const ConnectionPtr& c, const Park& wish);
+  void hold(const ConnectionPtr& c, Deadline until);
   void unpark(const ConnectionPtr& c);
   void watch_parked(const ConnectionPtr& c);
   void resume(const ConnectionPtr& c);

@@ -83,6 +83,11 @@ struct TestHandler final : Handler {
     if (request.target == "/file") return file();
     if (request.target == "/short-file") return short_file();
     if (request.target == "/refuse") return text(403, "no");
+    if (request.target == "/refuse-soon") return later(text(403, "no"), 30);
+    if (request.target == "/refuse-later") {
+      entered.open();
+      return later(text(403, "no"), kLong);
+    }
     if (request.target == "/throw") throw std::runtime_error("thrown");
     if (request.target == "/who") return text(200, request.address);
     if (request.target == "/gate") {
@@ -102,6 +107,10 @@ struct TestHandler final : Handler {
   }
 
  private:
+  static Response later(Response response, std::int64_t ms) {
+    response.not_before_ms = ms;
+    return response;
+  }
   Response echo(Body& body) {
     Bytes all;
     Bytes piece(100'000);
@@ -502,6 +511,32 @@ TEST_P(HttpServerBoth, AStopAnswersWhatIsParked) {
   const auto answer = client.receive();
   ASSERT_TRUE(answer);
   EXPECT_EQ(as_text(answer->body), "over");
+  EXPECT_TRUE(answer->closes());
+}
+
+// It takes no worker, and a stop does not wait for it.
+TEST_P(HttpServerBoth, AnAnswerIsHeldBack) {
+  ServerOptions one_worker = options();
+  one_worker.threads = 1;
+  Service service(one_worker);
+  Client refused = service.connect();
+  ASSERT_TRUE(refused.send(get("/refuse-later")));
+  service.handler.entered.wait();
+  Client other = service.connect();
+  const auto at_once = other.ask(get("/next"));
+  ASSERT_TRUE(at_once);
+  EXPECT_EQ(at_once->status, 200U);
+  for (int i = 0; i < 2; ++i) {
+    const auto soon = other.ask(get("/refuse-soon"));
+    ASSERT_TRUE(soon);
+    EXPECT_EQ(soon->status, 403U);
+    EXPECT_EQ(as_text(soon->body), "no");
+    EXPECT_FALSE(soon->closes());
+  }
+  std::jthread stopper([&] { service.server->stop(); });
+  const auto answer = refused.receive();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 403U);
   EXPECT_TRUE(answer->closes());
 }
 

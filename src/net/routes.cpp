@@ -14,6 +14,8 @@ constexpr std::int64_t kMaxWaitMs = 60'000;
 constexpr std::size_t kMaxProof = 1024;  // characters
 constexpr std::string_view kScheme = "Holdfast ";
 constexpr std::size_t kPiece = 256 * 1024;
+// Longer than it takes to read an account's circle, and to find that there is none.
+constexpr std::int64_t kRefusalMs = 50;
 
 enum class Door { kVisitor, kMember };
 
@@ -144,7 +146,8 @@ Result<Response> page(std::vector<Bytes> items) {
 Result<Response> sign_up(Call& call) {
   const std::string account = TRY(account_at(call, 0));
   const api::Append genesis = TRY(append_in(call.content));
-  return receipt(TRY(call.service.sign_up(account, genesis, call.request.invitation)));
+  return receipt(
+      TRY(call.service.sign_up(account, genesis, call.request.invitation, call.request.payer)));
 }
 
 Result<Response> put_join(Call& call) {
@@ -383,7 +386,7 @@ Result<Bytes> read_whole(const Request& request, Body& body, std::size_t limit) 
 
 }  // namespace
 
-Result<Response> Routes::run(const Request& request, Body& body, std::string& route) {
+Result<Response> Routes::run(const Request& request, Body& body, Trace& trace) {
   const std::string_view target = request.target;
   // A proof signs the target as text: what is none must not come so far.
   if (!std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7f; })) return bad_path();
@@ -396,7 +399,7 @@ Result<Response> Routes::run(const Request& request, Body& body, std::string& ro
     return r.method == request.method && matches(r.pattern, path, call.args);
   });
   if (found == kRoutes.end()) return bad_path();
-  route = std::string(found->method) + " " + std::string(found->pattern);
+  trace.route = std::string(found->method) + " " + std::string(found->pattern);
 
   std::optional<api::RequestProof> proof;
   std::unique_ptr<api::ServiceSession> session;
@@ -405,6 +408,7 @@ Result<Response> Routes::run(const Request& request, Body& body, std::string& ro
     if (!request.resumed)
       session =
           TRY(service_.prove(*proof, {pin_, request.method, request.target}, request.address));
+    trace.proven = true;
     call.session = session.get();
     call.proof = &*proof;
   }
@@ -417,8 +421,8 @@ Result<Response> Routes::run(const Request& request, Body& body, std::string& ro
 }
 
 Response Routes::handle(const Request& request, Body& body) {
-  std::string route = "none";
-  auto result = run(request, body, route);
+  Trace trace;
+  auto result = run(request, body, trace);
   Response response;
   if (result.ok()) {
     response = std::move(result).value();
@@ -427,8 +431,11 @@ Response Routes::handle(const Request& request, Body& body) {
     response.status = status_of(error.code);
     response.body = wire::encode(api::ErrorBody{static_cast<std::uint8_t>(error.code),
                                                 error.message.substr(0, 1000), service_.now()});
+    // What does not exist is found sooner than what is denied.
+    if (!trace.proven && (error.code == Code::kDenied || error.code == Code::kNotFound))
+      response.not_before_ms = kRefusalMs;
   }
-  response.route = std::move(route);
+  response.route = std::move(trace.route);
   return response;
 }
 

@@ -16,7 +16,11 @@ class Routes final : public Handler {
   Response handle(const Request& request, Body& body) override;
 
  private:
-  Result<Response> run(const Request& request, Body& body, std::string& route);
+  struct Trace {
+    std::string route = "none";
+    bool proven = false;  // that the caller is of the account
+  };
+  Result<Response> run(const Request& request, Body& body, Trace& trace);
 
   api::Service& service_;
   const Bytes pin_;

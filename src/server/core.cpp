@@ -25,6 +25,11 @@ Error name_taken(const std::string& account) {
   return {Code::kConflict, "an account named \"" + account + "\" exists at this service"};
 }
 
+Error used_up(std::uint64_t quota) {
+  return {Code::kUnavailable, "the account's quota of " + std::to_string(quota) +
+                                  " bytes is used up; ask the service's operator for more"};
+}
+
 constexpr const char* kHeartbeatSchema =
     "CREATE TABLE IF NOT EXISTS heartbeat("
     "  id INTEGER PRIMARY KEY CHECK(id = 1), time_ms INTEGER NOT NULL);";
@@ -37,6 +42,20 @@ Result<circle::Statement> statement_of(BytesView bytes) {
 Result<circle::Genesis> genesis_of(BytesView bytes) {
   const auto statement = TRY(statement_of(bytes));
   return wire::decode<circle::Genesis>(statement.body);
+}
+
+// A full account can still be rid of a thief, who perhaps filled it. Each takes a device out, and
+// nobody comes in but by the recovery key.
+bool takes_readers_out(BytesView bytes) {
+  const auto statement = statement_of(bytes);
+  return statement.ok() && (statement->type == circle::StatementType::kRemove ||
+                            statement->type == circle::StatementType::kRecover);
+}
+
+std::uint64_t size_of(const api::Append& append) {
+  std::uint64_t size = append.statement.size() + kObjectCost;
+  for (const Bytes& blob : append.blobs) size += blob.size() + kObjectCost;
+  return size;
 }
 
 // Where a set_recovery puts its capsule; none for other statements, and what is no statement.
@@ -130,16 +149,32 @@ Result<void> Core::check_lives(const std::string& account) {
 }
 
 Result<api::Receipt> Core::sign_up(const std::string& account, const api::Append& genesis,
-                                   const std::string& invitation) {
+                                   const std::string& invitation, const std::string& peer) {
   TRY(store::check_account_name(account));
   TRY(check_disk());
   // Whoever may not sign up does not learn which names are taken either.
   switch (options_.sign_up) {
     case SignUp::kClosed: return Error{Code::kDenied, "this service takes no new accounts"};
     case SignUp::kInvite: return make_invited(account, genesis, invitation);
-    case SignUp::kOpen: break;
+    case SignUp::kOpen: return make_open(account, genesis, peer);
   }
-  auto receipt = TRY(make_account(account, genesis));
+  std::abort();
+}
+
+// Only what was made counts: a name that was taken costs nothing.
+Result<api::Receipt> Core::make_open(const std::string& account, const api::Append& genesis,
+                                     const std::string& peer) {
+  const Place place = sign_ups_.add(account, peer, clock_->now());
+  if (place == Place::kNone)
+    return Error{
+        Code::kUnavailable,
+        "too many accounts were opened from this address today; try again tomorrow, or ask "
+        "the service's operator"};
+  auto receipt = make_account(account, genesis);
+  if (!receipt.ok()) {
+    if (place == Place::kNew) sign_ups_.remove(account);
+    return receipt;
+  }
   TRY(rows_.add(account, clock_->now(), options_.default_quota));
   return receipt;
 }
@@ -252,11 +287,12 @@ Result<void> Core::put_join_of(const std::string& peer, const std::string& accou
                                const RequestId& request, api::JoinMessage which,
                                BytesView message) {
   if (which != api::JoinMessage::kRequest) return put_join(account, request, which, message);
-  if (!open_joins_.add({account, request}, peer, clock_->now(), kJoinLifeMs))
+  const Place place = open_joins_.add({account, request}, peer, clock_->now());
+  if (place == Place::kNone)
     return Error{Code::kUnavailable,
                  "too many requests to join are waiting from this address; try again later"};
   auto put = put_join(account, request, which, message);
-  if (!put.ok() && put.error().code != Code::kConflict) open_joins_.remove({account, request});
+  if (!put.ok() && place == Place::kNew) open_joins_.remove({account, request});
   return put;
 }
 
@@ -340,15 +376,20 @@ Result<void> Core::check_disk(std::uint64_t coming, std::uint64_t floor) const {
 
 Result<std::unique_ptr<Arrival>> Core::make_room(const std::string& account, const PackId& pack,
                                                  std::uint64_t size) {
-  auto arrival = std::make_unique<Arrival>(arriving_, account, size);
+  auto arrival = std::make_unique<Arrival>(arriving_, account, size + kPackCost);
   TRY(check_disk(arriving_.all(), options_.free_bytes_floor));
   const api::Usage now = TRY(usage(account));
   if (!now.quota || *now.bytes + arrival->with_others() <= *now.quota) return arrival;
   // Sent again, it takes no more room.
   const auto there = TRY(storage_->have(account, {pack}));
   if (there[0]) return arrival;
-  return Error{Code::kUnavailable, "the account's quota of " + std::to_string(*now.quota) +
-                                       " bytes is used up; ask the service's operator for more"};
+  return used_up(*now.quota);
+}
+
+Result<void> Core::check_quota(const std::string& account, std::uint64_t coming) {
+  const api::Usage now = TRY(usage(account));
+  if (!now.quota || *now.bytes + coming <= *now.quota + options_.small_reserve) return Ok{};
+  return used_up(*now.quota);
 }
 
 Result<void> Core::commit(const std::string& account, api::PackSink& sink) {
@@ -363,6 +404,7 @@ Result<api::Receipt> Core::append(store::Account& in, const std::string& account
                                   const api::Append& append) {
   const std::shared_lock writing(writing_);
   TRY(check_lives(account));
+  if (!takes_readers_out(append.statement)) TRY(check_quota(account, size_of(append)));
   const auto locate = new_capsule(append.statement);
   if (locate) TRY(rows_.put_capsule(*locate, account));
   auto receipt = in.append(append);
@@ -385,6 +427,7 @@ Result<api::Receipt> Core::append_record(store::Account& in, const std::string& 
   const std::shared_lock writing(writing_);
   TRY(check_disk());
   TRY(check_lives(account));
+  TRY(check_quota(account, record.size() + kObjectCost));
   auto receipt = TRY(in.append_record(vault, record));
   const RecordDrops drops = TRY(drops_of(record));
   if (!drops.dropped.empty() || !drops.kept.empty()) TRY(catch_up(in, account, vault));

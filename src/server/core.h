@@ -8,7 +8,7 @@
 #include "server/changes.h"
 #include "server/joins.h"
 #include "server/loaded.h"
-#include "server/open_joins.h"
+#include "server/per_address.h"
 #include "server/replay.h"
 #include "server/service.h"
 #include "server/storage.h"
@@ -16,6 +16,7 @@
 namespace holdfast::server {
 
 inline constexpr TimeMs kDayMs = 24 * 60 * 60 * 1000;
+inline constexpr std::size_t kJoinsOfAnAddress = 24;  // waiting at one time
 
 class Core final : public api::Visitor {
  public:
@@ -29,7 +30,7 @@ class Core final : public api::Visitor {
   }
   Result<api::Receipt> create_account(const std::string& account,
                                       const api::Append& genesis) override {
-    return sign_up(account, genesis, "");
+    return sign_up(account, genesis, "", "");
   }
   Result<void> put_join(const std::string& account, const RequestId& request,
                         api::JoinMessage which, BytesView message) override;
@@ -42,7 +43,7 @@ class Core final : public api::Visitor {
   // ---- the service ----
 
   Result<api::Receipt> sign_up(const std::string& account, const api::Append& genesis,
-                               const std::string& invitation);
+                               const std::string& invitation, const std::string& peer);
   Result<void> put_join_of(const std::string& peer, const std::string& account,
                            const RequestId& request, api::JoinMessage which, BytesView message);
   Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
@@ -105,6 +106,7 @@ class Core final : public api::Visitor {
         storage_(std::move(storage)),
         rows_(*writer_),
         joins_(*writer_),
+        sign_ups_(options_.sign_ups_per_address, kDayMs),
         connections_(*writer_),
         operators_(*writer_, options_.data + "/operators.anchor"),
         loaded_(storage_->files(), options_.loaded_accounts),
@@ -115,12 +117,17 @@ class Core final : public api::Visitor {
   Result<void> check_disk(std::uint64_t coming, std::uint64_t floor) const;
   // For what is small and kept: it may use what packs had to leave, but not the last of it.
   Result<void> check_disk() const { return check_disk(0, options_.free_bytes_floor / 4); }
+  // kUnavailable unless `coming` bytes fit into the account's quota. For what is small: it may use
+  // more than packs may, so that a full account can still say what goes.
+  Result<void> check_quota(const std::string& account, std::uint64_t coming);
   // kDenied once the account's end has begun. Holds as long as writing_ is held.
   Result<void> check_lives(const std::string& account);
   // Null: there is none, or its end has begun.
   Result<std::shared_ptr<store::Account>> open_account(const std::string& account);
   Result<std::optional<Found>> find_caller(const api::RequestProof& proof);
   Result<void> add_missing_rows();
+  Result<api::Receipt> make_open(const std::string& account, const api::Append& genesis,
+                                 const std::string& peer);
   Result<api::Receipt> make_account(const std::string& account, const api::Append& genesis);
   Result<api::Receipt> make_invited(const std::string& account, const api::Append& genesis,
                                     const std::string& invitation);
@@ -139,7 +146,8 @@ class Core final : public api::Visitor {
   std::unique_ptr<PublicLog> log_;  // may be null; set before anything is served
   Accounts rows_;
   Joins joins_;
-  OpenJoins open_joins_;
+  PerAddress<std::pair<std::string, RequestId>> open_joins_{kJoinsOfAnAddress, kJoinLifeMs};
+  PerAddress<std::string> sign_ups_;
   ConnectionLog connections_;
   Operators operators_;
   Loaded loaded_;

@@ -36,11 +36,6 @@ Result<void> sync_path(const std::string& path, int flags) {
 
 Error lost() { return {Code::kNotFound, "the account has no such pack"}; }
 
-Error used_up(std::uint64_t quota) {
-  return {Code::kUnavailable, "the account's quota of " + std::to_string(quota) +
-                                  " bytes is used up; ask the service's operator for more"};
-}
-
 Result<std::optional<store::FileInfo>> find(sql::Database& db, const std::string& account,
                                             const PackId& pack) {
   auto row =
@@ -53,12 +48,13 @@ Result<std::optional<store::FileInfo>> find(sql::Database& db, const std::string
   return std::optional(store::FileInfo{size, TRY(row.column_int(1))});
 }
 
-Result<std::uint64_t> used(sql::Database& db, const std::string& account) {
-  auto row = TRY(db.prepare_cached("SELECT bytes FROM usage WHERE account = ?"));
-  TRY(row.bind(1, std::string_view(account)));
+Result<PackFiles::Totals> totals_in(sql::Statement row) {
+  PackFiles::Totals totals;
   const bool known = TRY(row.step());
-  if (!known) return std::uint64_t{0};
-  return static_cast<std::uint64_t>(TRY(row.column_int(0)));
+  if (!known) return totals;
+  totals.packs = static_cast<std::uint64_t>(TRY(row.column_int(0)));
+  totals.bytes = static_cast<std::uint64_t>(TRY(row.column_int(1)));
+  return totals;
 }
 
 Result<void> count(sql::Database& db, const std::string& account, std::int64_t packs,
@@ -122,41 +118,11 @@ class PackFiles::Busy {
   const std::pair<std::string, PackId> key_;
 };
 
-// Bytes that count as used while they are on their way.
-class PackFiles::Room {
- public:
-  Room(PackFiles& files, std::string account, std::uint64_t size)
-      : files_(files), account_(std::move(account)), size_(size) {
-    const Lock lock(files_.mutex_);
-    with_others_ = files_.coming_[account_] += size_;
-  }
-  ~Room() {
-    const Lock lock(files_.mutex_);
-    const auto it = files_.coming_.find(account_);
-    it->second -= size_;
-    if (it->second == 0) files_.coming_.erase(it);
-  }
-  Room(const Room&) = delete;
-  Room& operator=(const Room&) = delete;
-  std::uint64_t with_others() const { return with_others_; }
-
- private:
-  PackFiles& files_;
-  const std::string account_;
-  const std::uint64_t size_;
-  std::uint64_t with_others_ = 0;
-};
-
 class PackFiles::Sink final : public api::PackSink {
  public:
   Sink(PackFiles& files, std::string account, const PackId& pack, std::uint64_t size,
-       std::optional<std::uint64_t> quota, Present present)
-      : files_(files),
-        account_(std::move(account)),
-        pack_(pack),
-        size_(size),
-        quota_(quota),
-        present_(present) {}
+       Present present)
+      : files_(files), account_(std::move(account)), pack_(pack), size_(size), present_(present) {}
   ~Sink() override {
     if (!temporary_.empty()) ::unlink(temporary_.c_str());
   }
@@ -181,9 +147,7 @@ class PackFiles::Sink final : public api::PackSink {
     if (hash_.finish().bytes != pack_.bytes)
       return Error{Code::kInvalid, "a pack does not have the hash it is named by"};
     if (file_.valid() && ::fsync(file_.get()) != 0) return io_error("sync", "a pack", errno);
-    auto done = files_.place(*this);
-    room_.reset();
-    return done;
+    return files_.place(*this);
   }
 
  private:
@@ -193,9 +157,7 @@ class PackFiles::Sink final : public api::PackSink {
   const std::string account_;
   const PackId pack_;
   const std::uint64_t size_;
-  const std::optional<std::uint64_t> quota_;
   const Present present_;
-  std::unique_ptr<Room> room_;
   Fd file_;  // none: the pack is there
   std::string temporary_;
   crypto::Sha256 hash_;
@@ -218,28 +180,15 @@ Result<std::unique_ptr<PackFiles>> PackFiles::start(const std::string& dir, Writ
 
 // ---- in ----
 
-Result<std::unique_ptr<PackFiles::Room>> PackFiles::make_room(const std::string& account,
-                                                              std::uint64_t size,
-                                                              std::optional<std::uint64_t> quota) {
-  auto room = std::make_unique<Room>(*this, account, size);
-  if (!quota) return room;
-  const std::uint64_t now = TRY(bytes_of(account));
-  if (now + room->with_others() > *quota) return used_up(*quota);
-  return room;
-}
-
 Result<std::unique_ptr<PackFiles::Sink>> PackFiles::make_sink(const std::string& account,
                                                               const PackId& pack,
-                                                              std::uint64_t size,
-                                                              std::optional<std::uint64_t> quota,
-                                                              Present present) {
+                                                              std::uint64_t size, Present present) {
   if (size == 0 || size > api::kMaxPackBytes)
     return Error{Code::kInvalid, "a pack is empty or too large"};
-  auto sink = std::make_unique<Sink>(*this, account, pack, size, quota, present);
+  auto sink = std::make_unique<Sink>(*this, account, pack, size, present);
   const auto known = TRY(row(account, pack));
   if (known && present == Present::kKeep && size_of(dir_ + "/" + pack_path(account, pack)) == size)
     return sink;
-  if (!known) sink->room_ = TRY(make_room(account, size, quota));
   std::uint64_t number = 0;
   {
     const Lock lock(mutex_);
@@ -253,14 +202,13 @@ Result<std::unique_ptr<PackFiles::Sink>> PackFiles::make_sink(const std::string&
 }
 
 Result<std::unique_ptr<api::PackSink>> PackFiles::begin(const std::string& account,
-                                                        const PackId& pack, std::uint64_t size,
-                                                        std::optional<std::uint64_t> quota) {
-  auto sink = TRY(make_sink(account, pack, size, quota, Present::kKeep));
+                                                        const PackId& pack, std::uint64_t size) {
+  auto sink = TRY(make_sink(account, pack, size, Present::kKeep));
   return std::unique_ptr<api::PackSink>(std::move(sink));
 }
 
 Result<void> PackFiles::rewrite(const std::string& account, const PackId& pack, BytesView bytes) {
-  const auto sink = TRY(make_sink(account, pack, bytes.size(), std::nullopt, Present::kRewrite));
+  const auto sink = TRY(make_sink(account, pack, bytes.size(), Present::kRewrite));
   TRY(sink->write(bytes));
   return sink->commit();
 }
@@ -279,27 +227,13 @@ Result<void> PackFiles::place(Sink& sink) {
   sink.temporary_.clear();
   TRY(sync_folder(folder));
   if (known) return Ok{};
-  auto added = add_row(sink);
-  // What the disk could not take may lie in the log all the same: then the file must stay.
-  if (!added.ok() && added.error().code == Code::kDenied) {
-    ::unlink(path.c_str());
-    return used_up(*sink.quota_);
-  }
-  return added;
+  return add_row(sink);
 }
 
-// kDenied: over the quota.
 Result<void> PackFiles::add_row(const Sink& sink) {
   const TimeMs now = SystemClock().now();
-  bool full = false;
-  auto done = writer_.write([&](sql::Database& db) -> Result<void> {
-    full = false;
+  return writer_.write([&](sql::Database& db) -> Result<void> {
     const auto size = static_cast<std::int64_t>(sink.size_);
-    if (sink.quota_) {
-      const std::uint64_t bytes = TRY(used(db, sink.account_));
-      full = bytes + sink.size_ > *sink.quota_;
-      if (full) return used_up(*sink.quota_);
-    }
     auto add = TRY(db.prepare_cached(
         "INSERT INTO packs(account, pack, size, received_ms) VALUES(?, ?, ?, ?)"));
     TRY(add.bind(1, std::string_view(sink.account_)));
@@ -309,8 +243,6 @@ Result<void> PackFiles::add_row(const Sink& sink) {
     TRY(add.run());
     return count(db, sink.account_, 1, size);
   });
-  if (full) return Error{Code::kDenied, "over the quota"};
-  return done;
 }
 
 // A folder that is there may be of another caller, or of a process that was killed, before its name
@@ -455,14 +387,16 @@ Result<std::vector<std::string>> PackFiles::accounts() {
   return names;
 }
 
-Result<std::uint64_t> PackFiles::bytes_of(const std::string& account) {
-  std::uint64_t bytes = 0;
+Result<PackFiles::Totals> PackFiles::of(const std::string& account) {
+  Totals totals;
   const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
-    bytes = TRY(used(db, account));
+    auto row = TRY(db.prepare_cached("SELECT packs, bytes FROM usage WHERE account = ?"));
+    TRY(row.bind(1, std::string_view(account)));
+    totals = TRY(totals_in(std::move(row)));
     return Ok{};
   });
   TRY(done);
-  return bytes;
+  return totals;
 }
 
 Result<PackFiles::Totals> PackFiles::totals() {
@@ -470,10 +404,7 @@ Result<PackFiles::Totals> PackFiles::totals() {
   const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     auto row =
         TRY(db.prepare_cached("SELECT ifnull(sum(packs), 0), ifnull(sum(bytes), 0) FROM usage"));
-    const bool known = TRY(row.step());
-    if (!known) return Ok{};
-    totals.packs = static_cast<std::uint64_t>(TRY(row.column_int(0)));
-    totals.bytes = static_cast<std::uint64_t>(TRY(row.column_int(1)));
+    totals = TRY(totals_in(std::move(row)));
     return Ok{};
   });
   TRY(done);

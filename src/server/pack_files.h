@@ -36,12 +36,10 @@ class PackFiles {
   static Result<std::unique_ptr<PackFiles>> start(const std::string& dir, Writer& writer);
   ~PackFiles();
 
-  // As api::ServiceSession::begin_pack. kUnavailable when the pack, with those that are there and
-  // those on their way, would exceed `quota`. A pack that is there may come again: it is only
-  // compared with its name, unless its file is lost; then it is healed. Sinks go before this.
+  // As api::ServiceSession::begin_pack. A pack that is there may come again: it is only compared
+  // with its name, unless its file is lost; then it is healed. Sinks go before this.
   Result<std::unique_ptr<api::PackSink>> begin(const std::string& account, const PackId& pack,
-                                               std::uint64_t size,
-                                               std::optional<std::uint64_t> quota = std::nullopt);
+                                               std::uint64_t size);
   // The whole pack, written anew also where it is: for a file that is damaged. kInvalid unless
   // `bytes` have the name.
   Result<void> rewrite(const std::string& account, const PackId& pack, BytesView bytes);
@@ -57,11 +55,11 @@ class PackFiles {
   // Those that have or had packs, sorted.
   Result<std::vector<std::string>> accounts();
 
-  Result<std::uint64_t> bytes_of(const std::string& account);
   struct Totals {
     std::uint64_t packs = 0;
     std::uint64_t bytes = 0;
   };
+  Result<Totals> of(const std::string& account);
   Result<Totals> totals();
 
   // Nothing there is success; can be repeated.
@@ -72,16 +70,12 @@ class PackFiles {
  private:
   class Sink;
   class Busy;
-  class Room;
   enum class Present { kKeep, kRewrite };
 
   PackFiles(std::string dir, Writer& writer) : dir_(std::move(dir)), writer_(writer) {}
 
   Result<std::unique_ptr<Sink>> make_sink(const std::string& account, const PackId& pack,
-                                          std::uint64_t size, std::optional<std::uint64_t> quota,
-                                          Present present);
-  Result<std::unique_ptr<Room>> make_room(const std::string& account, std::uint64_t size,
-                                          std::optional<std::uint64_t> quota);
+                                          std::uint64_t size, Present present);
   Result<void> place(Sink& sink);
   Result<void> add_row(const Sink& sink);
   Result<std::optional<store::FileInfo>> row(const std::string& account, const PackId& pack);
@@ -96,8 +90,6 @@ class PackFiles {
   std::uint64_t counter_ HF_GUARDED_BY(mutex_) = 0;
   // Packs whose file and row are being changed.
   std::set<std::pair<std::string, PackId>> busy_ HF_GUARDED_BY(mutex_);
-  // Bytes on their way in.
-  std::map<std::string, std::uint64_t> coming_ HF_GUARDED_BY(mutex_);
   // Folders of packs that are themselves durable, as far as this process knows.
   std::set<std::string> durable_ HF_GUARDED_BY(mutex_);
   // Folders being synced: whoever comes meanwhile shares the next sync.

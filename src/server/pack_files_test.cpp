@@ -30,8 +30,8 @@ class PackFilesTest : public testing::Test {
     writer_ = Writer::open(folder_.file("service.db"), PackFiles::kSchema).value();
     packs_ = PackFiles::start(folder_.path(), *writer_).value();
   }
-  Result<void> put(const Bytes& bytes, std::optional<std::uint64_t> quota = std::nullopt) {
-    const auto sink = TRY(packs_->begin(kAccount, name_of(bytes), bytes.size(), quota));
+  Result<void> put(const Bytes& bytes) {
+    const auto sink = TRY(packs_->begin(kAccount, name_of(bytes), bytes.size()));
     const BytesView all(bytes);
     TRY(sink->write(all.first(bytes.size() / 2)));
     TRY(sink->write(all.subspan(bytes.size() / 2)));
@@ -41,7 +41,7 @@ class PackFilesTest : public testing::Test {
     return folder_.file(pack_path(kAccount, name_of(bytes)));
   }
   std::size_t incoming() const { return list_dir(folder_.file("incoming")).value().size(); }
-  std::uint64_t used() { return packs_->bytes_of(kAccount).value(); }
+  std::uint64_t used() { return packs_->of(kAccount)->bytes; }
 
   TemporaryFolder folder_;
   std::unique_ptr<Writer> writer_;
@@ -95,7 +95,7 @@ TEST_F(PackFilesTest, APackMayComeAgainAndCountsOnce) {
   ASSERT_TRUE(put(pack).ok());
   struct stat before{};
   ASSERT_EQ(::stat(file(pack).c_str(), &before), 0);
-  ASSERT_TRUE(put(pack, 3).ok()) << "it takes no more room";
+  ASSERT_TRUE(put(pack).ok());
   struct stat after{};
   ASSERT_EQ(::stat(file(pack).c_str(), &after), 0);
   EXPECT_EQ(before.st_ino, after.st_ino) << "not written again";
@@ -118,7 +118,7 @@ TEST_F(PackFilesTest, ALostOrShortFileIsHealed) {
   ASSERT_EQ(::unlink(file(pack).c_str()), 0);
   EXPECT_EQ(code(packs_->open(kAccount, id)), Code::kNotFound);
   EXPECT_EQ(packs_->have(kAccount, {id}).value(), std::vector<bool>{false});
-  ASSERT_TRUE(put(pack, 3).ok()) << "its room is still its own";
+  ASSERT_TRUE(put(pack).ok());
   EXPECT_EQ(packs_->get(kAccount, id).value(), pack);
 
   ASSERT_TRUE(replace_file(file(pack), Bytes{1, 2, 4}).ok());
@@ -126,51 +126,6 @@ TEST_F(PackFilesTest, ALostOrShortFileIsHealed) {
   EXPECT_EQ(packs_->get(kAccount, id).value(), pack);
   EXPECT_EQ(code(packs_->rewrite(kAccount, id, Bytes{1})), Code::kInvalid);
   EXPECT_EQ(used(), 3u);
-}
-
-TEST_F(PackFilesTest, TheQuotaHolds) {
-  ASSERT_TRUE(put(Bytes(60, 1), 100).ok());
-  const auto full = put(Bytes(41, 2), 100);
-  ASSERT_EQ(code(full), Code::kUnavailable);
-  EXPECT_NE(full.error().message.find("quota of 100 bytes is used up"), std::string::npos);
-  ASSERT_TRUE(put(Bytes(40, 2), 100).ok());
-  EXPECT_EQ(code(put(Bytes(1, 3), 100)), Code::kUnavailable);
-  ASSERT_TRUE(packs_->remove(kAccount, name_of(Bytes(60, 1))).ok());
-  EXPECT_EQ(used(), 40u);
-  EXPECT_TRUE(put(Bytes(60, 3), 100).ok());
-}
-
-TEST_F(PackFilesTest, WhatIsOnItsWayCounts) {
-  const Bytes a(60, 1);
-  const Bytes b(60, 2);
-  auto first = packs_->begin(kAccount, name_of(a), a.size(), 100).value();
-  EXPECT_EQ(code(packs_->begin(kAccount, name_of(b), b.size(), 100)), Code::kUnavailable);
-  EXPECT_TRUE(packs_->begin("other", name_of(b), b.size(), 100).ok());
-  first.reset();
-  auto second = packs_->begin(kAccount, name_of(b), b.size(), 100).value();
-  // The quota went down meanwhile, as far as the first goes: asked again with the row.
-  ASSERT_TRUE(put(a).ok());
-  ASSERT_TRUE(second->write(b).ok());
-  EXPECT_EQ(code(second->commit()), Code::kUnavailable);
-  EXPECT_FALSE(exists(file(b)));
-  EXPECT_EQ(used(), 60u);
-}
-
-TEST_F(PackFilesTest, ManyAtOnceDoNotExceedTheQuota) {
-  std::atomic<int> put_ones = 0;
-  {
-    std::vector<std::jthread> threads;
-    for (std::uint8_t t = 0; t < 32; ++t)
-      threads.emplace_back([&, t] {
-        for (int again = 0; again < 3; ++again)
-          if (put(Bytes(10, t), 105).ok()) {
-            ++put_ones;
-            break;
-          }
-      });
-  }
-  EXPECT_LE(used(), 105u);
-  EXPECT_EQ(used(), static_cast<std::uint64_t>(put_ones) * 10);
 }
 
 TEST_F(PackFilesTest, TheSamePackAtOnceIsOnePack) {

@@ -15,8 +15,8 @@ Service::~Service() { static_cast<void>(core_->stop()); }
 
 api::Visitor& Service::visitor() { return *core_; }
 Result<api::Receipt> Service::sign_up(const std::string& account, const api::Append& genesis,
-                                      const std::string& invitation) {
-  return core_->sign_up(account, genesis, invitation);
+                                      const std::string& invitation, const std::string& peer) {
+  return core_->sign_up(account, genesis, invitation, peer);
 }
 Result<void> Service::put_join(const std::string& account, const RequestId& request,
                                api::JoinMessage which, BytesView message, const std::string& peer) {

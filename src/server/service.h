@@ -19,7 +19,9 @@ struct ServiceOptions {
   std::string data;
   Bytes tls_pin;  // a proof made for another service is void here
   SignUp sign_up = SignUp::kInvite;
-  std::optional<std::uint64_t> default_quota;  // of new accounts, in bytes
+  std::size_t sign_ups_per_address = 20;           // a day, where sign-up is open
+  std::optional<std::uint64_t> default_quota;      // of new accounts, in bytes
+  std::uint64_t small_reserve = 64 * 1024 * 1024;  // beyond it, for statements and records
   std::int64_t connection_log_days = 30;
   std::int64_t grace_days = 14;     // packs that a record dropped are kept so long
   std::int64_t deletion_days = 14;  // from asking for an account's end to it
@@ -44,7 +46,7 @@ class Service final : public api::Service {
 
   api::Visitor& visitor() override;
   Result<api::Receipt> sign_up(const std::string& account, const api::Append& genesis,
-                               const std::string& invitation) override;
+                               const std::string& invitation, const std::string& peer) override;
   Result<void> put_join(const std::string& account, const RequestId& request,
                         api::JoinMessage which, BytesView message,
                         const std::string& peer) override;

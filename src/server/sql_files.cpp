@@ -46,6 +46,45 @@ std::optional<PackPath> pack_of(const std::string& path) {
   return PackPath{*account, *pack};
 }
 
+// accounts/<hex>; nullopt: the object is of no account.
+std::optional<std::string_view> folder_of(std::string_view path) {
+  if (!path.starts_with(kAccounts)) return std::nullopt;
+  return path.substr(0, path.find('/', kAccounts.size()));
+}
+
+Result<void> count(sql::Database& db, std::string_view path, std::int64_t objects,
+                   std::int64_t bytes) {
+  const auto folder = folder_of(path);
+  if (!folder || (objects == 0 && bytes == 0)) return Ok{};
+  auto row = TRY(db.prepare_cached(
+      "INSERT INTO object_usage(folder, objects, bytes) VALUES(?, ?, ?) ON CONFLICT(folder) DO "
+      "UPDATE SET objects = objects + excluded.objects, bytes = bytes + excluded.bytes"));
+  TRY(row.bind(1, *folder));
+  TRY(row.bind(2, objects));
+  TRY(row.bind(3, bytes));
+  return row.run();
+}
+
+// How many objects a DELETE ... RETURNING length(bytes) removed, taken off what their folder has.
+Result<std::int64_t> count_removed(sql::Database& db, sql::Statement gone, std::string_view path) {
+  std::int64_t objects = 0;
+  std::int64_t bytes = 0;
+  for (;; ++objects) {
+    const bool more = TRY(gone.step());
+    if (!more) break;
+    bytes += TRY(gone.column_int(0));
+  }
+  TRY(count(db, path, -objects, -bytes));
+  return objects;
+}
+
+Result<void> remove_object(sql::Database& db, std::string_view path) {
+  auto gone = TRY(db.prepare_cached("DELETE FROM objects WHERE path = ? RETURNING length(bytes)"));
+  TRY(gone.bind(1, path));
+  TRY(count_removed(db, std::move(gone), path));
+  return Ok{};
+}
+
 class Held final : public store::Files::Lock {
  public:
   explicit Held(std::mutex& mutex) : held_(mutex) {}
@@ -68,7 +107,15 @@ Result<void> put(sql::Database& db, std::string_view text, const std::string& pa
 const std::string SqlFiles::kSchema =
     "CREATE TABLE IF NOT EXISTS objects("
     "  path TEXT PRIMARY KEY, bytes BLOB NOT NULL, modified_ms INTEGER NOT NULL"
-    ") WITHOUT ROWID;";
+    ") WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS object_usage("
+    "  folder TEXT PRIMARY KEY, objects INTEGER NOT NULL, bytes INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    // Of a database that did not count yet.
+    "INSERT INTO object_usage(folder, objects, bytes)"
+    "  SELECT substr(path, 1, 8 + instr(substr(path, 10), '/')) AS folder, count(*),"
+    "    sum(length(bytes)) FROM objects"
+    "  WHERE path LIKE 'accounts/%' AND NOT EXISTS(SELECT 1 FROM object_usage) GROUP BY 1;";
 
 Result<Bytes> SqlFiles::get(const std::string& path, std::uint64_t limit) {
   if (const auto at = pack_of(path)) {
@@ -105,9 +152,14 @@ Result<void> SqlFiles::create(const std::string& path, BytesView bytes) {
 Result<void> SqlFiles::create_all(const std::vector<New>& files) {
   const TimeMs now = clock_->now();
   auto done = writer_.write([&](sql::Database& db) -> Result<void> {
-    for (const New& file : files)
+    std::size_t bytes = 0;
+    for (const New& file : files) {
       TRY(put(db, "INSERT INTO objects(path, bytes, modified_ms) VALUES(?, ?, ?)", file.path,
               file.bytes, now));
+      bytes += file.bytes.size();
+    }
+    TRY(count(db, files.back().path, static_cast<std::int64_t>(files.size()),
+              static_cast<std::int64_t>(bytes)));
     const auto account = account_in(files.back().path);
     if (grown_ && account) return grown_(db, *account);
     return Ok{};
@@ -120,19 +172,16 @@ Result<void> SqlFiles::create_all(const std::vector<New>& files) {
 Result<void> SqlFiles::replace(const std::string& path, BytesView bytes) {
   if (const auto at = pack_of(path)) return packs_.rewrite(at->account, at->pack, bytes);
   const TimeMs now = clock_->now();
-  return writer_.write([&](sql::Database& db) {
-    return put(db, "INSERT OR REPLACE INTO objects(path, bytes, modified_ms) VALUES(?, ?, ?)", path,
-               bytes, now);
+  return writer_.write([&](sql::Database& db) -> Result<void> {
+    TRY(remove_object(db, path));
+    TRY(put(db, "INSERT INTO objects(path, bytes, modified_ms) VALUES(?, ?, ?)", path, bytes, now));
+    return count(db, path, 1, static_cast<std::int64_t>(bytes.size()));
   });
 }
 
 Result<void> SqlFiles::remove(const std::string& path) {
   if (const auto at = pack_of(path)) return packs_.remove(at->account, at->pack);
-  return writer_.write([&](sql::Database& db) -> Result<void> {
-    auto row = TRY(db.prepare_cached("DELETE FROM objects WHERE path = ?"));
-    TRY(row.bind(1, std::string_view(path)));
-    return row.run();
-  });
+  return writer_.write([&](sql::Database& db) { return remove_object(db, path); });
 }
 
 // What can be read is durable: it was committed.
@@ -209,8 +258,8 @@ Result<std::vector<std::string>> SqlFiles::list_packs(const std::string& folder)
   const auto account = store::account_of(parts[1]);
   if (!account || (parts.size() > 2 && parts[2] != "packs")) return names;
   if (parts.size() == 2) {
-    const std::uint64_t bytes = TRY(packs_.bytes_of(*account));
-    if (bytes > 0) names.emplace_back("packs");
+    const auto packs = TRY(packs_.of(*account));
+    if (packs.packs > 0) names.emplace_back("packs");
     return names;
   }
   for (const PackId& pack : TRY(packs_.list(*account))) {
@@ -229,20 +278,38 @@ Result<std::unique_ptr<store::Files::Lock>> SqlFiles::lock() {
   return std::unique_ptr<Lock>(std::make_unique<Held>(exclusive_));
 }
 
-Result<void> SqlFiles::remove_below(const std::string& folder) {
+Result<SqlFiles::Totals> SqlFiles::below(const std::string& folder) {
+  Totals totals;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row = TRY(db.prepare_cached("SELECT objects, bytes FROM object_usage WHERE folder = ?"));
+    TRY(row.bind(1, std::string_view(folder)));
+    const bool known = TRY(row.step());
+    if (!known) return Ok{};
+    totals.objects = static_cast<std::uint64_t>(TRY(row.column_int(0)));
+    totals.bytes = static_cast<std::uint64_t>(TRY(row.column_int(1)));
+    return Ok{};
+  });
+  TRY(done);
+  return totals;
+}
+
+Result<void> SqlFiles::remove_account(const std::string& folder) {
   const std::string from = folder + "/";
   const std::string end = folder + "0";  // '0' follows '/'
   for (bool more = true; more;) {
     const auto done = writer_.write([&](sql::Database& db) -> Result<void> {
       auto gone =
           TRY(db.prepare_cached("DELETE FROM objects WHERE path IN (SELECT path FROM objects "
-                                "WHERE path >= ? AND path < ? LIMIT ?)"));
+                                "WHERE path >= ? AND path < ? LIMIT ?) RETURNING length(bytes)"));
       TRY(gone.bind(1, std::string_view(from)));
       TRY(gone.bind(2, std::string_view(end)));
       TRY(gone.bind(3, kAtOnce));
-      TRY(gone.run());
-      more = db.changes() > 0;
-      return Ok{};
+      const std::int64_t removed = TRY(count_removed(db, std::move(gone), from));
+      more = removed > 0;
+      if (more) return Ok{};
+      auto row = TRY(db.prepare_cached("DELETE FROM object_usage WHERE folder = ?"));
+      TRY(row.bind(1, std::string_view(folder)));
+      return row.run();
     });
     TRY(done);
   }

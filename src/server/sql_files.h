@@ -40,8 +40,14 @@ class SqlFiles final : public store::Files {
   Result<std::unique_ptr<Lock>> lock() override;
   std::string place() const override { return "this service"; }
 
-  // Every object below a folder, packs excepted; in several writes.
-  Result<void> remove_below(const std::string& folder);
+  // Of store::account_folder(): what lies below, packs excepted.
+  struct Totals {
+    std::uint64_t objects = 0;
+    std::uint64_t bytes = 0;
+  };
+  Result<Totals> below(const std::string& folder);
+  // In several writes.
+  Result<void> remove_account(const std::string& folder);
 
  private:
   Result<std::vector<std::string>> list_objects(const std::string& folder);

@@ -240,11 +240,47 @@ TEST_F(SqlStore, AnAccountLivesThroughARestart) {
     EXPECT_EQ(session->get_blob(BlobId(crypto::sha256(blob).bytes)).value(), blob);
   EXPECT_TRUE(session->list_joins().value().empty());
 
-  ASSERT_TRUE(files_->remove_below("accounts/" + to_hex(as_bytes("mila"))).ok());
+  ASSERT_TRUE(files_->remove_account("accounts/" + to_hex(as_bytes("mila"))).ok());
   ASSERT_TRUE(packs_->remove_account("mila").ok());
   start();
   EXPECT_TRUE(store_->accounts().value().empty());
   EXPECT_TRUE(files_->list("accounts").value().empty());
+}
+
+// Against a count of the rows themselves, after whatever changes them.
+TEST_F(SqlStore, CountsWhatIsBelowAnAccount) {
+  const auto expect_right = [&](std::uint64_t objects, std::uint64_t bytes) {
+    const auto counted = files_->below("accounts/61").value();
+    EXPECT_EQ(counted.objects, objects);
+    EXPECT_EQ(counted.bytes, bytes);
+  };
+  expect_right(0, 0);
+  ASSERT_TRUE(files_->create("accounts/61/a", Bytes(10)).ok());
+  ASSERT_TRUE(files_->create_all({{"accounts/61/b", Bytes(5)}, {"accounts/61/c", {}}}).ok());
+  ASSERT_TRUE(files_->create("accounts/62/a", Bytes(100)).ok());
+  ASSERT_TRUE(files_->create("elsewhere", Bytes(1)).ok());
+  expect_right(3, 15);
+  EXPECT_EQ(code(files_->create("accounts/61/a", Bytes(7))), Code::kConflict);
+  EXPECT_EQ(code(files_->create_all({{"accounts/61/d", Bytes(5)}, {"accounts/61/b", {}}})),
+            Code::kConflict);
+  expect_right(3, 15);
+  ASSERT_TRUE(files_->replace("accounts/61/a", Bytes(3)).ok());
+  ASSERT_TRUE(files_->replace("accounts/61/d", Bytes(1)).ok());
+  expect_right(4, 9);
+  ASSERT_TRUE(files_->remove("accounts/61/b").ok());
+  ASSERT_TRUE(files_->remove("accounts/61/b").ok());
+  expect_right(3, 4);
+  start();
+  expect_right(3, 4);
+  // A database of a version that did not count.
+  ASSERT_TRUE(
+      writer_->write([](sql::Database& db) { return db.execute("DELETE FROM object_usage"); })
+          .ok());
+  start();
+  expect_right(3, 4);
+  ASSERT_TRUE(files_->remove_account("accounts/61").ok());
+  expect_right(0, 0);
+  EXPECT_EQ(files_->below("accounts/62")->bytes, 100u);
 }
 
 TEST_F(SqlStore, ListingAFolderSkipsWhatLiesBelowIt) {

@@ -31,7 +31,9 @@ class FileStorage final : public Storage {
     return packs_->have(account, packs);
   }
   Result<std::uint64_t> bytes_of(const std::string& account) override {
-    return packs_->bytes_of(account);
+    const PackFiles::Totals packs = TRY(packs_->of(account));
+    const SqlFiles::Totals objects = TRY(files_->below(store::account_folder(account)));
+    return packs.bytes + packs.packs * kPackCost + objects.bytes + objects.objects * kObjectCost;
   }
   Result<Totals> totals() override {
     const PackFiles::Totals now = TRY(packs_->totals());
@@ -42,7 +44,7 @@ class FileStorage final : public Storage {
   }
   Result<void> remove_account(const std::string& account) override {
     TRY(packs_->remove_account(account));
-    return files_->remove_below(store::account_folder(account));
+    return files_->remove_account(store::account_folder(account));
   }
 
  private:

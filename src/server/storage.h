@@ -9,6 +9,11 @@
 
 namespace holdfast::server {
 
+// What each thing takes beside its own bytes: a file's last block, its inode and its row; or a row.
+// They count against a quota, so that many small things do not fill the disk beyond it.
+constexpr std::uint64_t kPackCost = 4096;
+constexpr std::uint64_t kObjectCost = 512;
+
 // Safe from several threads.
 class Storage {
  public:
@@ -30,6 +35,7 @@ class Storage {
   virtual Result<std::vector<bool>> have(const std::string& account,
                                          const std::vector<PackId>& packs) = 0;
 
+  // Of everything, with what it costs.
   virtual Result<std::uint64_t> bytes_of(const std::string& account) = 0;
   struct Totals {
     std::uint64_t packs = 0;

@@ -167,8 +167,8 @@ class HostileService final : public api::Service {
 
   api::Visitor& visitor() override { return visitor_; }
   Result<api::Receipt> sign_up(const std::string& account, const api::Append& genesis,
-                               const std::string& invitation) override {
-    return inner_.sign_up(account, genesis, invitation);
+                               const std::string& invitation, const std::string& peer) override {
+    return inner_.sign_up(account, genesis, invitation, peer);
   }
   Result<void> put_join(const std::string& account, const RequestId& request,
                         api::JoinMessage which, BytesView message,

@@ -33,7 +33,7 @@ class HostileRequests : public testing::Test {
     options.sign_up = server::SignUp::kOpen;
     service_ = must(server::Service::open(std::move(options), std::make_shared<SystemClock>()));
     routes_ = std::make_unique<net::Routes>(*service_, pin_);
-    must(service_->sign_up("alice", testkit::append_of(alice_, 0), ""));
+    must(service_->sign_up("alice", testkit::append_of(alice_, 0), "", "192.0.2.1"));
   }
   net::Response ask(const std::string& method, const std::string& target, BytesView body,
                     const std::string& authorization = "") {
@@ -84,6 +84,40 @@ TEST_F(HostileRequests, ATargetThatIsNoTextIsNoAddress) {
   const std::string authorization = "Holdfast " + to_hex(wire::encode(proof));
   for (const std::string target : {"/v1/circle?from=\xff", "/v1/circle?\x80", "/v1/blobs/\xc3"})
     EXPECT_EQ(ask("GET", target, {}, authorization).status, 404U);
+}
+
+// One answer, and one time for it: whether there is such an account is nobody's business.
+TEST_F(HostileRequests, ARefusalTellsAStrangerNothing) {
+  const testkit::CircleMaker mallory(testkit::make_device("mallory"));
+  const auto refused = [&](const std::string& account, const ReaderId& caller) {
+    api::RequestProof proof;
+    proof.account = account;
+    proof.caller = caller;
+    proof.body = crypto::sha256(Bytes{});
+    proof.time_ms = service_->now();
+    crypto::random_fill(proof.nonce.bytes);
+    const std::string target = "/v1/usage";
+    api::sign_request(proof, {pin_, "GET", target}, *mallory.first.key);
+    return ask("GET", target, {}, "Holdfast " + to_hex(wire::encode(proof)));
+  };
+  const auto message = [](const net::Response& response) {
+    return must(wire::decode<api::ErrorBody>(std::get<Bytes>(response.body))).message;
+  };
+  const net::Response absent = refused("nobody", mallory.first.id);
+  for (const net::Response& other :
+       {refused("alice", mallory.first.id), refused("alice", alice_.first.id)}) {
+    EXPECT_EQ(other.status, 403U);
+    EXPECT_EQ(message(other), message(absent));
+    EXPECT_EQ(other.not_before_ms, absent.not_before_ms);
+    EXPECT_GT(other.not_before_ms, 0);
+  }
+  const std::string request = RequestId{}.hex();
+  for (const std::string name : {"616c696365", "6e6f62"}) {
+    const net::Response none = ask("GET", "/v1/accounts/" + name + "/admissions/" + request, {});
+    EXPECT_EQ(none.status, 404U);
+    EXPECT_EQ(none.not_before_ms, absent.not_before_ms);
+  }
+  EXPECT_EQ(ask("GET", "/v1/capsules/" + LocateId{}.hex(), {}).not_before_ms, absent.not_before_ms);
 }
 
 }  // namespace
