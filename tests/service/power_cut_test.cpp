@@ -194,7 +194,7 @@ TEST_F(PowerCut, LosesNothingAcknowledged) {
     proven += at_cut_.objects.size();
     if (at_cut_.objects.size() < 2000) continue;
     at_cut_ = all_ = {};
-    must_do(on->files().remove_below("accounts"));
+    must_do(on->files().remove_account("accounts"));
   }
   EXPECT_GT(proven, 0u);
 }
