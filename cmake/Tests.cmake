@@ -37,9 +37,17 @@ function(hf_test_program target)
   target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
   target_compile_definitions(${target} PRIVATE
     HF_VECTORS_DIR="${CMAKE_SOURCE_DIR}/tests/vectors")
+  target_compile_options(${target} PRIVATE ${hf_test_options})
   target_link_libraries(${target} PRIVATE
     GTest::gtest GTest::gtest_main "${HF_RAPIDCHECK}" Threads::Threads)
 endfunction()
+
+# What tests do themselves need not be fast: the sanitizers make it slow to compile.
+if(HOLDFAST_SANITIZE)
+  set(hf_test_options -O0)
+else()
+  set(hf_test_options "")
+endif()
 
 function(hf_test_properties name label cost timeout)
   set_tests_properties(${name} PROPERTIES
@@ -76,8 +84,12 @@ foreach(app IN LISTS HF_APPS)
   endif()
 endforeach()
 
+# What the tests and the service that lies share.
+add_library(attacks STATIC "${CMAKE_SOURCE_DIR}/tests/hostile/attacks.cpp")
+hf_test_program(attacks)
+target_link_libraries(attacks PRIVATE ${hf_all_modules})
+
 # Helpers shared by the groups are in tests/support; each story is a ctest test of its own.
-file(GLOB support CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/support/*.cpp")
 file(GLOB group_files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/*/*_test.cpp")
 set(groups)
 foreach(file IN LISTS group_files)
@@ -88,9 +100,13 @@ endforeach()
 list(REMOVE_DUPLICATES groups)
 foreach(group IN LISTS groups)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${group}/*.cpp")
-  add_executable(test_${group} ${sources} ${support})
+  list(REMOVE_ITEM sources "${CMAKE_SOURCE_DIR}/tests/hostile/attacks.cpp")
+  add_executable(test_${group} ${sources})
   hf_test_program(test_${group})
   target_link_libraries(test_${group} PRIVATE ${hf_all_modules})
+  if(group STREQUAL "hostile")
+    target_link_libraries(test_hostile PRIVATE attacks)
+  endif()
   gtest_discover_tests(test_${group}
     TEST_PREFIX "${group}." TEST_SUFFIX "${hf_suffix}" DISCOVERY_TIMEOUT 120
     EXTRA_ARGS --gtest_brief=1
@@ -98,10 +114,9 @@ foreach(group IN LISTS groups)
 endforeach()
 
 # The service that lies, for tools/story_hostile.
-add_executable(hostile "${CMAKE_SOURCE_DIR}/tests/hostile/service/main.cpp"
-  "${CMAKE_SOURCE_DIR}/tests/hostile/attacks.cpp")
+add_executable(hostile "${CMAKE_SOURCE_DIR}/tests/hostile/service/main.cpp")
 hf_test_program(hostile)
-target_link_libraries(hostile PRIVATE ${hf_all_modules})
+target_link_libraries(hostile PRIVATE attacks ${hf_all_modules})
 
 file(GLOB scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/cli/*.sh")
 foreach(script IN LISTS scripts)
