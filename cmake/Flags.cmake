@@ -42,3 +42,10 @@ elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     -fstack-protector-strong -fstack-clash-protection)
   add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
+
+# For programs' command lines and for tests, which need not be fast: sanitizers make it slow to
+# compile them.
+set(hf_cold_options "")
+if(HOLDFAST_SANITIZE)
+  set(hf_cold_options -O0)
+endif()

@@ -37,17 +37,10 @@ function(hf_test_program target)
   target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
   target_compile_definitions(${target} PRIVATE
     HF_VECTORS_DIR="${CMAKE_SOURCE_DIR}/tests/vectors")
-  target_compile_options(${target} PRIVATE ${hf_test_options})
+  target_compile_options(${target} PRIVATE ${hf_cold_options})
   target_link_libraries(${target} PRIVATE
     GTest::gtest GTest::gtest_main "${HF_RAPIDCHECK}" Threads::Threads)
 endfunction()
-
-# What tests do themselves need not be fast: the sanitizers make it slow to compile.
-if(HOLDFAST_SANITIZE)
-  set(hf_test_options -O0)
-else()
-  set(hf_test_options "")
-endif()
 
 function(hf_test_properties name label cost timeout)
   set_tests_properties(${name} PROPERTIES
