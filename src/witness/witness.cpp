@@ -1,6 +1,7 @@
 #include "witness/witness.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/file.h"
 
@@ -10,6 +11,8 @@ namespace {
 using Seed = crypto::Key<crypto::Ed25519Purpose>;
 
 constexpr const char* kSchema =
+    "CREATE TABLE IF NOT EXISTS holder("
+    "  id INTEGER PRIMARY KEY CHECK(id = 1), witness BLOB NOT NULL, auditor BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS log("
     "  origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS epoch("
@@ -18,19 +21,62 @@ constexpr const char* kSchema =
     "  origin TEXT NOT NULL, label BLOB NOT NULL, value BLOB NOT NULL,"
     "  PRIMARY KEY(origin, label)) WITHOUT ROWID;";
 
-Result<Seed> load_seed(const std::string& path) {
+// Whose memory the database is. nullopt: nobody's yet.
+struct Holder {
+  Bytes witness;
+  Bytes auditor;
+};
+Result<std::optional<Holder>> holder_of(sql::Database& database) {
+  auto row = TRY(database.prepare_cached("SELECT witness, auditor FROM holder"));
+  const bool there = TRY(row.step());
+  if (!there) return std::optional<Holder>();
+  const BytesView witness = TRY(row.column_blob(0));
+  const BytesView auditor = TRY(row.column_blob(1));
+  return std::optional(Holder{to_bytes(witness), to_bytes(auditor)});
+}
+
+// `expected`: the public key that the memory speaks of; none: makes a key where there is none.
+Result<Seed> load_seed(const std::string& path, const std::optional<Bytes>& expected) {
   auto bytes = read_file(path, Seed::kSize);
-  if (!bytes.ok() && bytes.error().code == Code::kNotFound) {
+  if (!bytes.ok() && bytes.error().code == Code::kNotFound && !expected) {
     Bytes fresh(Seed::kSize);
     crypto::random_fill(fresh);
     const crypto::WipedBytes wiped(std::move(fresh));
     TRY(create_file(path, wiped.view(), 0600));
     return Seed::from_bytes(wiped.view());
   }
+  if (!bytes.ok() && bytes.error().code == Code::kNotFound)
+    return Error{Code::kUnsafe, path + " is gone, and this memory is its key's: put it back"};
   const crypto::WipedBytes secret(TRY(std::move(bytes)));
   if (secret.view().size() != Seed::kSize)
     return Error{Code::kCorrupt, path + " is no key: put it back from a copy"};
-  return Seed::from_bytes(secret.view());
+  Seed seed = Seed::from_bytes(secret.view());
+  if (expected && to_bytes(crypto::Ed25519Key(seed).public_key().bytes) != *expected)
+    return Error{Code::kUnsafe, path + " is another key than the one whose memory this is"};
+  return seed;
+}
+
+Result<void> remember_holder(sql::Database& database, const crypto::Ed25519PublicKey& witness,
+                             const crypto::Ed25519PublicKey& auditor) {
+  auto row = TRY(database.prepare_cached(
+      "INSERT OR IGNORE INTO holder(id, witness, auditor) VALUES(1, ?, ?)"));
+  TRY(row.bind(1, BytesView(witness.bytes)));
+  TRY(row.bind(2, BytesView(auditor.bytes)));
+  return row.run();
+}
+
+Result<void> check_options(const Options& options) {
+  if (!tlog::is_key_name(options.name))
+    return Error{Code::kInvalid,
+                 "\"" + options.name + "\" is no name of a witness's key: no spaces, no plus sign"};
+  std::set<std::string> origins;
+  for (const tlog::NoteKey& log : options.logs) {
+    if (log.type != tlog::SignatureType::kEd25519)
+      return Error{Code::kInvalid, "the key of " + log.name + " is not one of a log"};
+    if (!origins.insert(log.name).second)
+      return Error{Code::kInvalid, "the log " + log.name + " is named twice"};
+  }
+  return Ok{};
 }
 
 Answer refusal(unsigned status, const std::string& words) {
@@ -40,7 +86,14 @@ Answer refusal(unsigned status, const std::string& words) {
   return answer;
 }
 
-// For what the rules refuse, not for what this machine cannot do.
+// What its memory cannot do is not the fault of whoever asks.
+template <class T>
+Result<T> of_memory(Result<T> result) {
+  if (result.ok()) return result;
+  return Error{Code::kUnavailable, "the witness's memory: " + result.error().message};
+}
+
+// For what the rules refuse.
 unsigned status_of(Code code) {
   switch (code) {
     case Code::kUnsafe: return 422;
@@ -59,14 +112,29 @@ unsigned status_of(Code code) {
 
 Result<std::unique_ptr<Witness>> Witness::open(Options options,
                                                std::shared_ptr<const Clock> clock) {
+  TRY(check_options(options));
   TRY(make_dirs(options.data));
   auto lock = TRY(FileLock::try_acquire(options.data + "/lock"));
   if (!lock)
     return Error{Code::kUnavailable, "another witness uses " + options.data + "; stop it first"};
-  auto database = TRY(sql::Database::open(options.data + "/witness.db"));
+  const std::string memory = options.data + "/witness.db";
+  const std::string key = options.data + "/witness.key";
+  // The memory is made before the key: a key without one has lost it.
+  if (exists(key) && !exists(memory))
+    return Error{Code::kUnsafe,
+                 memory +
+                     " is gone, and with it what this key has vouched for. A witness that "
+                     "forgets can be shown a fork: begin in an empty directory, with a new key, "
+                     "and give that to the operators of the logs"};
+  auto database = TRY(sql::Database::open(memory));
   TRY(database.execute(kSchema));
-  const auto seed = TRY(load_seed(options.data + "/witness.key"));
-  auto auditor = TRY(load_seed(options.data + "/auditor.key"));
+  const auto holder = TRY(holder_of(database));
+  using Expected = std::optional<Bytes>;
+  const auto seed = TRY(load_seed(key, holder ? Expected(holder->witness) : Expected()));
+  auto auditor = TRY(
+      load_seed(options.data + "/auditor.key", holder ? Expected(holder->auditor) : Expected()));
+  TRY(remember_holder(database, crypto::Ed25519Key(seed).public_key(),
+                      crypto::Ed25519Key(auditor).public_key()));
   tlog::Cosigner cosigner(options.name, seed);
   return std::unique_ptr<Witness>(new Witness(std::move(options), std::move(clock),
                                               *std::move(lock), std::move(database),
@@ -89,6 +157,12 @@ const tlog::NoteKey* Witness::watched(const std::string& origin) const {
   return it == options_.logs.end() ? nullptr : &*it;
 }
 
+Result<std::uint64_t> Witness::now_s() const {
+  const TimeMs now = clock_->now();
+  if (now < 0) return Error{Code::kUnavailable, "this witness's clock is wrong"};
+  return static_cast<std::uint64_t>(now / 1000);
+}
+
 // ---- checkpoints ----
 
 Answer Witness::add_checkpoint(BytesView body) {
@@ -100,15 +174,16 @@ Answer Witness::add_checkpoint(BytesView body) {
 Result<Answer> Witness::judge(BytesView body) {
   const auto request = tlog::AddCheckpoint::parse(body);
   tlog::WitnessAnswer answer;
+  const std::uint64_t now_s = TRY(this->now_s());
   if (!request.ok()) {
     answer = tlog::refuse_add_checkpoint(request.error());
   } else {
     const Lock one(mutex_);
     const tlog::NoteKey* const key = watched(request->checkpoint.origin);
     std::optional<tlog::WitnessedLog> log;
-    if (key != nullptr) log = TRY(known(*key));
-    answer = tlog::answer_add_checkpoint(*request, log ? &*log : nullptr, cosigner_, now_s());
-    if (answer.latest) TRY(store(request->checkpoint.origin, *answer.latest));
+    if (key != nullptr) log = TRY(of_memory(known(*key)));
+    answer = tlog::answer_add_checkpoint(*request, log ? &*log : nullptr, cosigner_, now_s);
+    if (answer.latest) TRY(of_memory(store(request->checkpoint.origin, *answer.latest)));
   }
   return Answer{static_cast<unsigned>(answer.status), answer.content_type,
                 to_bytes(as_bytes(answer.body))};
@@ -147,6 +222,7 @@ Answer Witness::audit(BytesView body) {
 
 // The checkpoint must be the newest that this witness cosigned: that one it found consistent.
 Result<Answer> Witness::replay(BytesView bytes) {
+  const std::uint64_t now_s = TRY(this->now_s());
   const tlog::AuditBody body = TRY(wire::decode<tlog::AuditBody>(bytes));
   const auto note = TRY(tlog::Note::parse(body.checkpoint));
   const auto text = TRY(tlog::CheckpointText::parse(note.text));
@@ -157,11 +233,11 @@ Result<Answer> Witness::replay(BytesView bytes) {
   roots.log = {key->name, key->key.bytes};
   const auto trusted = TRY(tlog::TrustedLog::open(roots));
   const auto checkpoint = TRY(tlog::Checkpoint::verify(trusted, body.checkpoint));
-  const auto log = TRY(known(*key));
+  const auto log = TRY(of_memory(known(*key)));
   if (checkpoint.head() != log.latest)
     return Error{Code::kInvalid, "the checkpoint is not the newest that this witness cosigned"};
 
-  tlog::Auditor* const own = TRY(auditor(text.origin));
+  tlog::Auditor* const own = TRY(of_memory(auditor(text.origin)));
   const auto epoch = TRY(wire::decode<tlog::MapEpoch>(body.leaf));
   const std::uint64_t n = own->replica().n();
   if (epoch.n != n && epoch.n != n + 1) return refusal(409, std::to_string(n));
@@ -170,10 +246,10 @@ Result<Answer> Witness::replay(BytesView bytes) {
   Answer answer;
   answer.status = 200;
   answer.content_type = "application/octet-stream";
-  answer.body = TRY(own->audit(checkpoint, request, now_s()));
+  answer.body = TRY(own->audit(checkpoint, request, now_s));
   if (epoch.n == n) return answer;
   const auto delta = TRY(wire::decode<tlog::MapDelta>(body.delta));
-  const auto stored = store_audit(text.origin, body.leaf, delta);
+  const auto stored = of_memory(store_audit(text.origin, body.leaf, delta));
   // What is not durable was not seen.
   if (!stored.ok()) auditors_.erase(text.origin);
   TRY(stored);

@@ -32,7 +32,8 @@ struct Answer {
 // Safe from several threads: it answers one after the other.
 class Witness {
  public:
-  // Makes the keys on the first start. kUnavailable: another program uses the directory.
+  // Makes the keys on the first start. kInvalid: the options. kUnavailable: another program uses
+  // the directory. kUnsafe: its memory is gone, or is another key's.
   static Result<std::unique_ptr<Witness>> open(Options options, std::shared_ptr<const Clock> clock);
 
   const tlog::NoteKey& key() const { return cosigner_.key(); }
@@ -55,7 +56,7 @@ class Witness {
   Result<tlog::Auditor*> auditor(const std::string& origin);
   Result<void> store_audit(const std::string& origin, BytesView leaf, const tlog::MapDelta& delta);
   const tlog::NoteKey* watched(const std::string& origin) const;
-  std::uint64_t now_s() const { return static_cast<std::uint64_t>(clock_->now() / 1000); }
+  Result<std::uint64_t> now_s() const;
 
   const Options options_;
   const std::shared_ptr<const Clock> clock_;
