@@ -1,4 +1,4 @@
-// Gathers what witnesses and auditors sign, one after the other, in a thread of its own.
+// Gathers what witnesses and auditors sign, in a thread of its own.
 //
 // The policy file names them, a line each; # begins a comment:
 //
@@ -41,14 +41,18 @@ class Witnessing {
   void run(const std::stop_token& stop);
   Result<void> turn();
   Result<std::vector<tlog::NoteSignature>> gather(const server::PublicLog::Due& due);
-  Result<std::vector<tlog::NoteSignature>> ask(std::size_t i, const server::PublicLog::Due& due);
+  std::vector<tlog::NoteSignature> ask_all(const std::vector<std::size_t>& which,
+                                           const server::PublicLog::Due& due);
+  Result<tlog::NoteSignature> ask(std::size_t i, const server::PublicLog::Due& due);
+  void warn(Word event, const Peer& peer, const Error& error) const;
   Result<void> audit(const Peer& auditor, std::uint64_t& at);
 
   server::Service& service_;
   const WitnessPolicy policy_;
   const std::int64_t period_s_;
   const Log& log_;
-  std::vector<std::uint64_t> sizes_;   // that each witness has, as far as known
+  std::vector<std::uint64_t> sizes_;  // that each witness has, as far as known
+  std::vector<std::chrono::steady_clock::time_point> rest_until_;
   std::vector<std::uint64_t> epochs_;  // that each auditor has come to
   std::mutex mutex_;
   std::condition_variable_any wake_;

@@ -28,6 +28,9 @@ struct Call {
   BytesView body;
   std::size_t max_answer = 0;
   std::int64_t wait_ms = 0;  // the service may take so long before it begins to answer
+  Deadline end = Deadline::max();
+
+  Deadline by(std::int64_t ms) const { return std::min(in_ms(ms), end); }
 };
 
 // What a connection's failure means for the call.
@@ -36,10 +39,11 @@ Error broken(const ServiceAddress& to, std::string_view what) {
                                   std::string(what) + "; try again when the line is better."};
 }
 
-Result<void> send(Stream& stream, const std::string& head, BytesView body) {
-  TRY(stream.write_all(as_bytes(head), in_ms(kStallMs)));
-  for (std::size_t at = 0; at < body.size(); at += kPiece)
-    TRY(stream.write_all(body.subspan(at, std::min(kPiece, body.size() - at)), in_ms(kStallMs)));
+Result<void> send(Stream& stream, const std::string& head, const Call& call) {
+  TRY(stream.write_all(as_bytes(head), call.by(kStallMs)));
+  for (std::size_t at = 0; at < call.body.size(); at += kPiece)
+    TRY(stream.write_all(call.body.subspan(at, std::min(kPiece, call.body.size() - at)),
+                         call.by(kStallMs)));
   return Ok{};
 }
 
@@ -47,13 +51,13 @@ Result<Answer> receive(Stream& stream, const Call& call) {
   try {
     AnswerReader reader(std::max(call.max_answer, api::kMaxErrorBody));
     Bytes piece(64 * 1024);
-    Deadline deadline = in_ms(kStallMs + call.wait_ms);
+    Deadline deadline = call.by(kStallMs + call.wait_ms);
     for (;;) {
       const std::size_t got = TRY(stream.read_some(piece, deadline));
       if (got == 0) return Error{Code::kUnavailable, "the service closed the connection"};
       const bool whole = TRY(reader.put(BytesView(piece).first(got)));
       if (whole) return reader.take();
-      deadline = in_ms(kStallMs);
+      deadline = call.by(kStallMs);
     }
   } catch (const std::exception&) {
     return Error{Code::kUnavailable, "there is no memory for the service's answer"};
@@ -91,7 +95,7 @@ class Line {
   Result<Answer> single(const Call& call) { return once(call, "", true); }
 
  private:
-  Result<Stream> take(bool& fresh) {
+  Result<Stream> take(const Call& call, bool& fresh) {
     {
       const Lock lock(mutex_);
       if (!idle_.empty() && !fresh) {
@@ -101,7 +105,7 @@ class Line {
       }
     }
     fresh = true;
-    Stream stream = TRY(Stream::connect(address_.host, address_.port, in_ms(kConnectMs)));
+    Stream stream = TRY(Stream::connect(address_.host, address_.port, call.by(kConnectMs)));
     if (!crypto::equal(stream.pin(), pin_))
       return Error{Code::kUnsafe,
                    "the service at " + address_.host + ":" + address_.port +
@@ -113,11 +117,11 @@ class Line {
   }
 
   Result<Answer> once(const Call& call, const std::string& more, bool fresh) {
-    auto stream = TRY(take(fresh));
+    auto stream = TRY(take(call, fresh));
     const std::string head =
         call.method + " " + call.target + " HTTP/1.1\r\nHost: " + address_.host +
         "\r\nContent-Length: " + std::to_string(call.body.size()) + "\r\n" + more + "\r\n";
-    const auto sent = send(stream, head, call.body);
+    const auto sent = send(stream, head, call);
     // A refusal may have come while the body was on its way.
     auto answer = receive(stream, call);
     if (!answer.ok()) {
@@ -411,9 +415,11 @@ std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const By
 }
 
 Result<Reply> post(const ServiceAddress& address, const Bytes& pin, const std::string& target,
-                   BytesView body, std::size_t max_answer) {
+                   BytesView body, std::size_t max_answer, std::int64_t patience_ms) {
   Line line(address, pin, "");
-  Answer answer = TRY(line.single({"POST", target, body, max_answer}));
+  Call call{"POST", target, body, max_answer};
+  call.end = in_ms(patience_ms);
+  Answer answer = TRY(line.single(call));
   return Reply{answer.status, std::move(answer.body)};
 }
 

@@ -25,12 +25,13 @@ Result<Bytes> fetch_pin(const ServiceAddress& address);
 std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const Bytes& pin,
                                          const std::string& invitation);
 
-// One request to another program of an operator (a witness), whose TLS key is pinned. Not repeated.
+// One request to another program (a witness), whose TLS key is pinned. Not repeated, and over
+// within `patience_ms`, however slowly the other side goes on.
 struct Reply {
   unsigned status = 0;
   Bytes body;
 };
 Result<Reply> post(const ServiceAddress& address, const Bytes& pin, const std::string& target,
-                   BytesView body, std::size_t max_answer);
+                   BytesView body, std::size_t max_answer, std::int64_t patience_ms);
 
 }  // namespace holdfast::net

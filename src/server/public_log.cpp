@@ -258,14 +258,36 @@ Result<tlog::Proof> PublicLog::consistency(std::uint64_t from, std::uint64_t to)
   return tlog::TileTree(to, files_.tiles()).prove_consistency(from);
 }
 
+// Others' signatures in the answer count for nothing: a witness speaks for itself. A time that is
+// off would make devices take the log for stale, or their own clocks for wrong.
+Result<tlog::NoteSignature> PublicLog::pick(
+    const Due& due, const tlog::NoteKey& witness,
+    const std::vector<tlog::NoteSignature>& signatures) const {
+  const tlog::Note note = TRY(tlog::Note::parse(due.note));
+  Error why{Code::kDenied, "it did not sign with the key that the policy names"};
+  for (const tlog::NoteSignature& one : signatures) {
+    if (one.name != witness.name || one.id != witness.id()) continue;
+    if (!tlog::verify(witness, note.text, one)) {
+      why = {Code::kDenied, "its signature is not over this checkpoint"};
+      continue;
+    }
+    const std::uint64_t time_s = tlog::cosignature_time(one).value_or(0);
+    const std::uint64_t now = now_s();
+    const std::uint64_t apart = std::max(time_s, now) - std::min(time_s, now);
+    if (apart <= tlog::kClockTolerance_s) return one;
+    why = {Code::kDenied, "its clock and this machine's are " + std::to_string(apart) +
+                              " seconds apart: set the one that is wrong"};
+  }
+  return why;
+}
+
 Result<bool> PublicLog::cosign(const Due& due, const std::vector<tlog::NoteSignature>& signatures) {
   tlog::Note note = TRY(tlog::Note::parse(due.note));
-  // A false one would spoil the note for everyone: whoever sends it is as good as away.
-  for (const tlog::NoteSignature& one : signatures)
-    if (std::ranges::any_of(trusted_.witnesses(), [&](const tlog::NoteKey& key) {
-          return key.name == one.name && key.id() == one.id && tlog::verify(key, note.text, one);
-        }))
-      note.signatures.push_back(one);
+  // One bad or double signature would spoil the note for everyone: whoever sends it is as good as
+  // away.
+  for (const tlog::NoteKey& witness : trusted_.witnesses())
+    if (auto one = pick(due, witness, signatures); one.ok())
+      note.signatures.push_back(*std::move(one));
   const Bytes bytes = to_bytes(as_bytes(note.format()));
   const auto checked = tlog::Checkpoint::verify(trusted_, bytes);
   if (!checked.ok()) return std::move(checked).error();

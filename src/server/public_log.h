@@ -74,6 +74,10 @@ class PublicLog {
   };
   std::optional<Due> due(std::uint64_t renew_s) const;
   Result<tlog::Proof> consistency(std::uint64_t from, std::uint64_t to) const;
+  // Of a witness's answer, its own signature on Due::note. kDenied, with the reason: there is none
+  // that counts.
+  Result<tlog::NoteSignature> pick(const Due& due, const tlog::NoteKey& witness,
+                                   const std::vector<tlog::NoteSignature>& signatures) const;
   // Signatures on Due::note. Shows the step once a quorum signed; true if it did.
   Result<bool> cosign(const Due& due, const std::vector<tlog::NoteSignature>& signatures);
 

@@ -64,7 +64,7 @@ class LogOfAService : public testing::Test {
   std::uint64_t statements_ = 0;
 };
 
-// Past a whole tile, with a restart between deciding and showing each time.
+// Past a whole tile, with restarts between deciding and showing: at first, and around the tile.
 TEST_F(LogOfAService, KilledBeforeAStepIsShownItShowsThatOne) {
   ASSERT_TRUE(log_->add_account("me", Bytes(32, 7)).ok());
   for (int i = 0; i < 270; ++i) {
@@ -72,6 +72,10 @@ TEST_F(LogOfAService, KilledBeforeAStepIsShownItShowsThatOne) {
     ASSERT_TRUE(step().value());
     const auto due = log_->due(3600);
     ASSERT_TRUE(due.has_value());
+    if (i >= 10 && i < 250) {
+      ASSERT_TRUE(log_->cosign(*due, {}).ok());
+      continue;
+    }
     start();
     // Where nobody witnesses, opening shows what waited.
     EXPECT_FALSE(log_->due(3600).has_value());
@@ -98,26 +102,62 @@ TEST_F(LogOfAService, WhatChangesWhileAStepWaitsIsInTheNext) {
   EXPECT_FALSE(step().value());
 }
 
-TEST_F(LogOfAService, AWitnessThatSignsFalselySpoilsNothing) {
+// Two witnesses, one of whom is enough.
+class WitnessedLogOfAService : public LogOfAService {
+ protected:
   using Seed = crypto::Key<crypto::Ed25519Purpose>;
-  const tlog::Cosigner good("w1", Seed::from_bytes(Bytes(32, 1)));
-  const tlog::Cosigner other("w2", Seed::from_bytes(Bytes(32, 2)));
-  roots_.witnesses.push_back({"w1", good.key().key.bytes});
-  roots_.witnesses.push_back({"w2", other.key().key.bytes});
-  roots_.quorum = 1;
-  log_.reset();
-  writer_.reset();
-  fs::remove_all(folder_);
-  fs::create_directories(folder_);
-  start();
-  const auto due = log_->due(3600);
-  ASSERT_TRUE(due.has_value());
-  EXPECT_FALSE(log_->cosign(*due, {}).ok());
-  const std::string text = tlog::Note::parse(due->note)->text;
-  tlog::NoteSignature bad = other.cosign(text, 1'700'000'000);
-  bad.signature.back() ^= 1;
-  EXPECT_FALSE(log_->cosign(*due, {bad}).ok());
-  EXPECT_TRUE(log_->cosign(*due, {bad, good.cosign(text, 1'700'000'000)}).ok());
+  WitnessedLogOfAService() {
+    for (const tlog::Cosigner* one : {&good_, &bad_})
+      roots_.witnesses.push_back({one->key().name, one->key().key.bytes});
+    roots_.quorum = 1;
+    log_.reset();
+    writer_.reset();
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    start();
+    due_ = *log_->due(3600);
+    text_ = tlog::Note::parse(due_.note)->text;
+  }
+  static std::uint64_t now() { return static_cast<std::uint64_t>(SystemClock().now() / 1000); }
+  std::string reason(const std::vector<tlog::NoteSignature>& answer) {
+    EXPECT_FALSE(log_->cosign(due_, answer).ok());
+    const auto picked = log_->pick(due_, bad_.key(), answer);
+    return picked.ok() ? "" : picked.error().message;
+  }
+
+  const tlog::Cosigner good_{"w1", Seed::from_bytes(Bytes(32, 1))};
+  const tlog::Cosigner bad_{"w2", Seed::from_bytes(Bytes(32, 2))};
+  PublicLog::Due due_;
+  std::string text_;
+};
+
+TEST_F(WitnessedLogOfAService, SaysWhatIsWrongWithAWitnessesAnswer) {
+  EXPECT_NE(reason({}).find("the key that the policy names"), std::string::npos);
+  const tlog::Cosigner namesake("w2", Seed::from_bytes(Bytes(32, 3)));
+  EXPECT_NE(reason({namesake.cosign(text_, now())}).find("the key that the policy names"),
+            std::string::npos);
+  tlog::NoteSignature flipped = bad_.cosign(text_, now());
+  flipped.signature.back() ^= 1;
+  EXPECT_NE(reason({flipped}).find("not over this checkpoint"), std::string::npos);
+  EXPECT_NE(reason({bad_.cosign("an older text\n", now())}).find("not over this checkpoint"),
+            std::string::npos);
+  for (const std::uint64_t wrong : {now() + 3600, now() - 3600, std::uint64_t{0}})
+    EXPECT_NE(reason({bad_.cosign(text_, wrong)}).find("seconds apart"), std::string::npos);
+}
+
+TEST_F(WitnessedLogOfAService, AWitnessThatLiesSpoilsNothingForTheOthers) {
+  tlog::NoteSignature flipped = bad_.cosign(text_, now());
+  flipped.signature.back() ^= 1;
+  // In the other's name, too: false, old, and the true one twice.
+  tlog::NoteSignature forged = good_.cosign(text_, now());
+  forged.signature.back() ^= 1;
+  const auto relayed = good_.cosign(text_, now());
+  EXPECT_TRUE(log_->cosign(due_, {flipped, forged, good_.cosign(text_, now() - 3600), relayed,
+                                  good_.cosign(text_, now())})
+                  .ok());
+  const auto shown = tlog::Note::parse(log_->shown_note().value());
+  ASSERT_TRUE(shown.ok());
+  EXPECT_EQ(shown->signatures.size(), 2u);  // the log's and one witness's
 }
 
 TEST_F(LogOfAService, KeepsItsKey) {

@@ -54,7 +54,7 @@ if faketime -f +1h "$holdfast" --version > /dev/null 2>&1; then
     kill_service
     mkdir -p "$work/clock"
     # The library alone: faketime itself would be the process that is killed.
-    printf '#!/bin/sh\nLD_PRELOAD=%s FAKETIME=%s exec "%s" "$@"\n' \
+    printf '#!/bin/sh\nLD_PRELOAD='\''%s'\'' FAKETIME=%s exec "%s" "$@"\n' \
       "$(faketime -f +1h printenv LD_PRELOAD)" "$off" "$bin/holdfastd" > "$work/clock/holdfastd"
     chmod +x "$work/clock/holdfastd"
     real=$bin
