@@ -1,9 +1,12 @@
 // The command line of a witness: keeps logs honest, from a machine that is not theirs.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/log.h"
 #include "crypto/key.h"
 #include "net/http_server.h"
 #include "net/listen.h"
@@ -25,7 +28,7 @@ struct Options {
 // POST /add-checkpoint (C2SP tlog-witness) and /audit. Bodies are bounded before they are read.
 class Doors final : public net::Handler {
  public:
-  explicit Doors(witness::Witness& witness) : witness_(witness) {}
+  Doors(witness::Witness& witness, const Log& log) : witness_(witness), log_(log) {}
 
   net::Response handle(const net::Request& request, net::Body& body) override {
     if (request.method != "POST") return refuse(405, "only POST\n");
@@ -49,8 +52,8 @@ class Doors final : public net::Handler {
   }
 
   template <class Judge>
-  static net::Response answer(const net::Request& request, net::Body& body, std::size_t limit,
-                              const Judge& judge) {
+  net::Response answer(const net::Request& request, net::Body& body, std::size_t limit,
+                       const Judge& judge) {
     if (request.content_length > limit) return refuse(413, "the request is too large\n");
     Bytes bytes(request.content_length);
     for (std::size_t at = 0; at < bytes.size();) {
@@ -59,6 +62,10 @@ class Doors final : public net::Handler {
       at += *got;
     }
     witness::Answer judged = judge(bytes);
+    if (!judged.alarm.empty())
+      log_.event(Level::kError, "refused", {{"error", Plain(judged.alarm)}});
+    if (judged.status >= 500)
+      log_.event(Level::kError, "memory", {{"error", Plain(std::string(as_text(judged.body)))}});
     net::Response response;
     response.status = judged.status;
     response.content_type = std::move(judged.content_type);
@@ -68,6 +75,7 @@ class Doors final : public net::Handler {
   }
 
   witness::Witness& witness_;
+  const Log& log_;
 };
 
 void announce(const Options& options, const witness::Witness& witness, const std::string& url,
@@ -104,7 +112,9 @@ Result<void> serve(const Options& options) {
   const auto witness =
       TRY(witness::Witness::open(std::move(wanted), std::make_shared<SystemClock>()));
   auto tls = TRY(net::ServerTls::load_or_make(options.data));
-  Doors doors(*witness);
+  const SystemClock clock;
+  const Log log(STDERR_FILENO, clock);
+  Doors doors(*witness, log);
   net::Metrics metrics;
   net::ServerOptions front;
   front.address = listen.address;

@@ -4,17 +4,20 @@
 #include <set>
 
 #include "base/file.h"
+#include "crypto/hash.h"
 
 namespace holdfast::witness {
 namespace {
 
 using Seed = crypto::Key<crypto::Ed25519Purpose>;
 
+constexpr std::size_t kMaxRefused = 100;
 constexpr const char* kSchema =
     "CREATE TABLE IF NOT EXISTS holder("
     "  id INTEGER PRIMARY KEY CHECK(id = 1), witness BLOB NOT NULL, auditor BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS log("
-    "  origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) WITHOUT ROWID;"
+    "  origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,"
+    "  note BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS epoch("
     "  origin TEXT PRIMARY KEY, leaf BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS entry("
@@ -77,6 +80,11 @@ Result<void> check_options(const Options& options) {
       return Error{Code::kInvalid, "the log " + log.name + " is named twice"};
   }
   return Ok{};
+}
+
+// A signed tree that is not shown to follow. Another old size alone is no contradiction.
+bool contradicts(int status, const tlog::TreeHead& latest, const tlog::TreeHead& asked) {
+  return status == 422 || (status == 409 && asked.size == latest.size && asked.root != latest.root);
 }
 
 Answer refusal(unsigned status, const std::string& words) {
@@ -173,43 +181,71 @@ Answer Witness::add_checkpoint(BytesView body) {
 
 Result<Answer> Witness::judge(BytesView body) {
   const auto request = tlog::AddCheckpoint::parse(body);
-  tlog::WitnessAnswer answer;
   const std::uint64_t now_s = TRY(this->now_s());
+  tlog::WitnessAnswer answer;
+  std::string alarm;
   if (!request.ok()) {
     answer = tlog::refuse_add_checkpoint(request.error());
   } else {
     const Lock one(mutex_);
     const tlog::NoteKey* const key = watched(request->checkpoint.origin);
-    std::optional<tlog::WitnessedLog> log;
-    if (key != nullptr) log = TRY(of_memory(known(*key)));
-    answer = tlog::answer_add_checkpoint(*request, log ? &*log : nullptr, cosigner_, now_s);
-    if (answer.latest) TRY(of_memory(store(request->checkpoint.origin, *answer.latest)));
+    std::optional<Seen> seen;
+    if (key != nullptr) seen = TRY(of_memory(known(*key)));
+    answer = tlog::answer_add_checkpoint(*request, seen ? &seen->log : nullptr, cosigner_, now_s);
+    if (answer.latest) TRY(of_memory(store(*request)));
+    if (seen && contradicts(answer.status, seen->log.latest, request->checkpoint.head))
+      alarm = keep_refused(*seen, *request);
   }
   return Answer{static_cast<unsigned>(answer.status), answer.content_type,
-                to_bytes(as_bytes(answer.body))};
+                to_bytes(as_bytes(answer.body)), std::move(alarm)};
 }
 
-Result<tlog::WitnessedLog> Witness::known(const tlog::NoteKey& log) {
-  tlog::WitnessedLog out{{log}, {}};
-  auto row = TRY(database_.prepare_cached("SELECT size, root FROM log WHERE origin = ?"));
+Result<Witness::Seen> Witness::known(const tlog::NoteKey& log) {
+  Seen out{{{log}, {}}, {}};
+  auto row = TRY(database_.prepare_cached("SELECT size, root, note FROM log WHERE origin = ?"));
   TRY(row.bind(1, std::string_view(log.name)));
   const bool there = TRY(row.step());
   if (!there) return out;
   const std::int64_t size = TRY(row.column_int(0));
   const BytesView stored = TRY(row.column_blob(1));
   const auto root = Digest::from(stored);
-  if (size < 0 || !root) return Error{Code::kUnavailable, "the witness's memory is damaged"};
-  out.latest = {static_cast<std::uint64_t>(size), *root};
+  if (size < 0 || !root) return Error{Code::kCorrupt, "a tree in it is damaged"};
+  out.log.latest = {static_cast<std::uint64_t>(size), *root};
+  out.note = to_bytes(TRY(row.column_blob(2)));
   return out;
 }
 
-Result<void> Witness::store(const std::string& origin, const tlog::TreeHead& latest) {
-  auto row = TRY(
-      database_.prepare_cached("INSERT OR REPLACE INTO log(origin, size, root) VALUES(?, ?, ?)"));
-  TRY(row.bind(1, std::string_view(origin)));
+Result<void> Witness::store(const tlog::AddCheckpoint& request) {
+  const tlog::TreeHead& latest = request.checkpoint.head;
+  const std::string note = request.note.format();
+  auto row = TRY(database_.prepare_cached(
+      "INSERT OR REPLACE INTO log(origin, size, root, note) VALUES(?, ?, ?, ?)"));
+  TRY(row.bind(1, std::string_view(request.checkpoint.origin)));
   TRY(row.bind(2, static_cast<std::int64_t>(latest.size)));
   TRY(row.bind(3, latest.root.view()));
+  TRY(row.bind(4, as_bytes(note)));
   return row.run();
+}
+
+// Both notes, as the log signed them: with two trees of one size, proof for anyone. Only the log's
+// key fills this folder, and not the disk.
+std::string Witness::keep_refused(const Seen& seen, const tlog::AddCheckpoint& request) const {
+  const std::string folder = options_.data + "/refused";
+  std::string words = "the log " + request.checkpoint.origin + " signed a tree of " +
+                      std::to_string(request.checkpoint.head.size) +
+                      " entries that was not shown to follow from the one of " +
+                      std::to_string(seen.log.latest.size) + " that this witness cosigned";
+  const std::string both = std::string(as_text(seen.note)) + "\nrefused:\n\n" + request.format();
+  const std::string path = folder + "/" + to_hex(crypto::sha256(as_bytes(both)).view().first(8));
+  if (exists(path)) return words + "; both are in " + path;
+  auto kept = make_dirs(folder);
+  if (kept.ok()) {
+    const auto names = list_dir(folder);
+    if (!names.ok() || names->size() >= kMaxRefused) return words;
+    kept = create_file(path, as_bytes(both), 0600);
+  }
+  if (kept.ok()) words += "; both are in " + path;
+  return words;
 }
 
 // ---- the map ----
@@ -233,8 +269,8 @@ Result<Answer> Witness::replay(BytesView bytes) {
   roots.log = {key->name, key->key.bytes};
   const auto trusted = TRY(tlog::TrustedLog::open(roots));
   const auto checkpoint = TRY(tlog::Checkpoint::verify(trusted, body.checkpoint));
-  const auto log = TRY(of_memory(known(*key)));
-  if (checkpoint.head() != log.latest)
+  const auto seen = TRY(of_memory(known(*key)));
+  if (checkpoint.head() != seen.log.latest)
     return Error{Code::kInvalid, "the checkpoint is not the newest that this witness cosigned"};
 
   tlog::Auditor* const own = TRY(of_memory(auditor(text.origin)));

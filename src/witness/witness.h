@@ -18,7 +18,7 @@
 namespace holdfast::witness {
 
 struct Options {
-  std::string data;                 // witness.db and the two keys
+  std::string data;                 // witness.db, the two keys, and refused/
   std::string name;                 // of its key, as the logs' policies have it
   std::vector<tlog::NoteKey> logs;  // those that it watches
 };
@@ -27,6 +27,8 @@ struct Answer {
   unsigned status = 0;
   std::string content_type = "text/plain; charset=utf-8";
   Bytes body;
+  // For its operator: the log signed what does not follow from what this witness has seen.
+  std::string alarm;
 };
 
 // Safe from several threads: it answers one after the other.
@@ -51,8 +53,14 @@ class Witness {
 
   Result<Answer> judge(BytesView body);
   Result<Answer> replay(BytesView body);
-  Result<tlog::WitnessedLog> known(const tlog::NoteKey& log);
-  Result<void> store(const std::string& origin, const tlog::TreeHead& latest);
+  // The newest that it cosigned, and the note.
+  struct Seen {
+    tlog::WitnessedLog log;
+    Bytes note;
+  };
+  Result<Seen> known(const tlog::NoteKey& log);
+  Result<void> store(const tlog::AddCheckpoint& request);
+  std::string keep_refused(const Seen& seen, const tlog::AddCheckpoint& request) const;
   Result<tlog::Auditor*> auditor(const std::string& origin);
   Result<void> store_audit(const std::string& origin, BytesView leaf, const tlog::MapDelta& delta);
   const tlog::NoteKey* watched(const std::string& origin) const;

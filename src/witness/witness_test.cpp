@@ -189,6 +189,21 @@ TEST_F(WitnessOfLogs, RefusesAFork) {
   expect_size("20\n");
 }
 
+TEST_F(WitnessOfLogs, KeepsBothNotesOfAContradiction) {
+  ASSERT_EQ(status(grown(0, 20)), 200u);
+  EXPECT_EQ(ask(grown(0, 20)).alarm, "");
+  EXPECT_EQ(ask(grown(0, 10)).alarm, "");
+  const std::string fork = note(other_entries(19, 20));
+  const std::string alarm = ask(request("20", {}, fork)).alarm;
+  EXPECT_EQ(ask(request("20", {}, fork)).alarm, alarm);
+  const std::size_t at = alarm.find(folder_);
+  ASSERT_NE(at, std::string::npos) << alarm;
+  const Bytes kept = *read_file(alarm.substr(at), 10'000);
+  EXPECT_EQ(as_text(kept).find(note(first_entries(20))), 0u);
+  EXPECT_NE(as_text(kept).find(fork), std::string_view::npos);
+  EXPECT_NE(ask(request("20", {}, note(other_entries(3, 30)))).alarm, "");
+}
+
 TEST_F(WitnessOfLogs, RefusesAProofThatIsFalseOrMissingOrNotWanted) {
   const auto zero = Digest();
   EXPECT_EQ(status(request("0", {zero}, note(first_entries(7)))), 422u);

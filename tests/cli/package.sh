@@ -54,6 +54,17 @@ if [[ -x $bin/holdfastd ]]; then
     grep -qx -e "--$name" "$work/flags" || fail "holdfastd.toml names $name, which is no flag"
   done
 fi
+if [[ -x $bin/holdfast-witness ]]; then
+  source "$packaging/completion/holdfast-witness"
+  knows holdfast-witness "$packaging/man/holdfast-witness.8"
+  # As installed it lacks only what its operator must choose.
+  sed "s|^data = .*|data = \"$work/witness\"|" "$packaging/conf/holdfast-witness.toml" > "$work/w.toml"
+  expect 2 "$bin/holdfast-witness" serve --config "$work/w.toml"
+  says 'name is required'
+  sed -i 's/^#\(name\)/\1/; s/^#log = .*/log = ["none"]/' "$work/w.toml"
+  expect 1 "$bin/holdfast-witness" serve --config "$work/w.toml"
+  says 'not the key of a signed note\|verifier key\|malformed'
+fi
 for file in "$packaging"/debian/*.{postinst,prerm,postrm}; do
   sh -n "$file"
 done
