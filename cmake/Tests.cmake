@@ -78,7 +78,8 @@ foreach(app IN LISTS HF_APPS)
 endforeach()
 
 # What the tests and the service that lies share.
-add_library(attacks STATIC "${CMAKE_SOURCE_DIR}/tests/hostile/attacks.cpp")
+file(GLOB attacks CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/hostile/*attacks.cpp")
+add_library(attacks STATIC ${attacks})
 hf_test_program(attacks)
 target_link_libraries(attacks PRIVATE ${hf_all_modules})
 
@@ -93,7 +94,7 @@ endforeach()
 list(REMOVE_DUPLICATES groups)
 foreach(group IN LISTS groups)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${group}/*.cpp")
-  list(REMOVE_ITEM sources "${CMAKE_SOURCE_DIR}/tests/hostile/attacks.cpp")
+  list(REMOVE_ITEM sources ${attacks})
   add_executable(test_${group} ${sources})
   hf_test_program(test_${group})
   target_link_libraries(test_${group} PRIVATE ${hf_all_modules})

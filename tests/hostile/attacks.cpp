@@ -6,6 +6,7 @@
 
 #include "circle/vault_chain.h"
 #include "crypto/hash.h"
+#include "hostile/log_attacks.h"
 #include "keys/envelopes.h"
 #include "support/circle_maker.h"
 #include "vault/format.h"
@@ -827,7 +828,8 @@ Bytes mutate(std::string_view how, const Bytes& bytes, const Bytes& other, Rando
 }
 
 std::optional<Lies> attack(std::string_view name, std::uint64_t seed) {
-  if (const auto found = table().find(name); found != table().end()) return found->second();
+  for (const auto* all : {&table(), &log_attacks()})
+    if (const auto found = all->find(name); found != all->end()) return found->second();
   const auto colon = name.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
   const std::string_view how = name.substr(0, colon);
@@ -839,7 +841,8 @@ std::optional<Lies> attack(std::string_view name, std::uint64_t seed) {
 
 std::vector<std::string> attack_names() {
   std::vector<std::string> names;
-  for (const auto& [name, make] : table()) names.emplace_back(name);
+  for (const auto* all : {&table(), &log_attacks()})
+    for (const auto& [name, make] : *all) names.emplace_back(name);
   return names;
 }
 

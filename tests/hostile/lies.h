@@ -30,6 +30,8 @@ struct Lies {
   std::function<void(const Join& join, Result<Bytes>& message)> join = {};
   std::function<void(Result<api::Visitor::Admitted>& admitted)> admission = {};
   std::function<void(Result<api::Visitor::Capsule>& capsule)> capsule = {};
+  std::function<void(Honest& honest, std::uint64_t from, Result<api::LogView>& view)> log = {};
+  bool stops_log = false;  // it takes nothing more into its log
   // True: the service says yes and does nothing.
   std::function<bool(const Join& join, BytesView message)> ignore_join = {};
   bool keeps_joins = false;
@@ -81,6 +83,11 @@ class HostileSession final : public api::ServiceSession {
     auto there = inner_->have_packs(packs);
     if (there.ok() && lies_.have) lies_.have(*there);
     return there;
+  }
+  Result<api::LogView> read_log(std::uint64_t from) override {
+    auto view = inner_->read_log(from);
+    if (lies_.log) lies_.log(*inner_, from, view);
+    return view;
   }
   Result<api::Usage> usage() override { return inner_->usage(); }
   Result<api::Usage> delete_account() override { return inner_->delete_account(); }
@@ -182,6 +189,9 @@ class HostileService final : public api::Service {
     auto session = TRY(inner_.prove(proof, line, address));
     return std::unique_ptr<api::ServiceSession>(
         std::make_unique<HostileSession>(std::move(session), lies_));
+  }
+  Result<api::StoredFile> open_log(const std::string& path) override {
+    return inner_.open_log(path);
   }
   TimeMs now() override { return inner_.now(); }
   std::vector<std::pair<std::string, double>> gauges() override { return inner_.gauges(); }

@@ -1,7 +1,10 @@
 // A service that is hostile, as a program, for the real programs to talk to over HTTPS; and a
 // member that is, who writes snapshots that no honest device would. tools/story_hostile runs them.
 //
-//   hostile serve --data DIR --attack NAME          prints where it listens, as holdfastd --json
+//   hostile serve --data DIR --attack NAME [--log begin|grow]
+//                    prints where it listens, as holdfastd --json. SIGUSR1: lies that wait begin.
+//                    --log: keeps a public log, with a witness that is its friend; grow: one entry
+//                    more in it. What was begun is kept.
 //   does hostile write --home DIR --server URL --pin HEX --what NAME --outside DIR hostile list the
 //   names of all attacks
 #include <csignal>
@@ -9,10 +12,12 @@
 
 #include "hostile/attacks.h"
 #include "hostile/hostile_member.h"
+#include "hostile/log_attacks.h"
 #include "net/client.h"
 #include "net/http_server.h"
 #include "net/routes.h"
 #include "server/service.h"
+#include "witness/witness.h"
 
 namespace holdfast::hostile {
 namespace {
@@ -23,9 +28,113 @@ constexpr std::uint64_t kSeed = 1;
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
+}
+
+// ---- its log ----
+
+using Seed = crypto::Key<crypto::Ed25519Purpose>;
+constexpr std::string_view kLogName = "log.example";
+
+Result<std::unique_ptr<witness::Witness>> open_witness(const std::string& data,
+                                                       const tlog::NoteKey* log) {
+  witness::Options options{data + "/witness", "w1", {}};
+  if (log != nullptr) options.logs.push_back(*log);
+  return witness::Witness::open(std::move(options), std::make_shared<SystemClock>());
+}
+
+Result<server::LogOptions> log_options(const std::string& data) {
+  server::LogOptions log;
+  log.folder = data + "/log";
+  log.key_file = data + "/log.key";
+  log.name = kLogName;
+  const auto witness = TRY(open_witness(data, nullptr));
+  log.roots.witnesses.push_back({"w1", witness->key().key.bytes});
+  log.roots.auditors.push_back({"w1", witness->auditor_key().bytes});
+  log.roots.quorum = 1;
+  return log;
+}
+
+// Steps the log, and has it witnessed.
+class LogKeeper {
+ public:
+  static Result<std::unique_ptr<LogKeeper>> start(server::Service& service, const Lies& lies,
+                                                  const std::string& data) {
+    auto witness = TRY(open_witness(data, &service.log()->trusted().log()));
+    auto keeper = std::unique_ptr<LogKeeper>(new LogKeeper(service, lies, std::move(witness)));
+    TRY(keeper->turn());
+    keeper->thread_ = std::jthread([own = keeper.get()](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        const auto done = own->turn();
+        if (!done.ok()) std::fprintf(stderr, "hostile: log: %s\n", done.error().message.c_str());
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      }
+    });
+    return keeper;
+  }
+
+ private:
+  LogKeeper(server::Service& service, const Lies& lies, std::unique_ptr<witness::Witness> witness)
+      : service_(service), lies_(lies), witness_(std::move(witness)) {}
+
+  Result<void> turn() {
+    server::PublicLog& log = *service_.log();
+    const bool stopped = lies_.stops_log && turned();
+    // A log that stops still looks alive.
+    TRY(show(stopped ? 0 : 3600));
+    if (stopped) return Ok{};
+    TRY(service_.step_log());
+    TRY(show(3600));
+    for (;;) {
+      const auto next = TRY(log.next_audit(audited_));
+      if (!next) return Ok{};
+      tlog::AuditBody body;
+      body.checkpoint = TRY(log.shown_note());
+      body.index = next->index;
+      body.leaf = next->leaf;
+      for (const Digest& hash : next->inclusion) body.inclusion.push_back(hash);
+      body.delta = next->delta;
+      const witness::Answer answer = witness_->audit(wire::encode(body));
+      if (answer.status == 200) TRY(log.add_audit(answer.body));
+      audited_ = answer.status == 200 ? audited_ + 1 : TRY(tlog::parse_size(as_text(answer.body)));
+    }
+  }
+
+  Result<void> show(std::uint64_t renew_s) {
+    server::PublicLog& log = *service_.log();
+    const auto due = log.due(renew_s);
+    if (!due) return Ok{};
+    tlog::AddCheckpoint request;
+    request.note = TRY(tlog::Note::parse(due->note));
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      request.old_size = size_;
+      request.proof = TRY(log.consistency(size_, due->head.size));
+      const auto answer = witness_->add_checkpoint(as_bytes(request.format()));
+      if (answer.status == 200) {
+        size_ = due->head.size;
+        const auto signatures = TRY(tlog::parse_signatures(as_text(answer.body)));
+        TRY(log.cosign(*due, signatures));
+        return Ok{};
+      }
+      size_ = TRY(tlog::parse_size(as_text(answer.body)));
+    }
+    return Error{Code::kUnsafe, "the witness has another log"};
+  }
+
+  server::Service& service_;
+  const Lies& lies_;
+  const std::unique_ptr<witness::Witness> witness_;
+  std::uint64_t size_ = 0;
+  std::uint64_t audited_ = 0;
+  std::jthread thread_;
+};
+
+Result<void> grow(server::Service& service) {
+  tlog::DeletionReceipt entry;
+  crypto::random_fill(entry.receipt.bytes);
+  return service.log()->queue(entry);
 }
 
 Result<void> serve(const Options& options) {
@@ -43,8 +152,18 @@ Result<void> serve(const Options& options) {
   wanted.on_change = [&front](const std::string& account) {
     if (net::HttpServer* const server = front.load()) server->wake(account);
   };
+  const auto log = options.find("--log");
+  if (log != options.end() || exists(data + "/log.key")) {
+    wanted.log = TRY(log_options(data));
+    if (lies->stops_log) wanted.log->promise_s = 1;
+  }
   const auto honest =
       TRY(server::Service::open(std::move(wanted), std::make_shared<SystemClock>()));
+  std::unique_ptr<LogKeeper> keeper;
+  if (honest->log() != nullptr) {
+    if (log != options.end() && log->second == "grow") TRY(grow(*honest));
+    keeper = TRY(LogKeeper::start(*honest, *lies, data));
+  }
   HostileService service(*honest, *lies);
   net::Routes routes(service, tls.pin());
   net::Metrics metrics;
@@ -54,9 +173,10 @@ Result<void> serve(const Options& options) {
               server->port().c_str(), to_hex(server->pin()).c_str());
   std::fflush(stdout);
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGUSR1) turned() = true;
   server->stop();
   front.store(nullptr);
+  keeper.reset();
   return honest->stop();
 }
 
