@@ -11,6 +11,7 @@
 #include "tlog/promise.h"
 #include "tlog/tile_tree.h"
 #include "vault/log_format.h"
+#include "vault/log_notices.h"
 
 namespace holdfast::vault {
 namespace {
@@ -40,11 +41,13 @@ Result<void> save_pins(Home& home, const LogPins& pins) {
 
 class Check {
  public:
-  Check(Home& home, Replica& replica, api::Visitor& files, const tlog::LogRoots& roots,
-        tlog::TrustedLog trusted, const keys::LookupKey& lookup, TimeMs now, LogPins pins)
+  Check(Home& home, Replica& replica, api::Visitor& files, const circle::TrustRoots& trust,
+        const tlog::LogRoots& roots, tlog::TrustedLog trusted, const keys::LookupKey& lookup,
+        TimeMs now, LogPins pins)
       : home_(home),
         replica_(replica),
         files_(files),
+        trust_(trust),
         roots_(roots),
         trusted_(std::move(trusted)),
         lookup_(lookup),
@@ -52,12 +55,22 @@ class Check {
         pins_(std::move(pins)) {}
 
   Result<LogStatus> run() {
+    const std::uint64_t known = pins_.size;
+    std::optional<tlog::ProvenTime> before;
+    if (const auto old = tlog::Checkpoint::verify(trusted_, pins_.checkpoint); old.ok())
+      before = old->time();
     api::LogView view = TRY(read());
     const auto checkpoint = TRY(tlog::Checkpoint::verify(trusted_, view.checkpoint));
     TRY(tell_age(checkpoint));
     TRY(tell_audit(view.audit));
     TRY(check_circle(view, checkpoint));
     TRY(check_data(view, checkpoint));
+    LogMoment moment{trusted_, trust_, checkpoint,
+                     before,   known,  static_cast<std::uint64_t>(now_ / 1000)};
+    if (checkpoint.time()) moment.now_s = checkpoint.time()->current_at;
+    TRY(check_batches(pins_, fresh_, replica_.session(), replica_.circle().id(), moment, status_));
+    TRY(check_policies(pins_, files_, moment, status_));
+    tell_trust_change(pins_, moment, status_);
     TRY(save_pins(home_, pins_));
     return status_;
   }
@@ -116,6 +129,15 @@ class Check {
 
   Result<void> learn(const Bytes& entry, std::uint64_t index) {
     const tlog::Leaf leaf = TRY(tlog::decode_leaf(entry));
+    if (const auto* const batch = std::get_if<tlog::ReleaseBatch>(&leaf)) {
+      TRY(learn_batch(pins_, *batch, entry));
+      fresh_.push_back(*batch);
+    } else if (const auto* const policy = std::get_if<tlog::PolicyLeaf>(&leaf)) {
+      learn_policy(pins_, *policy, entry, index, status_);
+    } else if (std::holds_alternative<tlog::TrustChange>(leaf)) {
+      if (pins_.changes.size() == 16) pins_.changes.erase(pins_.changes.begin());
+      pins_.changes.push_back(entry);
+    }
     const auto* const epoch = std::get_if<tlog::MapEpoch>(&leaf);
     if (epoch == nullptr) return Ok{};
     if (epoch->n != pins_.epoch + 1 || epoch->previous != pins_.epoch_leaf)
@@ -179,6 +201,7 @@ class Check {
                        held.error().message + ")"};
     TRY(held);
     status_.circle_included = view.circle_next == known;
+    pins_.included = status_.included = view.circle_next;
     return check_promises(view, checkpoint);
   }
 
@@ -294,32 +317,41 @@ class Check {
   Home& home_;
   Replica& replica_;
   api::Visitor& files_;
+  const circle::TrustRoots& trust_;
   const tlog::LogRoots& roots_;
   const tlog::TrustedLog trusted_;
   const keys::LookupKey& lookup_;
   const TimeMs now_;
   LogPins pins_;
   LogStatus status_;
+  std::vector<tlog::ReleaseBatch> fresh_;  // batches that this device sees for the first time
 };
 
 }  // namespace
 
 Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
-                            const tlog::LogRoots& roots, const keys::LookupKey& lookup,
+                            const circle::TrustRoots& trust, const keys::LookupKey& lookup,
                             TimeMs now) {
+  const auto roots = TRY(wire::decode<tlog::LogRoots>(trust.log));
   auto trusted = TRY(tlog::TrustedLog::open(roots));
   auto pins = TRY(load_pins(home));
-  return Check(home, replica, files, roots, std::move(trusted), lookup, now, std::move(pins)).run();
+  return Check(home, replica, files, trust, roots, std::move(trusted), lookup, now, std::move(pins))
+      .run();
 }
 
 Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
                           std::uint64_t seq, const Digest& head,
-                          const std::optional<Bytes>& promise) {
+                          const std::optional<Bytes>& promise, TimeMs now) {
   const auto trusted = TRY(tlog::TrustedLog::open(roots));
   if (!promise) return Error{Code::kUnsafe, "the service gives no promise for its log"};
   const tlog::Promise said = TRY(tlog::verify_promise(trusted, *promise));
   if (said.circle != circle || said.seq != seq || said.head != head)
     return Error{Code::kUnsafe, "the service promises something else than what was sent"};
+  if (said.include_by_s >
+      static_cast<std::uint64_t>(now / 1000) + tlog::kMaxPromise_s + tlog::kClockTolerance_s)
+    return Error{Code::kUnsafe,
+                 "the service promises to log the change later than in ten minutes (or this "
+                 "device's clock is behind): nobody could hold it to that"};
   LogPins pins = TRY(load_pins(home));
   if (pins.promises.size() == 64) return Ok{};  // the first ones are due first
   pins.promises.push_back(*promise);
