@@ -1,15 +1,27 @@
 // The public log: what it shows of this account, and the whole of it for anyone.
 #include "base/file.h"
 #include "commands.h"
+#include "crypto/hash.h"
 #include "opening.h"
 #include "vault/log_audit.h"
 
 namespace holdfast::app {
 namespace {
 
+constexpr std::size_t kMaxProgram = std::size_t{1024} * 1024 * 1024;
 constexpr std::size_t kMaxFile = 128 * 1024 * 1024;
 
-int report(const vault::LogAudit& audit, Console& console) {
+// S8, by hand: there is no updater that would ask.
+Result<std::string> logged_as(const vault::LogAudit& audit, const std::string& file) {
+  const Bytes bytes = TRY(read_file(file, kMaxProgram));
+  const tlog::SoftwareRelease* const release = vault::find_release(audit, crypto::sha256(bytes));
+  if (release == nullptr)
+    return Error{Code::kUnsafe, "The log has no release of software with " + printable(file) +
+                                    ": it may be made for you alone. Do not run it."};
+  return release->version + " for " + release->platform;
+}
+
+int report(const vault::LogAudit& audit, const std::string& release, Console& console) {
   JsonObject object("log_verified");
   object.text("name", audit.name)
       .number("entries", audit.entries)
@@ -17,9 +29,15 @@ int report(const vault::LogAudit& audit, Console& console) {
       .number("map_entries", audit.map_entries)
       .number("policies", audit.policies)
       .number("releases", audit.releases)
+      .number("receipts", audit.receipts)
+      .number("custody_keys", audit.custody_keys)
+      .number("trust_changes", audit.trust_changes)
+      .number("software", audit.software.size())
       .number("witnesses", audit.witnesses)
       .number("quorum", audit.quorum);
+  if (!release.empty()) object.text("release", release);
   console.event(object);
+  if (!release.empty()) console.print("The file is of version " + printable(release) + ".");
   console.print("The log " + printable(audit.name) + " is whole: " + std::to_string(audit.entries) +
                 " entries, " + std::to_string(audit.epochs) +
                 " generations of a map that only grew, to " + std::to_string(audit.map_entries) +
@@ -142,7 +160,10 @@ Result<int> run_log_verify(const Common& common, const LogVerifyArgs& args, Cons
   if (args.roots_file.empty())
     console.warn("The log's own word is taken for who watches it; --roots FILE takes yours.");
   const auto trusted = TRY(wire::decode<tlog::LogRoots>(roots));
-  return report(TRY(vault::verify_log(read, trusted)), console);
+  const vault::LogAudit audit = TRY(vault::verify_log(read, trusted));
+  std::string release;
+  if (!args.release.empty()) release = TRY(logged_as(audit, args.release));
+  return report(audit, release, console);
 }
 
 }  // namespace holdfast::app

@@ -39,6 +39,34 @@ Result<void> save_pins(Home& home, const LogPins& pins) {
   return home.set_setting(kPins, std::string(as_text(bytes)));
 }
 
+Error saved(Home& home, const Evidence& evidence, std::string sentence) {
+  const auto path = home.save_evidence("log", {wire::encode(evidence)});
+  if (path.ok())
+    sentence += ". The evidence, which convinces others too, is in " + *path +
+                ": holdfast log verify --evidence FILE";
+  return {Code::kUnsafe, std::move(sentence)};
+}
+
+// Of two trees that cannot both be true. With the log's own tiles of the newer one, which show what
+// it has where the older one was, nobody need ask anyone else.
+Error contradict(Home& home, api::Visitor& files, const tlog::TrustedLog& trusted,
+                 Evidence evidence, std::string sentence) {
+  const auto first = tlog::Checkpoint::verify(trusted, evidence.first);
+  const auto second = tlog::Checkpoint::verify(trusted, evidence.second);
+  if (!first.ok() || !second.ok()) return {Code::kUnsafe, std::move(sentence)};
+  const bool turned = first->head().size > second->head().size;
+  if (turned) std::swap(evidence.first, evidence.second);
+  const tlog::TreeHead& older = turned ? second->head() : first->head();
+  const tlog::TreeHead& newer = turned ? first->head() : second->head();
+  const tlog::TileReader tiles = [&](const tlog::Tile& tile) {
+    return files.get_log(tlog::tile_path(tile));
+  };
+  const auto proof = tlog::TileTree(newer.size, tiles).prove_prefix(older.size);
+  if (proof.ok() && tlog::prefix_root(newer, older.size, *proof).ok())
+    for (const Digest& hash : *proof) evidence.inclusion.push_back(hash);
+  return saved(home, evidence, std::move(sentence));
+}
+
 class Check {
  public:
   Check(Home& home, Replica& replica, api::Visitor& files, const circle::TrustRoots& trust,
@@ -273,12 +301,8 @@ class Check {
   // ---- evidence ----
 
   Error contradiction(EvidenceKind kind, const Bytes& newer, std::string sentence) const {
-    Evidence evidence;
-    evidence.kind = kind;
-    evidence.roots = roots_;
-    evidence.first = pins_.checkpoint;
-    evidence.second = newer;
-    return saved(evidence, std::move(sentence));
+    return contradict(home_, files_, trusted_, {{}, kind, roots_, pins_.checkpoint, newer},
+                      std::move(sentence));
   }
 
   Result<void> missed(const Bytes& signed_promise, const tlog::Promise& promise,
@@ -302,16 +326,9 @@ class Check {
       if (inclusion.ok())
         for (const Digest& hash : *inclusion) evidence.inclusion.push_back(hash);
     }
-    return saved(evidence, "the log promised to have statement " + std::to_string(promise.seq) +
-                               " of this account's circle, and has not");
-  }
-
-  Error saved(const Evidence& evidence, std::string sentence) const {
-    const auto path = home_.save_evidence("log", {wire::encode(evidence)});
-    if (path.ok())
-      sentence += ". The evidence, which convinces others too, is in " + *path +
-                  ": holdfast log verify --evidence FILE";
-    return {Code::kUnsafe, std::move(sentence)};
+    return saved(home_, evidence,
+                 "the log promised to have statement " + std::to_string(promise.seq) +
+                     " of this account's circle, and has not");
   }
 
   Home& home_;
@@ -337,6 +354,40 @@ Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
   auto pins = TRY(load_pins(home));
   return Check(home, replica, files, trust, roots, std::move(trusted), lookup, now, std::move(pins))
       .run();
+}
+
+Result<Bytes> newest_checkpoint(const Home& home) {
+  const LogPins pins = TRY(load_pins(home));
+  return pins.checkpoint;
+}
+
+Result<void> compare_seen(Home& home, api::Visitor& files, const circle::TrustRoots& trust,
+                          BytesView theirs, const std::string& device) {
+  const auto roots = TRY(wire::decode<tlog::LogRoots>(trust.log));
+  const auto trusted = TRY(tlog::TrustedLog::open(roots));
+  const LogPins pins = TRY(load_pins(home));
+  const auto seen = tlog::Checkpoint::verify(trusted, theirs);
+  // Signed by those who watched the log before a change of the trust roots: nothing to compare.
+  if (!seen.ok() || pins.checkpoint.empty()) return Ok{};
+  const tlog::TreeHead mine{pins.size, pins.root};
+  if (seen->head() == mine) return Ok{};
+  const auto differs = [&](EvidenceKind kind, const std::string& how) {
+    return contradict(
+        home, files, trusted, {{}, kind, roots, to_bytes(theirs), pins.checkpoint},
+        "the service shows this device another log than it showed \"" + device + "\": " + how);
+  };
+  if (seen->head().size == mine.size)
+    return differs(EvidenceKind::kFork, "it signed two trees of one size");
+  if (seen->head().size > mine.size)
+    return differs(EvidenceKind::kInconsistent, "that one saw more of it, earlier");
+  const tlog::TileReader tiles = [&](const tlog::Tile& tile) {
+    return files.get_log(tlog::tile_path(tile));
+  };
+  const auto proof = tlog::TileTree(mine.size, tiles).prove_consistency(seen->head().size);
+  if (!proof.ok()) return withheld("the hashes that tie it to what another device saw");
+  if (!tlog::verify_consistency(seen->head(), mine, *proof).ok())
+    return differs(EvidenceKind::kInconsistent, "what that one saw is not in it");
+  return Ok{};
 }
 
 Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,

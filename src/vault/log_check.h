@@ -55,6 +55,13 @@ Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
                             const circle::TrustRoots& trust, const keys::LookupKey& lookup,
                             TimeMs now);
 
+// S9: what another of the account's devices saw of the log, as its sealed snapshot says, against
+// what this one sees. kUnsafe, with evidence: the service shows its devices different logs.
+Result<void> compare_seen(Home& home, api::Visitor& files, const circle::TrustRoots& trust,
+                          BytesView theirs, const std::string& device);
+// The checkpoint that this device saw last; empty before the first.
+Result<Bytes> newest_checkpoint(const Home& home);
+
 // The trust roots that count now, for an account that began with `genesis`: each change since is
 // followed once its notice is over. kUnsafe: what this device keeps of them is none.
 Result<circle::TrustRoots> roots_in_effect(const Home& home, const circle::TrustRoots& genesis);

@@ -76,12 +76,12 @@ struct Evidence {
   Bytes first;   // the older checkpoint, or the promise
   Bytes second;  // the newer checkpoint
   // Of a missed promise: the map epoch's entry in `second`, its place, and that the label is
-  // absent.
-  Bytes epoch;
+  // absent. Of an inconsistent log `inclusion` is for tlog::prefix_root(); none: it was withheld.
+  Bytes epoch{};
   std::uint64_t index = 0;
-  wire::Bounded<Digest, tlog::kMaxProof> inclusion;
-  tlog::MapLabel map_label;
-  tlog::MapProof absence;
+  wire::Bounded<Digest, tlog::kMaxProof + 1> inclusion{};
+  tlog::MapLabel map_label{};
+  tlog::MapProof absence{};
   static constexpr auto kFields =
       wire::fields(&Evidence::label, &Evidence::kind, &Evidence::roots, &Evidence::first,
                    &Evidence::second, &Evidence::epoch, &Evidence::index, &Evidence::inclusion,

@@ -20,6 +20,7 @@ struct Lies {
   Alter view;
   std::function<void(std::vector<api::BatchView>&)> batches = {};
   std::function<void(api::Receipt&)> receipt = {};
+  server::PublicLog* other_log = nullptr;  // shown in place of the service's own
   std::size_t hidden_statements = 0;
   bool hide_newest_record = false;
 };
@@ -29,7 +30,8 @@ class LyingSession final : public api::Session {
   LyingSession(std::unique_ptr<api::Session> inner, const Lies& lies)
       : inner_(std::move(inner)), lies_(lies) {}
   Result<api::LogView> read_log(std::uint64_t from) override {
-    auto view = inner_->read_log(from);
+    auto view =
+        lies_.other_log != nullptr ? lies_.other_log->view("me", from) : inner_->read_log(from);
     if (view.ok() && lies_.view) lies_.view(*view);
     return view;
   }
@@ -101,7 +103,11 @@ class LyingStore final : public api::Store {
   Result<Capsule> find_capsule(const LocateId& locate) override {
     return inner_.find_capsule(locate);
   }
-  Result<Bytes> get_log(const std::string& path) override { return inner_.get_log(path); }
+  Result<Bytes> get_log(const std::string& path) override {
+    if (lies_.other_log == nullptr) return inner_.get_log(path);
+    const auto file = TRY(lies_.other_log->open_file(path));
+    return read_fd(file.file.get(), file.size);
+  }
   Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
                                                      const api::Caller& caller) override {
     auto session = TRY(inner_.open_account(account, caller));
@@ -117,6 +123,15 @@ class LyingStore final : public api::Store {
 crypto::Ed25519Key policy_key() {
   return crypto::Ed25519Key(
       crypto::Key<crypto::Ed25519Purpose>::from_bytes(Bytes(32, std::uint8_t{50})));
+}
+
+Bytes any_policy(std::uint64_t version, std::uint64_t from_s, const Bytes& before) {
+  tlog::Policy policy;
+  policy.version = version;
+  if (!before.empty()) policy.previous = crypto::sha256(before);
+  policy.in_effect_from_s = from_s;
+  policy.rules = to_bytes(as_bytes("rules " + std::to_string(version)));
+  return tlog::sign_policy(policy_key(), policy);
 }
 
 // A service with a log, on loopback; can be stopped, and begun again on another folder.
@@ -171,7 +186,7 @@ class PublicLog : public ::testing::Test {
   }
 
   void begin(const std::string& port) {
-    logged_.emplace(folder_ / "service", roots_, port, time_);
+    logged_ = std::make_unique<LoggedService>(folder_ / "service", roots_, port, time_);
     store_ = logged_->store();
   }
   void watch() {
@@ -255,7 +270,7 @@ class PublicLog : public ::testing::Test {
   vault::Home home_;
   tlog::LogRoots roots_;
   std::unique_ptr<witness::Witness> witness_;
-  std::optional<LoggedService> logged_;
+  std::unique_ptr<LoggedService> logged_;
   std::unique_ptr<api::Store> store_;
   std::optional<LyingStore> lying_;
   std::optional<vault::Account> account_;
@@ -287,6 +302,50 @@ TEST_F(PublicLog, IsWholeToAnyone) {
   EXPECT_EQ(audit.witnesses, 1u);
   EXPECT_EQ(must(store_->get_log("checkpoint")), must(logged_->service->log()->shown_note()));
   EXPECT_EQ(store_->get_log("../service.db").error().code, Code::kNotFound);
+}
+
+TEST_F(PublicLog, HasEveryKindOfEntryAndAnyoneChecksThemAll) {
+  server::PublicLog& log = *logged_->service->log();
+  const auto now = static_cast<std::uint64_t>(time_->now() / 1000);
+  tlog::SoftwareRelease software;
+  software.version = "1.0";
+  software.platform = "linux";
+  software.files.push_back({"holdfast", crypto::sha256(Bytes{1})});
+  must_do(log.append_leaf(software));
+  must_do(log.append_leaf(tlog::DeletionReceipt{{}, crypto::sha256(Bytes{2})}));
+  must_do(log.append_leaf(tlog::CustodyKey{{}, {}, now + tlog::kNotice_s + 2 * server::kLead_s}));
+  EXPECT_EQ(log.append_leaf(tlog::CustodyKey{{}, {}, now}).error().code, Code::kInvalid);
+  EXPECT_EQ(log.append_leaf(tlog::MapEpoch{}).error().code, Code::kInvalid);
+  EXPECT_EQ(log.append_leaf(tlog::PolicyLeaf{}).error().code, Code::kInvalid);
+  EXPECT_EQ(log.append_leaf(tlog::ReleaseBatch{}).error().code, Code::kInvalid);
+  must_do(log.append_policy(any_policy(1, now, {})));
+  testkit::Custodian custodian(log);
+  custodian.release({account_->circle().id()}, {}, 0);
+  step();
+  custodian.release({account_->circle().id()}, {}, 0);
+  step();
+  must_do(account_->sync());
+  const vault::ReadLogFile read = [&](const std::string& path) { return store_->get_log(path); };
+  const auto roots = must(wire::decode<tlog::LogRoots>(must(store_->get_log("roots"))));
+  const auto audit = must(vault::verify_log(read, roots));
+  EXPECT_EQ(audit.releases, 2u);
+  EXPECT_EQ(audit.policies, 1u);
+  EXPECT_EQ(audit.receipts, 1u);
+  EXPECT_EQ(audit.custody_keys, 1u);
+  ASSERT_NE(vault::find_release(audit, crypto::sha256(Bytes{1})), nullptr);
+  EXPECT_EQ(vault::find_release(audit, crypto::sha256(Bytes{2})), nullptr);
+  // Another policy in its place, or no sign of when something was logged.
+  const auto without = [&](const std::string& hidden, const Bytes& instead) {
+    return vault::verify_log(
+        [&](const std::string& path) -> Result<Bytes> {
+          if (!path.starts_with(hidden)) return store_->get_log(path);
+          if (instead.empty()) return Error{Code::kNotFound, "hidden"};
+          return instead;
+        },
+        roots);
+  };
+  EXPECT_EQ(without("policy/1", any_policy(1, now + 1, {})).error().code, Code::kUnsafe);
+  EXPECT_EQ(without("notice/", {}).error().code, Code::kUnsafe);
 }
 
 TEST_F(PublicLog, AHiddenStatementIsSeenByADeviceThatNeverSawIt) {
@@ -543,15 +602,6 @@ TEST_F(PublicLog, AFalsePositionOrOpeningIsRefused) {
 
 // ---- policies ----
 
-Bytes any_policy(std::uint64_t version, std::uint64_t from_s, const Bytes& before) {
-  tlog::Policy policy;
-  policy.version = version;
-  if (!before.empty()) policy.previous = crypto::sha256(before);
-  policy.in_effect_from_s = from_s;
-  policy.rules = to_bytes(as_bytes("rules " + std::to_string(version)));
-  return tlog::sign_policy(policy_key(), policy);
-}
-
 TEST_F(PublicLog, APolicyIsShownAndGivesSevenDays) {
   server::PublicLog& log = *logged_->service->log();
   const auto now = static_cast<std::uint64_t>(time_->now() / 1000);
@@ -625,6 +675,87 @@ TEST_F(PublicLog, OtherWitnessesCountSevenDaysAfterTheOldOnesSaidSo) {
   // Whoever joins with the roots of the genesis follows the same way.
   vault::Home desk_home = new_home(folder_ / "desk");
   join(*account_, desk_home, *store_, clock_, "desk");
+}
+
+// ---- devices compare ----
+
+// A log with two histories from one moment on, each with a witness who was fooled: one is shown to
+// "desk", who makes a snapshot, the other to the laptop.
+class TwoHistories : public PublicLog {
+ protected:
+  TwoHistories() : desk_home_(new_home(folder_ / "desk")) {
+    join(*account_, desk_home_, *store_, clock_, "desk");
+    step();
+    must_do(account_->sync());
+    logged_.reset();
+    witness_.reset();
+    for (const char* name : {"service", "witness"})
+      fs::copy(folder_ / name, folder_ / (std::string(name) + "-2"), fs::copy_options::recursive);
+    // Here is what the laptop sees.
+    twin_ = std::make_unique<LoggedService>(folder_ / "service-2", roots_, "0", time_);
+    twin_witness_ = must(witness::Witness::open(
+        {folder_ / "witness-2", "w1", {twin_->service->log()->trusted().log()}}, time_));
+    begin("0");
+    watch();
+    add(*logged_, 1);
+    step();
+    vault::Account desk = must(vault::Account::open(desk_home_, *store_, clock_));
+    backup_id(desk, folder_ / "data");
+    step();
+    lies_.other_log = twin_->service->log();
+  }
+  static void add(LoggedService& service, std::uint8_t number) {
+    must_do(service.service->log()->append_leaf(
+        tlog::DeletionReceipt{{}, crypto::sha256(Bytes{number})}));
+  }
+  void grow_twin(std::uint8_t entries) {
+    for (std::uint8_t i = 0; i < entries; ++i) {
+      add(*twin_, static_cast<std::uint8_t>(100 + i));
+      std::swap(logged_, twin_);
+      std::swap(witness_, twin_witness_);
+      step();
+      std::swap(logged_, twin_);
+      std::swap(witness_, twin_witness_);
+    }
+    lies_.other_log = twin_->service->log();
+  }
+  void expect_seen(std::string_view proven) {
+    auto laptop = must(open(lies_));
+    archive::Findings findings;
+    const auto read = laptop.snapshots("main", findings);
+    ASSERT_FALSE(read.ok());
+    EXPECT_EQ(read.error().code, Code::kUnsafe);
+    EXPECT_NE(read.error().message.find("than it showed \"desk\""), std::string::npos)
+        << read.error().message;
+    const auto judged = judge_evidence();
+    if (proven.empty()) return;
+    ASSERT_TRUE(judged.ok()) << judged.error().message;
+    EXPECT_NE(judged->find(proven), std::string::npos) << *judged;
+  }
+
+  vault::Home desk_home_;
+  std::unique_ptr<LoggedService> twin_;
+  std::unique_ptr<witness::Witness> twin_witness_;
+  Lies lies_;
+};
+
+TEST_F(TwoHistories, OfOneSizeAreSeenByDevicesThatShareASnapshot) {
+  grow_twin(1);
+  expect_seen("two trees of");
+}
+
+TEST_F(TwoHistories, AreSeenWhereOneIsLonger) {
+  grow_twin(3);
+  expect_seen("begins with others");
+}
+
+TEST_F(TwoHistories, AreSeenWhereOneHasStopped) { expect_seen(""); }
+
+TEST_F(TwoHistories, OneHistoryIsNone) {
+  lies_.other_log = nullptr;
+  auto laptop = must(open(lies_));
+  archive::Findings findings;
+  EXPECT_EQ(must(laptop.snapshots("main", findings)).size(), 2u);
 }
 
 }  // namespace
