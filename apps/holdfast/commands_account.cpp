@@ -213,6 +213,11 @@ Result<int> run_join(const Common& common, const JoinArgs& args, Console& consol
   report_member("admitted", common, admitted, console);
   console.say("Admitted. This device, " + printable(name) + ", can now back up to account " +
               printable(account) + " and read all of it.");
+  const auto& log = admitted.log_status();
+  if (log && log->included <= admitted.self().admitted_seq)
+    console.say(
+        "It opens nothing until the service's log shows that it was admitted, so that nobody can "
+        "be admitted unseen: ten minutes at most.");
   return kOk;
 }
 

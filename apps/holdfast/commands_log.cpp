@@ -1,15 +1,27 @@
 // The public log: what it shows of this account, and the whole of it for anyone.
 #include "base/file.h"
 #include "commands.h"
+#include "crypto/hash.h"
 #include "opening.h"
 #include "vault/log_audit.h"
 
 namespace holdfast::app {
 namespace {
 
+constexpr std::size_t kMaxProgram = std::size_t{1024} * 1024 * 1024;
 constexpr std::size_t kMaxFile = 128 * 1024 * 1024;
 
-int report(const vault::LogAudit& audit, Console& console) {
+// S8, by hand: there is no updater that would ask.
+Result<std::string> logged_as(const vault::LogAudit& audit, const std::string& file) {
+  const Bytes bytes = TRY(read_file(file, kMaxProgram));
+  const tlog::SoftwareRelease* const release = vault::find_release(audit, crypto::sha256(bytes));
+  if (release == nullptr)
+    return Error{Code::kUnsafe, "The log has no release of software with " + printable(file) +
+                                    ": it may be made for you alone. Do not run it."};
+  return release->version + " for " + release->platform;
+}
+
+int report(const vault::LogAudit& audit, const std::string& release, Console& console) {
   JsonObject object("log_verified");
   object.text("name", audit.name)
       .number("entries", audit.entries)
@@ -17,9 +29,15 @@ int report(const vault::LogAudit& audit, Console& console) {
       .number("map_entries", audit.map_entries)
       .number("policies", audit.policies)
       .number("releases", audit.releases)
+      .number("receipts", audit.receipts)
+      .number("custody_keys", audit.custody_keys)
+      .number("trust_changes", audit.trust_changes)
+      .number("software", audit.software.size())
       .number("witnesses", audit.witnesses)
       .number("quorum", audit.quorum);
+  if (!release.empty()) object.text("release", release);
   console.event(object);
+  if (!release.empty()) console.print("The file is of version " + printable(release) + ".");
   console.print("The log " + printable(audit.name) + " is whole: " + std::to_string(audit.entries) +
                 " entries, " + std::to_string(audit.epochs) +
                 " generations of a map that only grew, to " + std::to_string(audit.map_entries) +
@@ -45,6 +63,44 @@ Result<int> verify_evidence(const std::string& file, Console& console) {
   return kOk;
 }
 
+// What the custodian gave out, and what it has not told yet.
+void tell_releases(const vault::LogStatus& status, const circle::Circle& circle, Console& console) {
+  for (const vault::Released& one : status.released) {
+    const circle::Vault* const vault = circle.vault(one.what.vault);
+    JsonObject object("release");
+    object.number("batch", one.batch)
+        .text("vault", vault != nullptr ? vault->name : one.what.vault.hex())
+        .number("epoch", one.what.epoch)
+        .text("recipient", one.what.recipient.hex())
+        .text("instrument", one.what.instrument.hex());
+    console.event(object);
+    console.print("Release batch " + std::to_string(one.batch) + " gave the key of vault \"" +
+                  printable(vault != nullptr ? vault->name : one.what.vault.hex()) + "\", epoch " +
+                  std::to_string(one.what.epoch) + ", to " +
+                  one.what.recipient.hex().substr(0, 16) + " under the demand " +
+                  one.what.instrument.hex().substr(0, 16) + ".");
+  }
+  if (status.closed > 0)
+    console.print(std::to_string(status.closed) + " of " + std::to_string(status.batches) +
+                  " release batches are not yet opened to you; their day has not come.");
+}
+
+void tell_coming(const vault::LogStatus& status, Console& console) {
+  for (const vault::PolicyStatus& policy : status.policies) {
+    const auto from = static_cast<TimeMs>(policy.in_effect_from_s) * 1000;
+    console.event(JsonObject("policy")
+                      .number("version", policy.version)
+                      .flag("in_effect", policy.in_effect)
+                      .number("from_seconds", policy.in_effect_from_s));
+    console.print("Policy, version " + std::to_string(policy.version) +
+                  (policy.in_effect ? ": in effect since " : ": will be in effect from ") +
+                  human_time(from) + ".");
+  }
+  if (status.trust_change_s)
+    console.print("From " + human_time(static_cast<TimeMs>(*status.trust_change_s) * 1000) +
+                  " on, others watch the log: its witnesses said so.");
+}
+
 }  // namespace
 
 Result<int> run_log(const Common& common, Console& console) {
@@ -63,6 +119,9 @@ Result<int> run_log(const Common& common, Console& console) {
       .number("quorum", status->quorum)
       .flag("circle", status->circle_included)
       .flag("data", status->data_included)
+      .number("batches", status->batches)
+      .number("closed", status->closed)
+      .number("released", status->released.size())
       .number("bytes", status->bytes);
   if (status->age_s) object.number("age_seconds", *status->age_s);
   console.event(object);
@@ -80,6 +139,8 @@ Result<int> run_log(const Common& common, Console& console) {
                     : "Its map was replayed by nobody since generation " +
                           std::to_string(status->audited) + " of " + std::to_string(status->epoch) +
                           ".");
+  tell_releases(*status, opened->account().circle(), console);
+  tell_coming(*status, console);
   console.print(status->circle_included && status->data_included
                     ? "All that this device knows of the account is in it."
                     : "What was added last is not in it yet; it is promised within ten minutes.");
@@ -99,7 +160,10 @@ Result<int> run_log_verify(const Common& common, const LogVerifyArgs& args, Cons
   if (args.roots_file.empty())
     console.warn("The log's own word is taken for who watches it; --roots FILE takes yours.");
   const auto trusted = TRY(wire::decode<tlog::LogRoots>(roots));
-  return report(TRY(vault::verify_log(read, trusted)), console);
+  const vault::LogAudit audit = TRY(vault::verify_log(read, trusted));
+  std::string release;
+  if (!args.release.empty()) release = TRY(logged_as(audit, args.release));
+  return report(audit, release, console);
 }
 
 }  // namespace holdfast::app

@@ -233,6 +233,8 @@ void add_log(Line& line) {
                      "Whom to believe (default: what the log itself says)");
   verify->add_option("--evidence", line.log_verify.evidence, "What a device saved against a log")
       ->excludes(folder);
+  verify->add_option("--release", line.log_verify.release,
+                     "Whether the log has the software that this file is of");
 }
 
 void add_backup(Line& line) {

@@ -158,6 +158,8 @@ Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& cons
   auto opened = TRY(open_member(common, "", console));
   opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
   const auto& log = opened->account().log_status();
+  if (log)
+    for (const std::string& alarm : log->alarms) console.warn(alarm);
   if (log && log->stale())
     console.warn("The newest state of the service's log that witnesses signed is " +
                  human_duration(static_cast<double>(*log->age_s)) +

@@ -30,6 +30,7 @@ struct LogVerifyArgs {
   std::string folder;
   std::string roots_file;
   std::string evidence;
+  std::string release;  // a file that the log should name
 };
 
 struct ResendArgs {

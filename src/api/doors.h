@@ -105,6 +105,13 @@ struct LogView {
   Bytes data_proof;
 };
 
+// What one release batch has at the account's position (tlog::PositionProof), and, once it is given
+// out, the list behind it (tlog::BatchOpening).
+struct BatchView {
+  Bytes position;
+  std::optional<Bytes> opening;
+};
+
 // What an account takes and may take.
 struct Usage {
   std::optional<std::uint64_t> bytes;  // of packs; none: the store does not count
@@ -161,6 +168,8 @@ class Session {
   virtual Result<std::vector<Connection>> connections() = 0;
   // Leaves from number `from` of the log on, and the account's place in its map. kNotFound: no log.
   virtual Result<LogView> read_log(std::uint64_t) { return no_log(); }
+  // What release batches from number `from` on have for this account, at most kMaxPage of them.
+  virtual Result<std::vector<BatchView>> read_batches(std::uint64_t) { return no_log(); }
   // Returns once something in the account is newer than `seen` (a number that this function gave
   // before, or 0), or after `patience_ms`; gives the number of now.
   virtual Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) = 0;

@@ -120,6 +120,17 @@ struct LogViewBody {
                    &LogViewBody::data_heads, &LogViewBody::data_proof);
 };
 
+struct BatchBody {
+  Bytes position;
+  std::optional<Bytes> opening;
+  static constexpr auto kFields = wire::fields(&BatchBody::position, &BatchBody::opening);
+};
+
+struct BatchesBody {
+  wire::Bounded<BatchBody, Session::kMaxPage> batches;
+  static constexpr auto kFields = wire::fields(&BatchesBody::batches);
+};
+
 // Every answer that is not 200. `service_time_ms` is what a proof must be made with.
 struct ErrorBody {
   std::uint8_t code = 0;  // of Code, in its order, from 0

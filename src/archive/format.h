@@ -177,10 +177,11 @@ struct Snapshot {
   std::uint64_t bytes = 0;     // content of files as their sizes say
   std::uint64_t problems = 0;  // paths that could not be read or read consistently
   Content tree;                // the manifest: encoded entries one after another
-  static constexpr auto kFields =
-      wire::fields(&Snapshot::label, &Snapshot::started_ms, &Snapshot::finished_ms,
-                   &Snapshot::device, &Snapshot::roots, &Snapshot::files, &Snapshot::directories,
-                   &Snapshot::others, &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree);
+  Bytes log_seen;              // the log's newest checkpoint that the device had seen; or empty
+  static constexpr auto kFields = wire::fields(
+      &Snapshot::label, &Snapshot::started_ms, &Snapshot::finished_ms, &Snapshot::device,
+      &Snapshot::roots, &Snapshot::files, &Snapshot::directories, &Snapshot::others,
+      &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree, &Snapshot::log_seen);
 };
 
 }  // namespace holdfast::archive

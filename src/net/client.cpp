@@ -297,6 +297,15 @@ class HttpSession final : public api::Session {
     view.data_proof = std::move(body.data_proof);
     return view;
   }
+  Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
+    const Bytes answer =
+        TRY(ask({"GET", "/v1/batches?from=" + std::to_string(from), {}, api::kMaxLogView}));
+    auto body = TRY(wire::decode<api::BatchesBody>(answer));
+    std::vector<api::BatchView> all;
+    for (api::BatchBody& one : body.batches)
+      all.push_back({std::move(one.position), std::move(one.opening)});
+    return all;
+  }
   Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
     const std::int64_t wait = std::clamp<std::int64_t>(patience_ms, 0, kWaitMs);
     const Bytes answer =

@@ -290,6 +290,14 @@ Result<Response> read_log(Call& call) {
   return answer(body);
 }
 
+Result<Response> read_batches(Call& call) {
+  const std::uint64_t from = TRY(number_in(call.query, "from"));
+  api::BatchesBody body;
+  for (api::BatchView& one : TRY(call.session->read_batches(from)))
+    body.batches.push_back({std::move(one.position), std::move(one.opening)});
+  return answer(body);
+}
+
 Result<Response> changes(Call& call) {
   const std::uint64_t seen = TRY(number_in(call.query, "seen"));
   const std::uint64_t wait = TRY(number_in(call.query, "wait"));
@@ -328,6 +336,7 @@ constexpr std::array kRoutes = {
     Route{"DELETE", "/v1/deletion", Door::kMember, 0, keep_account},
     Route{"GET", "/v1/connections", Door::kMember, 0, connections},
     Route{"GET", "/v1/log", Door::kMember, 0, read_log},
+    Route{"GET", "/v1/batches", Door::kMember, 0, read_batches},
     Route{"GET", "/v1/changes", Door::kMember, 0, changes},
 };
 

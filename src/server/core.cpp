@@ -117,7 +117,9 @@ Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
 
 Result<void> Core::open_public_log() {
   if (!options_.log) return Ok{};
-  log_ = TRY(PublicLog::open(*writer_, *options_.log, clock_));
+  LogOptions options = *options_.log;
+  options.tls_pin = options_.tls_pin;
+  log_ = TRY(PublicLog::open(*writer_, std::move(options), clock_));
   return Ok{};
 }
 

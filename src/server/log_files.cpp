@@ -19,10 +19,19 @@ bool is_number(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+bool is_hash(std::string_view text) {
+  return text.size() == 2 * Digest::kSize && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
 // Whatever else a stranger types names no file.
 bool is_public(std::string_view path) {
   if (path == "checkpoint" || path == "roots" || path == "audit") return true;
-  if (path.starts_with("map/")) return is_number(path.substr(4));
+  if (path == "policy-key" || path == "fleet-key") return true;
+  for (const std::string_view folder : {"map/", "notice/", "policy/"})
+    if (path.starts_with(folder)) return is_number(path.substr(folder.size()));
+  if (path.starts_with("trust/")) return is_hash(path.substr(6));
   return tlog::parse_tile_path(path).ok();
 }
 
@@ -32,7 +41,8 @@ std::string parent(const std::string& path) { return path.substr(0, path.rfind('
 
 Result<LogFiles> LogFiles::make(std::string folder) {
   TRY(make_dirs(folder, 0755));
-  TRY(make_dirs(folder + "/map", 0755));
+  for (const char* const name : {"/map", "/notice", "/trust", "/policy"})
+    TRY(make_dirs(folder + name, 0755));
   return LogFiles(std::move(folder));
 }
 

@@ -5,6 +5,10 @@
 //   tile/...              C2SP tlog-tiles: hashes and entries
 //   map/<n>               encoded tlog::MapDelta of epoch n
 //   audit                 the newest encoded tlog::SignedAudit
+//   notice/<index>        encoded tlog::LeafProof of what gives notice, as first cosigned
+//   trust/<hex>           the same of the change of the trust roots with this SHA-256
+//   policy/<version>      encoded tlog::SignedPolicy
+//   policy-key, fleet-key  32 bytes each, trust roots of new accounts, where there are such
 //
 // Everything here follows from the database and can be written again; a file that is not
 // `checkpoint` may speak of more than the checkpoint does, which proves nothing.

@@ -79,6 +79,18 @@ Result<void> put_state(sql::Database& db, std::int64_t which, const LogState& s)
              BytesView(s.newest_epoch));
 }
 
+Result<void> read_entries(sql::Statement& rows, std::vector<tlog::MapEntry>& out) {
+  for (;;) {
+    const bool there = TRY(rows.step());
+    if (!there) return Ok{};
+    const BytesView spelled = TRY(rows.column_blob(0));
+    const auto label = tlog::MapLabel::from(spelled);
+    if (!label) return Error{Code::kCorrupt, "the service's log is damaged: a label is none"};
+    const Digest value = TRY(column_digest(rows, 1));
+    out.push_back({*label, value});
+  }
+}
+
 Result<LogAccount> account_in(const sql::Statement& row, int from) {
   LogAccount out;
   out.circle_next = TRY(column_count(row, from));
@@ -109,6 +121,11 @@ const std::string LogTables::kSchema =
     "  account TEXT PRIMARY KEY, stamp INTEGER NOT NULL, circle_next INTEGER NOT NULL,"
     "  data_next INTEGER NOT NULL, heads BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS log_queue(id INTEGER PRIMARY KEY, leaf BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS log_newest("
+    "  kind TEXT PRIMARY KEY, n INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS log_position("
+    "  batch INTEGER NOT NULL, label BLOB NOT NULL, value BLOB NOT NULL, opening BLOB,"
+    "  PRIMARY KEY(batch, label)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS log_audit(id INTEGER PRIMARY KEY, audit BLOB NOT NULL);";
 
 Result<void> LogTables::put_lookup(const std::string& account, BytesView lookup) const {
@@ -325,15 +342,7 @@ Result<std::vector<tlog::MapEntry>> LogTables::map() const {
   std::vector<tlog::MapEntry> out;
   const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     auto rows = TRY(bound(db, "SELECT label, value FROM log_map ORDER BY label"));
-    for (;;) {
-      const bool there = TRY(rows.step());
-      if (!there) return Ok{};
-      const BytesView spelled = TRY(rows.column_blob(0));
-      const auto label = tlog::MapLabel::from(spelled);
-      if (!label) return Error{Code::kCorrupt, "the service's log is damaged: a label is none"};
-      const Digest value = TRY(column_digest(rows, 1));
-      out.push_back({*label, value});
-    }
+    return read_entries(rows, out);
   });
   TRY(done);
   return out;
@@ -342,6 +351,85 @@ Result<std::vector<tlog::MapEntry>> LogTables::map() const {
 Result<void> LogTables::queue(BytesView leaf) const {
   return writer_.write(
       [&](sql::Database& db) { return run(db, "INSERT INTO log_queue(leaf) VALUES(?)", leaf); });
+}
+
+Result<LogTables::Numbered> LogTables::newest(std::string_view kind) const {
+  Numbered out;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row = TRY(bound(db, "SELECT n, value FROM log_newest WHERE kind = ?", kind));
+    const bool there = TRY(row.step());
+    if (!there) return Ok{};
+    out.n = TRY(column_count(row, 0));
+    out.value = to_bytes(TRY(row.column_blob(1)));
+    return Ok{};
+  });
+  TRY(done);
+  return out;
+}
+
+namespace {
+
+Result<void> add_numbered(sql::Database& db, BytesView leaf, std::string_view kind,
+                          const LogTables::Numbered& now) {
+  auto row = TRY(bound(db, "SELECT n FROM log_newest WHERE kind = ?", kind));
+  const bool there = TRY(row.step());
+  const std::uint64_t before = there ? TRY(column_count(row, 0)) : 0;
+  if (before + 1 != now.n)
+    return Error{Code::kConflict, "another one with this number went into the log meanwhile"};
+  TRY(run(db, "INSERT OR REPLACE INTO log_newest(kind, n, value) VALUES(?, ?, ?)", kind,
+          signed_of(now.n), BytesView(now.value)));
+  return run(db, "INSERT INTO log_queue(leaf) VALUES(?)", leaf);
+}
+
+}  // namespace
+
+Result<void> LogTables::queue(BytesView leaf, std::string_view kind, const Numbered& now) const {
+  return writer_.write([&](sql::Database& db) { return add_numbered(db, leaf, kind, now); });
+}
+
+Result<void> LogTables::queue_batch(BytesView leaf, std::uint64_t n,
+                                    const std::vector<tlog::MapEntry>& positions) const {
+  return writer_.write([&](sql::Database& db) -> Result<void> {
+    TRY(add_numbered(db, leaf, "batch", {n, to_bytes(leaf)}));
+    for (const tlog::MapEntry& one : positions)
+      TRY(run(db, "INSERT INTO log_position(batch, label, value) VALUES(?, ?, ?)", signed_of(n),
+              one.label.view(), one.value.view()));
+    return Ok{};
+  });
+}
+
+Result<std::vector<tlog::MapEntry>> LogTables::positions(std::uint64_t n) const {
+  std::vector<tlog::MapEntry> out;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto rows = TRY(bound(
+        db, "SELECT label, value FROM log_position WHERE batch = ? ORDER BY label", signed_of(n)));
+    return read_entries(rows, out);
+  });
+  TRY(done);
+  return out;
+}
+
+Result<void> LogTables::put_opening(std::uint64_t n, const tlog::MapLabel& at,
+                                    BytesView opening) const {
+  return writer_.write([&](sql::Database& db) {
+    return run(db, "UPDATE log_position SET opening = ?3 WHERE batch = ?1 AND label = ?2",
+               signed_of(n), at.view(), opening);
+  });
+}
+
+Result<std::optional<Bytes>> LogTables::opening(std::uint64_t n, const tlog::MapLabel& at) const {
+  std::optional<Bytes> out;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row = TRY(bound(db,
+                         "SELECT opening FROM log_position "
+                         "WHERE batch = ? AND label = ? AND opening IS NOT NULL",
+                         signed_of(n), at.view()));
+    const bool there = TRY(row.step());
+    if (there) out = to_bytes(TRY(row.column_blob(0)));
+    return Ok{};
+  });
+  TRY(done);
+  return out;
 }
 
 Result<std::vector<Bytes>> LogTables::queued(std::size_t limit) const {

@@ -79,9 +79,25 @@ class LogTables {
   Result<std::uint64_t> epoch_index(std::uint64_t n) const;  // of epoch n's entry; kNotFound
   Result<std::vector<tlog::MapEntry>> map() const;           // of what is shown, sorted
 
-  // Entries besides map epochs, that go into the next step.
+  // Entries besides map epochs, that go into the next step. One that is numbered goes behind the
+  // newest of its kind: kConflict if that changed meanwhile.
   Result<void> queue(BytesView leaf) const;
+  struct Numbered {
+    std::uint64_t n = 0;
+    Bytes value;  // what the next one names: a leaf, a signed policy
+  };
+  Result<Numbered> newest(std::string_view kind) const;
+  Result<void> queue(BytesView leaf, std::string_view kind, const Numbered& now) const;
   Result<std::vector<Bytes>> queued(std::size_t limit) const;
+
+  // ---- release batches ----
+
+  // With its leaf, in one write. `positions` are those of the batch's map.
+  Result<void> queue_batch(BytesView leaf, std::uint64_t n,
+                           const std::vector<tlog::MapEntry>& positions) const;
+  Result<std::vector<tlog::MapEntry>> positions(std::uint64_t n) const;  // sorted
+  Result<void> put_opening(std::uint64_t n, const tlog::MapLabel& at, BytesView opening) const;
+  Result<std::optional<Bytes>> opening(std::uint64_t n, const tlog::MapLabel& at) const;
 
   Result<std::optional<Bytes>> audit() const;
   Result<void> put_audit(BytesView audit) const;

@@ -7,6 +7,7 @@
 #include "circle/vault_chain.h"
 #include "crypto/key.h"
 #include "tlog/map_labels.h"
+#include "tlog/notice.h"
 
 namespace holdfast::server {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t kAccountsAStep = 10'000;
 constexpr std::size_t kQueuedAStep = 100;
 constexpr std::size_t kViewBytes = 1024 * 1024;
+constexpr std::size_t kKeptBatches = 4;
 constexpr std::size_t kMaxDeltaFile = 80 * 1024 * 1024;
 
 struct LookupPurpose {};
@@ -58,10 +60,14 @@ Result<std::unique_ptr<PublicLog>> PublicLog::open(Writer& writer, LogOptions op
   options.roots.log.name = options.name.empty() ? name_of(public_key) : options.name;
   options.roots.log.key = public_key.bytes;
   auto trusted = TRY(tlog::TrustedLog::open(options.roots));
-  TRY(files.put("roots", wire::encode(options.roots)));
-  auto log = std::unique_ptr<PublicLog>(
-      new PublicLog(writer, std::move(files), tlog::LogSigner(options.roots.log.name, key),
-                    std::move(trusted), options.promise_s, std::move(clock)));
+  const Bytes roots = wire::encode(options.roots);
+  TRY(files.put("roots", roots));
+  if (!options.policy_key.empty()) TRY(files.put("policy-key", options.policy_key));
+  if (!options.fleet_key.empty()) TRY(files.put("fleet-key", options.fleet_key));
+  auto log = std::unique_ptr<PublicLog>(new PublicLog(
+      writer, std::move(files), tlog::LogSigner(options.roots.log.name, key), std::move(trusted),
+      circle::TrustRoots{{}, options.tls_pin, roots, options.policy_key, options.fleet_key},
+      options.promise_s, std::move(clock)));
   TRY(log->load());
   // Where nobody is to be asked, nothing waits.
   if (log->waiting_ && log->trusted_.quorum() == 0)
@@ -243,8 +249,143 @@ Result<void> PublicLog::write_files(const LogStep& step) {
   return Ok{};
 }
 
-Result<void> PublicLog::queue(const tlog::Leaf& leaf) {
+// ---- what others put into the log ----
+
+Result<void> PublicLog::check_trust_change(const tlog::TrustChange& change) const {
+  const auto roots = wire::decode<circle::TrustRoots>(change.roots);
+  if (!roots.ok()) return Error{Code::kInvalid, "the new trust roots are none"};
+  if (roots->tls_pin != site_.tls_pin)
+    return Error{Code::kInvalid,
+                 "the new trust roots name another key of the service: devices "
+                 "cannot follow that"};
+  const auto log = wire::decode<tlog::LogRoots>(roots->log);
+  if (!log.ok()) return Error{Code::kInvalid, "the new trust roots name no log"};
+  TRY(tlog::TrustedLog::open(*log));
+  if (log->log.name != trusted_.origin() || log->log.key != trusted_.log().key.bytes)
+    return Error{Code::kInvalid, "the new trust roots name another log: a log keeps name and key"};
+  if (change.previous != crypto::sha256(wire::encode(site_)))
+    return Error{Code::kInvalid, "the new trust roots do not replace those that stand"};
+  return Ok{};
+}
+
+Result<void> PublicLog::append_leaf(const tlog::Leaf& leaf) {
+  const auto check_lead = [this](std::uint64_t from_s) -> Result<void> {
+    if (from_s >= now_s() + tlog::kNotice_s + kLead_s) return Ok{};
+    return Error{
+        Code::kInvalid,
+        "it must take effect in seven days and an hour at the earliest: devices count from "
+        "when witnesses signed it"};
+  };
+  if (const auto* const key = std::get_if<tlog::CustodyKey>(&leaf)) {
+    TRY(check_lead(key->in_effect_from_s));
+  } else if (const auto* const change = std::get_if<tlog::TrustChange>(&leaf)) {
+    TRY(check_lead(change->in_effect_from_s));
+    TRY(check_trust_change(*change));
+  } else if (!std::holds_alternative<tlog::DeletionReceipt>(leaf) &&
+             !std::holds_alternative<tlog::SoftwareRelease>(leaf)) {
+    return Error{Code::kInvalid, "such an entry is not put into the log by itself"};
+  }
   return tables_.queue(std::visit([](const auto& one) { return wire::encode(one); }, leaf));
+}
+
+Result<void> PublicLog::append_policy(BytesView signed_policy) {
+  if (site_.policy_key.size() != crypto::Ed25519PublicKey::kSize)
+    return Error{Code::kInvalid, "this service was given no policy key"};
+  crypto::Ed25519PublicKey key;
+  std::ranges::copy(site_.policy_key, key.bytes.begin());
+  const auto outer = TRY(wire::decode<tlog::SignedPolicy>(signed_policy));
+  const auto policy = TRY(wire::decode<tlog::Policy>(outer.policy));
+  const tlog::PolicyLeaf leaf{
+      {}, policy.version, crypto::sha256(signed_policy), policy.in_effect_from_s};
+  TRY(tlog::verify_policy(key, leaf, signed_policy));
+  const auto before = TRY(tables_.newest("policy"));
+  std::optional<Digest> previous;
+  if (before.n > 0) previous = crypto::sha256(before.value);
+  if (policy.version != before.n + 1 || policy.previous != previous)
+    return Error{Code::kInvalid,
+                 "this is not the policy after version " + std::to_string(before.n)};
+  // The first one counts at once: before it, everything is offered.
+  if (before.n > 0 && policy.in_effect_from_s < now_s() + tlog::kNotice_s + kLead_s)
+    return Error{Code::kInvalid, "a policy takes effect in seven days and an hour at the earliest"};
+  TRY(files_.put("policy/" + std::to_string(policy.version), signed_policy));
+  return tables_.queue(wire::encode(leaf), "policy", {policy.version, to_bytes(signed_policy)});
+}
+
+Result<void> PublicLog::append_batch(BytesView bytes,
+                                     const std::vector<tlog::MapEntry>& positions) {
+  const auto batch = TRY(wire::decode<tlog::ReleaseBatch>(bytes));
+  const auto before = TRY(tables_.newest("batch"));
+  std::optional<Digest> newest;
+  if (before.n > 0) newest = tlog::leaf_hash(before.value);
+  if (!tlog::check_batch_follows(batch, before.n, newest).ok())
+    return Error{Code::kInvalid,
+                 "this is not the release batch after number " + std::to_string(before.n)};
+  if (batch.accounts != positions.size() || TRY(tlog::Map().root_after(positions)) != batch.root)
+    return Error{Code::kInvalid, "a release batch has other positions than its entry says"};
+  return tables_.queue_batch(bytes, batch.n, positions);
+}
+
+Result<void> PublicLog::open_batch(std::uint64_t n, const CircleId& circle, BytesView opening) {
+  const auto map = TRY(batch_map(n));
+  const auto value = map->find(tlog::batch_position(circle));
+  if (!value || !tlog::verify_opening(*value, circle, n, opening).ok())
+    return Error{Code::kInvalid, "a release batch has something else at this account's position"};
+  return tables_.put_opening(n, tlog::batch_position(circle), opening);
+}
+
+Result<std::shared_ptr<const tlog::Map>> PublicLog::batch_map(std::uint64_t n) {
+  const std::scoped_lock one(batches_mutex_);
+  auto& kept = batch_maps_[n];
+  if (kept == nullptr) {
+    auto map = std::make_shared<tlog::Map>();
+    const auto positions = TRY(tables_.positions(n));
+    TRY(map->apply(positions));
+    kept = std::move(map);
+  }
+  auto found = kept;
+  while (batch_maps_.size() > kKeptBatches)
+    batch_maps_.erase(batch_maps_.begin()->first == n ? std::prev(batch_maps_.end())
+                                                      : batch_maps_.begin());
+  return found;
+}
+
+Result<std::vector<api::BatchView>> PublicLog::batches(const CircleId& circle, std::uint64_t from) {
+  std::vector<api::BatchView> out;
+  const auto newest = TRY(tables_.newest("batch"));
+  std::size_t bytes = 0;
+  for (std::uint64_t n = std::max<std::uint64_t>(from, 1);
+       n <= newest.n && out.size() < api::Session::kMaxPage && bytes < kViewBytes; ++n) {
+    const auto map = TRY(batch_map(n));
+    api::BatchView one;
+    one.position = wire::encode(tlog::prove_position(*map, circle));
+    one.opening = TRY(tables_.opening(n, tlog::batch_position(circle)));
+    bytes += one.position.size() + (one.opening ? one.opening->size() : 0);
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+// Whoever comes later sees by them that notice was given: no checkpoint of now can show that.
+Result<void> PublicLog::write_notices(const LogStep& step, const Bytes& note) {
+  const std::uint64_t first = step.after.head.size - step.leaves.size();
+  for (std::size_t i = 0; i < step.leaves.size(); ++i) {
+    const tlog::Leaf leaf = TRY(tlog::decode_leaf(step.leaves[i]));
+    const auto* const change = std::get_if<tlog::TrustChange>(&leaf);
+    if (change == nullptr && !std::holds_alternative<tlog::PolicyLeaf>(leaf) &&
+        !std::holds_alternative<tlog::CustodyKey>(leaf))
+      continue;
+    tlog::LeafProof proof;
+    proof.leaf = step.leaves[i];
+    proof.index = first + i;
+    for (const Digest& hash :
+         TRY(tlog::TileTree(step.after.head.size, files_.tiles()).prove_inclusion(proof.index)))
+      proof.inclusion.push_back(hash);
+    proof.checkpoint = note;
+    const Bytes bytes = wire::encode(proof);
+    TRY(files_.put("notice/" + std::to_string(proof.index), bytes));
+    if (change != nullptr) TRY(files_.put("trust/" + change->previous.hex(), bytes));
+  }
+  return Ok{};
 }
 
 std::optional<PublicLog::Due> PublicLog::due(std::uint64_t renew_s) const {
@@ -281,6 +422,11 @@ Result<tlog::NoteSignature> PublicLog::pick(
   return why;
 }
 
+Result<tlog::Proof> PublicLog::inclusion(std::uint64_t index) const {
+  const std::shared_lock reading(mutex_);
+  return tlog::TileTree(shown_.head.size, files_.tiles()).prove_inclusion(index);
+}
+
 Result<bool> PublicLog::cosign(const Due& due, const std::vector<tlog::NoteSignature>& signatures) {
   tlog::Note note = TRY(tlog::Note::parse(due.note));
   // One bad or double signature would spoil the note for everyone: whoever sends it is as good as
@@ -305,6 +451,7 @@ Result<void> PublicLog::show(const Bytes& note) {
     return Ok{};
   }
   // The world first: whoever is told of a checkpoint finds the files that it speaks of.
+  TRY(write_notices(*waiting_, note));
   TRY(files_.put("checkpoint", note));
   tlog::MapDelta delta;
   if (!waiting_->delta.empty()) delta = TRY(wire::decode<tlog::MapDelta>(waiting_->delta));

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <mutex>
 #include <shared_mutex>
 
 #include "base/clock.h"
@@ -12,10 +14,14 @@
 #include "server/log_tables.h"
 #include "tlog/add_checkpoint.h"
 #include "tlog/audit.h"
+#include "tlog/batch.h"
 #include "tlog/leaves.h"
 #include "tlog/promise.h"
 
 namespace holdfast::server {
+
+// More than the seven days of notice: what is queued must first be cosigned.
+constexpr std::uint64_t kLead_s = 60 * 60;
 
 struct LogOptions {
   std::string folder;    // of the public files
@@ -23,6 +29,10 @@ struct LogOptions {
   std::string name;      // the origin; "": made from the key. Never changes.
   // Of new accounts. The log's own name and key are filled in.
   tlog::LogRoots roots;
+  // The other trust roots of new accounts; empty: none.
+  Bytes tls_pin{};
+  Bytes policy_key{};
+  Bytes fleet_key{};
   std::uint64_t promise_s = tlog::kMaxPromise_s;
 };
 
@@ -64,7 +74,19 @@ class PublicLog {
 
   // Takes in everything that changed, unless a step waits. False: there was nothing.
   Result<bool> step(const ReadLists& read);
-  Result<void> queue(const tlog::Leaf& leaf);
+
+  // ---- what others put into the log; in the next step. Safe from several threads ----
+
+  // A custody key, a receipt, a release of software, a change of trust roots. kInvalid: it gives
+  // less notice than seven days and `kLead_s`, does not fit what stands, or is of another kind.
+  Result<void> append_leaf(const tlog::Leaf& leaf);
+  // The next policy, signed. kInvalid, kUnsafe: it is not the next, or not by the policy key.
+  Result<void> append_policy(BytesView signed_policy);
+  // The next batch and what it has at each position, sorted. kInvalid: they do not fit.
+  Result<void> append_batch(BytesView leaf, const std::vector<tlog::MapEntry>& positions);
+  // Gives an account what is behind its position. kInvalid: the batch has another value there.
+  Result<void> open_batch(std::uint64_t n, const CircleId& circle, BytesView opening);
+  Result<std::vector<api::BatchView>> batches(const CircleId& circle, std::uint64_t from);
 
   // What a witness should be sent: the step that waits, or, once its cosignatures are older than
   // `renew_s`, what is shown.
@@ -78,6 +100,7 @@ class PublicLog {
   // that counts.
   Result<tlog::NoteSignature> pick(const Due& due, const tlog::NoteKey& witness,
                                    const std::vector<tlog::NoteSignature>& signatures) const;
+  Result<tlog::Proof> inclusion(std::uint64_t index) const;  // in the tree that is shown
   // Signatures on Due::note. Shows the step once a quorum signed; true if it did.
   Result<bool> cosign(const Due& due, const std::vector<tlog::NoteSignature>& signatures);
 
@@ -92,11 +115,12 @@ class PublicLog {
 
  private:
   PublicLog(Writer& writer, LogFiles files, tlog::LogSigner signer, tlog::TrustedLog trusted,
-            std::uint64_t promise_s, std::shared_ptr<const Clock> clock)
+            circle::TrustRoots site, std::uint64_t promise_s, std::shared_ptr<const Clock> clock)
       : tables_(writer),
         files_(std::move(files)),
         signer_(std::move(signer)),
         trusted_(std::move(trusted)),
+        site_(std::move(site)),
         promise_s_(promise_s),
         clock_(std::move(clock)) {}
 
@@ -106,12 +130,16 @@ class PublicLog {
   Result<void> add_epoch(LogStep& step) const;
   Result<void> write_files(const LogStep& step);
   Result<void> show(const Bytes& note);
+  Result<void> write_notices(const LogStep& step, const Bytes& note);
+  Result<void> check_trust_change(const tlog::TrustChange& change) const;
+  Result<std::shared_ptr<const tlog::Map>> batch_map(std::uint64_t n);
   std::uint64_t now_s() const { return static_cast<std::uint64_t>(clock_->now() / 1000); }
 
   LogTables tables_;
   LogFiles files_;
   const tlog::LogSigner signer_;
   const tlog::TrustedLog trusted_;
+  const circle::TrustRoots site_;  // of new accounts
   const std::uint64_t promise_s_;
   const std::shared_ptr<const Clock> clock_;
 
@@ -121,6 +149,10 @@ class PublicLog {
   std::uint64_t cosigned_s_ = 0;
   tlog::Map map_;
   std::optional<LogStep> waiting_;
+
+  // Of the batches that were asked for last; a proof needs the whole map of one.
+  std::mutex batches_mutex_;
+  std::map<std::uint64_t, std::shared_ptr<const tlog::Map>> batch_maps_;
 };
 
 }  // namespace holdfast::server

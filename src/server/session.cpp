@@ -109,6 +109,12 @@ class Session final : public api::ServiceSession {
     if (core_.log() == nullptr) return api::no_log();
     return core_.log()->view(name_, from);
   }
+  Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
+    TRY(allowed());
+    if (core_.log() == nullptr) return api::no_log();
+    const CircleId circle = TRY(account_->circle_id());
+    return core_.log()->batches(circle, from);
+  }
   // At once: the network front waits, without a thread, until on_change.
   Result<std::uint64_t> wait_for_change(std::uint64_t, std::int64_t) override {
     TRY(allowed());

@@ -247,6 +247,12 @@ Result<std::vector<circle::VaultHead>> Account::vault_heads() {
   return out;
 }
 
+Result<CircleId> Account::circle_id() {
+  const Lock guard(mutex_);
+  TRY(refresh());
+  return known_->circle.id();
+}
+
 Result<std::vector<Bytes>> Account::read_records(const VaultId& vault, std::uint64_t from) {
   if (from == 0) return Error{Code::kInvalid, "the first record of a vault is number 1"};
   std::vector<Bytes> page;

@@ -46,6 +46,7 @@ class Account {
   // What a log keeps of the account: heads of the statements from `from` on, and of every vault.
   Result<std::vector<Digest>> heads(std::uint64_t from);
   Result<std::vector<circle::VaultHead>> vault_heads();
+  Result<CircleId> circle_id();
 
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from);
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record);

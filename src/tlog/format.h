@@ -101,10 +101,11 @@ struct SoftwareRelease {
 // notice is over.
 struct TrustChange {
   wire::Fixed<"holdfast/v1/leaf/trust-change"> label;
-  Bytes roots;  // encoded trust roots
+  Digest previous;  // SHA-256 of the encoded trust roots that these replace
+  Bytes roots;      // encoded trust roots
   std::uint64_t in_effect_from_s = 0;
-  static constexpr auto kFields =
-      wire::fields(&TrustChange::label, &TrustChange::roots, &TrustChange::in_effect_from_s);
+  static constexpr auto kFields = wire::fields(&TrustChange::label, &TrustChange::previous,
+                                               &TrustChange::roots, &TrustChange::in_effect_from_s);
 };
 
 // What the custodian released: a map with one position for every standard account.
@@ -114,9 +115,10 @@ struct ReleaseBatch {
   std::optional<Digest> previous;  // leaf hash of batch n - 1
   Digest root;                     // of the map of positions
   std::uint64_t accounts = 0;      // positions
+  std::uint8_t open_days = 0;      // by then each account has its opening; 90 at most
   static constexpr auto kFields =
       wire::fields(&ReleaseBatch::label, &ReleaseBatch::n, &ReleaseBatch::previous,
-                   &ReleaseBatch::root, &ReleaseBatch::accounts);
+                   &ReleaseBatch::root, &ReleaseBatch::accounts, &ReleaseBatch::open_days);
 };
 
 // ---- maps ----
@@ -149,6 +151,72 @@ struct SeriesProof {
   std::optional<MapProof> last;  // none where the series is empty
   MapProof next;
   static constexpr auto kFields = wire::fields(&SeriesProof::last, &SeriesProof::next);
+};
+
+// ---- what a batch has at one account's position (batch.h) ----
+
+// One vault's key, given to somebody.
+struct Release {
+  VaultId vault;
+  std::uint32_t epoch = 0;
+  Digest recipient;   // SHA-256 of the public key it was wrapped to
+  Digest instrument;  // SHA-256 of the demand
+  static constexpr auto kFields =
+      wire::fields(&Release::vault, &Release::epoch, &Release::recipient, &Release::instrument);
+  bool operator==(const Release&) const = default;
+};
+
+constexpr std::size_t kMaxReleases = 256;
+struct BatchEntry {
+  wire::Fixed<"holdfast/v1/batch-entry"> label;
+  CircleId circle;
+  std::uint64_t batch = 0;
+  wire::Bounded<Release, kMaxReleases> releases;  // mostly none
+  static constexpr auto kFields = wire::fields(&BatchEntry::label, &BatchEntry::circle,
+                                               &BatchEntry::batch, &BatchEntry::releases);
+};
+
+// What hides the entry until the account is told: its value in the batch's map is a hash over both.
+struct BatchOpening {
+  std::array<std::uint8_t, 32> nonce{};
+  Bytes entry;  // encoded BatchEntry
+  static constexpr auto kFields = wire::fields(&BatchOpening::nonce, &BatchOpening::entry);
+};
+
+// What a batch has at an account's position: this value, or nothing.
+struct PositionProof {
+  std::optional<Digest> value;
+  MapProof proof;
+  static constexpr auto kFields = wire::fields(&PositionProof::value, &PositionProof::proof);
+};
+
+// ---- policies (notice.h) ----
+
+struct Policy {
+  wire::Fixed<"holdfast/v1/policy"> label;
+  std::uint64_t version = 0;       // the first is 1
+  std::optional<Digest> previous;  // SHA-256 of the signed policy before
+  std::uint64_t in_effect_from_s = 0;
+  Bytes rules;  // what it says, for who enforces it
+  static constexpr auto kFields = wire::fields(&Policy::label, &Policy::version, &Policy::previous,
+                                               &Policy::in_effect_from_s, &Policy::rules);
+};
+
+struct SignedPolicy {
+  Bytes policy;
+  std::array<std::uint8_t, 64> signature{};  // by the policy key
+  static constexpr auto kFields = wire::fields(&SignedPolicy::policy, &SignedPolicy::signature);
+};
+
+// An entry, proven to be in a checkpoint that the log and its witnesses signed. With the first such
+// checkpoint it proves how long before it takes effect something stood in the log.
+struct LeafProof {
+  Bytes leaf;
+  std::uint64_t index = 0;
+  wire::Bounded<Digest, 63> inclusion;
+  Bytes checkpoint;  // a signed note
+  static constexpr auto kFields = wire::fields(&LeafProof::leaf, &LeafProof::index,
+                                               &LeafProof::inclusion, &LeafProof::checkpoint);
 };
 
 // ---- what is signed besides notes ----

@@ -36,11 +36,4 @@ Result<Leaf> decode_leaf(BytesView entry) {
   return decode_by_label(label, entry, static_cast<const Leaf*>(nullptr));
 }
 
-Result<void> check_notice(std::uint64_t in_effect_from_s, const ProvenTime& logged) {
-  if (in_effect_from_s < kNotice_s || in_effect_from_s - kNotice_s < logged.existed_by)
-    return Error{Code::kUnsafe,
-                 "a change was not in the log for seven days before it takes effect"};
-  return Ok{};
-}
-
 }  // namespace holdfast::tlog

@@ -39,14 +39,6 @@ TEST(Leaf, OfAnUnknownTypeIsNeverSkipped) {
   EXPECT_EQ(decode_leaf(trailing).error().code, Code::kCorrupt);
 }
 
-TEST(Notice, IsSevenDaysFromWhenAWitnessHadSeenIt) {
-  const ProvenTime logged{900, 1000};
-  EXPECT_TRUE(check_notice(1000 + kNotice_s, logged).ok());
-  EXPECT_EQ(check_notice(999 + kNotice_s, logged).error().code, Code::kUnsafe);
-  EXPECT_FALSE(check_notice(0, logged).ok());
-  EXPECT_FALSE(check_notice(kNotice_s - 1, {0, 0}).ok());
-}
-
 TEST(Promise, VerifiesWhenTheLogSignedIt) {
   const TestSite site;
   Promise promise;

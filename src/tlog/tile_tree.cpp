@@ -62,6 +62,15 @@ Result<Digest> TileTree::root() {
   return range(0, size_);
 }
 
+Result<Proof> TileTree::prove_prefix(std::uint64_t from) {
+  if (from == 0 || from >= size_) return Error{Code::kInvalid, "the log was never that long"};
+  Proof proof = TRY(prove_consistency(from));
+  if (!std::has_single_bit(from)) return proof;
+  const Digest first = TRY(range(0, from));
+  proof.insert(proof.begin(), first);
+  return proof;
+}
+
 Result<std::vector<Digest>> TileTree::edge() { return subtrees(0, size_); }
 
 // PATH of RFC 9162 section 2.1.3.1, from the root down and then turned round.

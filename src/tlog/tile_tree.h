@@ -23,6 +23,7 @@ class TileTree {
   Result<Digest> root();
   Result<Proof> prove_inclusion(std::uint64_t index);   // kInvalid from `size` on
   Result<Proof> prove_consistency(std::uint64_t from);  // with the tree of size `from`
+  Result<Proof> prove_prefix(std::uint64_t from);       // for prefix_root(); from 1 to size - 1
   Result<std::vector<Digest>> edge();                   // for Frontier::open
 
  private:

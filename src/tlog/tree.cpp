@@ -1,5 +1,7 @@
 #include "tlog/tree.h"
 
+#include <bit>
+
 #include "crypto/hash.h"
 
 namespace holdfast::tlog {
@@ -51,27 +53,36 @@ Result<void> verify_inclusion(const TreeHead& head, std::uint64_t index, const D
   return Ok{};
 }
 
-// Named as in RFC 9162 section 2.1.4.2: fr and sr are what the proof makes of the two roots.
 Result<void> verify_consistency(const TreeHead& from, const TreeHead& to, const Proof& proof) {
-  if (from.size > to.size || to.size > kMaxTreeSize || proof.size() > kMaxProof)
-    return not_consistent();
+  if (from.size > to.size || proof.size() > kMaxProof) return not_consistent();
   if (from.size == 0 || from.size == to.size) {
     const Digest& expected = from.size == to.size ? to.root : empty_root();
     if (!proof.empty() || from.root != expected) return not_consistent();
     return Ok{};
   }
-  std::uint64_t fn = from.size - 1;
+  // Where the old tree is one whole subtree of the new one, its root is not in the proof.
+  Proof whole;
+  if (std::has_single_bit(from.size)) whole.push_back(from.root);
+  whole.insert(whole.end(), proof.begin(), proof.end());
+  const auto root = prefix_root(to, from.size, whole);
+  if (!root.ok() || *root != from.root) return not_consistent();
+  return Ok{};
+}
+
+// Named as in RFC 9162 section 2.1.4.2: fr and sr are what the proof makes of the two roots.
+Result<Digest> prefix_root(const TreeHead& to, std::uint64_t from, const Proof& proof) {
+  if (from == 0 || from >= to.size || to.size > kMaxTreeSize || proof.empty() ||
+      proof.size() > kMaxProof + 1)
+    return not_consistent();
+  std::uint64_t fn = from - 1;
   std::uint64_t sn = to.size - 1;
   while ((fn & 1U) != 0) {
     fn >>= 1;
     sn >>= 1;
   }
-  // Where the old tree is one whole subtree of the new one, its root is not in the proof.
-  std::size_t at = 0;
-  if (fn != 0 && proof.empty()) return not_consistent();
-  Digest fr = fn == 0 ? from.root : proof[at++];
+  Digest fr = proof[0];
   Digest sr = fr;
-  for (; at < proof.size(); ++at) {
+  for (std::size_t at = 1; at < proof.size(); ++at) {
     const Digest& c = proof[at];
     if (sn == 0) return not_consistent();
     if ((fn & 1U) != 0 || fn == sn) {
@@ -87,8 +98,8 @@ Result<void> verify_consistency(const TreeHead& from, const TreeHead& to, const 
     fn >>= 1;
     sn >>= 1;
   }
-  if (sn != 0 || fr != from.root || sr != to.root) return not_consistent();
-  return Ok{};
+  if (sn != 0 || sr != to.root) return not_consistent();
+  return fr;
 }
 
 }  // namespace holdfast::tlog

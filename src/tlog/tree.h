@@ -37,4 +37,9 @@ Result<void> verify_inclusion(const TreeHead& head, std::uint64_t index, const D
 // follows the empty tree, and every tree itself, with an empty proof.
 Result<void> verify_consistency(const TreeHead& from, const TreeHead& to, const Proof& proof);
 
+// The root of the first `from` leaves of `to`, which has more. `proof`: as for consistency, but
+// always with the first subtree's hash in front. kUnsafe unless it makes the root of `to`. Where
+// the result is not a root that was signed for that size, the two signatures contradict each other.
+Result<Digest> prefix_root(const TreeHead& to, std::uint64_t from, const Proof& proof);
+
 }  // namespace holdfast::tlog

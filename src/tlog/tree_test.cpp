@@ -260,5 +260,25 @@ TEST(LargeTree, SaysWhenATileIsMissingOrDamaged) {
   EXPECT_EQ(tree.prove_consistency(301).error().code, Code::kInvalid);
 }
 
+// What evidence against a log is made of: for every pair of sizes, the root that a proof gives the
+// older tree is the real one, and a tree with another past gives another.
+TEST(PrefixRoot, IsTheOneOfTheOlderTree) {
+  constexpr std::uint64_t kMost = 40;
+  const testkit::TestLog log(kMost);
+  testkit::TestLog other;
+  other.add(testkit::any_entry(1000));
+  while (other.entries.size() < kMost) other.add(testkit::any_entry(other.entries.size()));
+  for (std::uint64_t to = 2; to <= kMost; ++to)
+    for (std::uint64_t from = 1; from < to; ++from) {
+      const Proof proof = log.tree(to).prove_prefix(from).value();
+      const auto root = prefix_root(log.head(to), from, proof);
+      ASSERT_TRUE(root.ok()) << from << " of " << to;
+      EXPECT_EQ(*root, testkit::naive_root(log.entries, 0, from));
+      const Proof forked = other.tree(to).prove_prefix(from).value();
+      EXPECT_FALSE(prefix_root(log.head(to), from, forked).ok());
+      EXPECT_NE(prefix_root(other.head(to), from, forked).value(), *root);
+    }
+}
+
 }  // namespace
 }  // namespace holdfast::tlog

@@ -56,6 +56,15 @@ Result<circle::TrustRoots> trust_roots(api::Store& store) {
   const auto parsed = TRY(wire::decode<tlog::LogRoots>(*log));
   TRY(tlog::TrustedLog::open(parsed));
   roots.log = wire::encode(parsed);
+  for (const auto& [name, key] :
+       {std::pair{"policy-key", &roots.policy_key}, {"fleet-key", &roots.fleet_key}}) {
+    auto bytes = store.get_log(name);
+    if (bytes.ok()) {
+      *key = std::move(bytes).value();
+    } else if (bytes.error().code != Code::kNotFound) {
+      return std::move(bytes).error();
+    }
+  }
   return roots;
 }
 
@@ -118,9 +127,12 @@ Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock)
       Replica(std::move(session), self, crypto::derive<crypto::WrapPurpose>(home.device_key())),
       {},
       {},
+      {},
       {}});
   TRY(state->sync());
-  return Account(std::move(state));
+  Account account(std::move(state));
+  TRY(account.answer_releases());
+  return account;
 }
 
 Result<void> Account::State::sync() {
@@ -128,24 +140,49 @@ Result<void> Account::State::sync() {
   auto own = own_info(circle(), replica.self());
   if (!own.ok()) return std::move(own).error();
   roots = TRY(trust_roots(home, circle()));
-  TRY(check_store(roots, store));
+  roots_now = TRY(roots_in_effect(home, roots));
+  TRY(check_store(roots_now, store));
   if (roots.log.empty()) return Ok{};
-  log = TRY(wire::decode<tlog::LogRoots>(roots.log));
-  const keys::LookupKey lookup = TRY(home.lookup());
-  auto checked = check_log(home, replica, store, *log, lookup, clock.now());
+  auto checked = check();
   if (!checked.ok() && checked.error().code == Code::kUnsafe) {
-    // Something may have been added between the two looks.
+    // Something may have been added between the two looks, or others sign the log by now.
     TRY(replica.sync(&home));
-    checked = check_log(home, replica, store, *log, lookup, clock.now());
+    while (TRY(follow_trust_change(home, store, roots_now, clock.now())))
+      roots_now = TRY(roots_in_effect(home, roots));
+    checked = check();
   }
-  log_status = TRY(std::move(checked));
+  TRY(checked);
+  return close_until_included();
+}
+
+Result<void> Account::State::check() {
+  const keys::LookupKey lookup = TRY(home.lookup());
+  log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
+  log_status = TRY(check_log(home, replica, store, roots_now, lookup, clock.now()));
+  if (!log_status->trust_change_s ||
+      *log_status->trust_change_s > static_cast<std::uint64_t>(clock.now() / 1000))
+    return Ok{};
+  while (TRY(follow_trust_change(home, store, roots_now, clock.now())))
+    roots_now = TRY(roots_in_effect(home, roots));
+  log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
+  return Ok{};
+}
+
+// A device that another one admitted opens nothing before all others can see in the log that it
+// was. The first device and one that the recovery key admitted were admitted by nobody else.
+Result<void> Account::State::close_until_included() {
+  const std::uint64_t seq = circle().device(replica.self())->admitted_seq;
+  const auto outer = TRY(wire::decode<circle::SignedStatement>(replica.statements().at(seq)));
+  const auto statement = TRY(wire::decode<circle::Statement>(outer.statement));
+  const bool waits = statement.type == circle::StatementType::kAdmit && log_status->included <= seq;
+  replica.hold(waits ? Replica::Keys::kHeld : Replica::Keys::kFree);
   return Ok{};
 }
 
 Result<void> Account::State::promised(const api::Append& append, const api::Receipt& receipt) {
   if (!log) return Ok{};
   return keep_promise(home, *log, circle().id(), circle().seq() + 1,
-                      circle::statement_head(append.statement), receipt.promise);
+                      circle::statement_head(append.statement), receipt.promise, clock.now());
 }
 
 const std::optional<LogStatus>& Account::log_status() const { return state_->log_status; }
@@ -157,7 +194,25 @@ Result<std::vector<api::Connection>> Account::connections() {
   return state_->replica.session().connections();
 }
 
-Result<void> Account::sync() { return state_->sync(); }
+Result<void> Account::sync() {
+  TRY(state_->sync());
+  return answer_releases();
+}
+
+// A key that was given out opens what is written under it until the epoch is another.
+Result<void> Account::answer_releases() {
+  if (!state_->log_status || state_->log_status->stops_approvals()) return Ok{};
+  const auto& released = state_->log_status->released;
+  if (std::ranges::none_of(released,
+                           [&](const Released& r) { return r.what.epoch >= circle().epoch(); }))
+    return Ok{};
+  auto rotated = rotate();
+  // Another device was quicker, or there is no way now: at the next sync.
+  if (!rotated.ok() && rotated.error().code != Code::kConflict &&
+      rotated.error().code != Code::kUnavailable)
+    return rotated;
+  return Ok{};
+}
 const circle::Circle& Account::circle() const { return state_->circle(); }
 const circle::Device& Account::self() const {
   return *state_->circle().device(state_->replica.self());

@@ -17,6 +17,7 @@ struct Account::State {
   crypto::SigningKey signing;
   Replica replica;
   circle::TrustRoots roots{};             // that the genesis commits to
+  circle::TrustRoots roots_now{};         // after every change since whose notice is over
   std::optional<tlog::LogRoots> log{};    // of the account's log, if it has one
   std::optional<LogStatus> log_status{};  // of the last sync
 
@@ -34,6 +35,8 @@ struct Account::State {
         {};  // where a device is admitted
   };
   Result<void> append(const std::function<Result<Made>()>& make);
+  Result<void> check();  // the log, with the roots that count now
+  Result<void> close_until_included();
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);
 };
 

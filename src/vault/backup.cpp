@@ -267,6 +267,7 @@ Result<Account::BackupReport> Account::backup(const BackupOptions& options,
   if (options.dry_run) return report;
 
   tree.root.finished_ms = state_->clock.now();
+  tree.root.log_seen = TRY(newest_checkpoint(state_->home));
   packs.insert(packs.end(), tree.new_packs.begin(), tree.new_packs.end());
   const Addition addition =
       TRY(prepare(data, tree.root, std::move(packs), damaged, report.stored_bytes));

@@ -1,9 +1,16 @@
 #include "vault/log_audit.h"
 
+#include <algorithm>
+#include <set>
+
+#include "circle/format.h"
+#include "crypto/hash.h"
 #include "tlog/audit.h"
+#include "tlog/batch.h"
 #include "tlog/frontier.h"
 #include "tlog/leaves.h"
 #include "tlog/map.h"
+#include "tlog/notice.h"
 #include "tlog/promise.h"
 #include "tlog/tile_tree.h"
 
@@ -16,6 +23,7 @@ class Auditor {
 
   Result<LogAudit> run(const tlog::LogRoots& roots) {
     const auto trusted = TRY(tlog::TrustedLog::open(roots));
+    trusted_ = trusted;
     const Bytes note = TRY(read_("checkpoint"));
     const auto checkpoint = TRY(tlog::Checkpoint::verify(trusted, note));
     const std::uint64_t size = checkpoint.head().size;
@@ -58,24 +66,76 @@ class Auditor {
       return replica_.apply(entry, delta);
     }
     if (const auto* const batch = std::get_if<tlog::ReleaseBatch>(&leaf)) {
-      if (batch->n != audit_.releases + 1 || batch->previous != newest_batch_)
-        return Error{Code::kUnsafe, "a release batch is left out"};
+      TRY(tlog::check_batch_follows(*batch, audit_.releases, newest_batch_));
       newest_batch_ = tlog::leaf_hash(entry);
       ++audit_.releases;
-    } else if (const auto* const policy = std::get_if<tlog::PolicyLeaf>(&leaf)) {
-      if (policy->version != audit_.policies + 1)
-        return Error{Code::kUnsafe, "a version of the policy is left out"};
-      ++audit_.policies;
-    } else {
-      ++audit_.others;
+      return Ok{};
     }
+    if (const auto* const policy = std::get_if<tlog::PolicyLeaf>(&leaf))
+      return learn_policy(*policy, entry);
+    if (const auto* const receipt = std::get_if<tlog::DeletionReceipt>(&leaf)) {
+      ++audit_.receipts;
+      if (!receipts_.insert(receipt->receipt).second)
+        return Error{Code::kUnsafe, "a receipt of a deletion stands there twice"};
+      return Ok{};
+    }
+    if (const auto* const custody = std::get_if<tlog::CustodyKey>(&leaf)) {
+      ++audit_.custody_keys;
+      return check_notice(entry, custody->in_effect_from_s);
+    }
+    if (const auto* const change = std::get_if<tlog::TrustChange>(&leaf)) {
+      ++audit_.trust_changes;
+      TRY(check_roots(*change));
+      return check_notice(entry, change->in_effect_from_s);
+    }
+    audit_.software.push_back(std::get<tlog::SoftwareRelease>(leaf));
     return Ok{};
   }
 
+  Result<void> learn_policy(const tlog::PolicyLeaf& leaf, const Bytes& entry) {
+    if (leaf.version != audit_.policies + 1)
+      return Error{Code::kUnsafe, "a version of the policy is left out"};
+    ++audit_.policies;
+    const Bytes bytes = TRY(read_("policy/" + std::to_string(leaf.version)));
+    const auto policy = TRY(wire::decode<tlog::SignedPolicy>(bytes));
+    const auto said = TRY(wire::decode<tlog::Policy>(policy.policy));
+    if (crypto::sha256(bytes) != leaf.policy || said.version != leaf.version ||
+        said.previous != newest_policy_ || said.in_effect_from_s != leaf.in_effect_from_s)
+      return Error{Code::kUnsafe, "a policy is not the one that its entry names"};
+    newest_policy_ = leaf.policy;
+    if (leaf.version == 1) return Ok{};  // counts at once
+    return check_notice(entry, leaf.in_effect_from_s);
+  }
+
+  static Result<void> check_roots(const tlog::TrustChange& change) {
+    const auto roots = TRY(wire::decode<circle::TrustRoots>(change.roots));
+    const auto log = TRY(wire::decode<tlog::LogRoots>(roots.log));
+    TRY(tlog::TrustedLog::open(log));
+    return Ok{};
+  }
+
+  // The first checkpoint that has the entry, as others cosigned it. Those who watched the log then
+  // may be others than `roots` names now: then nothing can be said.
+  Result<void> check_notice(const Bytes& entry, std::uint64_t from_s) {
+    const auto bytes = read_("notice/" + std::to_string(frontier_.size()));
+    if (!bytes.ok()) return bytes.error().code == Code::kNotFound ? unshown() : bytes.error();
+    const auto proof = TRY(wire::decode<tlog::LeafProof>(*bytes));
+    if (proof.leaf != entry || proof.index != frontier_.size()) return unshown();
+    const auto first = tlog::verify_leaf_proof(*trusted_, proof);
+    if (!first.ok() || !first->time()) return Ok{};
+    return tlog::check_notice(from_s, *first->time());
+  }
+  static Error unshown() {
+    return {Code::kUnsafe, "nothing shows when it was logged, and it owes seven days of notice"};
+  }
+
   const ReadLogFile& read_;
+  std::optional<tlog::TrustedLog> trusted_;
   tlog::Frontier frontier_;
   tlog::MapReplica replica_;
   std::optional<Digest> newest_batch_;
+  std::optional<Digest> newest_policy_;
+  std::set<Digest> receipts_;
   LogAudit audit_;
 };
 
@@ -91,6 +151,16 @@ Result<std::string> two_trees(const tlog::TrustedLog& log, const Evidence& evide
       return proves_nothing("both checkpoints are of one tree");
     return "The log " + log.origin() + " signed two trees of " + std::to_string(first.head().size) +
            " entries: it has two histories.";
+  }
+  if (!evidence.inclusion.empty() && first.head().size < second.head().size) {
+    const Digest root =
+        TRY(tlog::prefix_root(second.head(), first.head().size,
+                              tlog::Proof(evidence.inclusion.begin(), evidence.inclusion.end())));
+    if (root == first.head().root)
+      return proves_nothing("the newer checkpoint follows from the older one");
+    return "The log " + log.origin() + " signed a tree of " + std::to_string(first.head().size) +
+           " entries, and one of " + std::to_string(second.head().size) +
+           " that begins with others: it has two histories.";
   }
   return proves_nothing("checkpoints of " + std::to_string(first.head().size) + " and " +
                         std::to_string(second.head().size) +
@@ -120,6 +190,13 @@ Result<std::string> missed(const tlog::TrustedLog& log, const Evidence& evidence
 
 Result<LogAudit> verify_log(const ReadLogFile& read, const tlog::LogRoots& roots) {
   return Auditor(read).run(roots);
+}
+
+const tlog::SoftwareRelease* find_release(const LogAudit& audit, const Digest& file) {
+  for (const tlog::SoftwareRelease& release : audit.software)
+    if (std::ranges::any_of(release.files, [&](const auto& one) { return one.sha256 == file; }))
+      return &release;
+  return nullptr;
 }
 
 Result<std::string> verify_evidence(const Evidence& evidence) {

@@ -11,6 +11,7 @@
 #include "tlog/promise.h"
 #include "tlog/tile_tree.h"
 #include "vault/log_format.h"
+#include "vault/log_notices.h"
 
 namespace holdfast::vault {
 namespace {
@@ -38,13 +39,43 @@ Result<void> save_pins(Home& home, const LogPins& pins) {
   return home.set_setting(kPins, std::string(as_text(bytes)));
 }
 
+Error saved(Home& home, const Evidence& evidence, std::string sentence) {
+  const auto path = home.save_evidence("log", {wire::encode(evidence)});
+  if (path.ok())
+    sentence += ". The evidence, which convinces others too, is in " + *path +
+                ": holdfast log verify --evidence FILE";
+  return {Code::kUnsafe, std::move(sentence)};
+}
+
+// Of two trees that cannot both be true. With the log's own tiles of the newer one, which show what
+// it has where the older one was, nobody need ask anyone else.
+Error contradict(Home& home, api::Visitor& files, const tlog::TrustedLog& trusted,
+                 Evidence evidence, std::string sentence) {
+  const auto first = tlog::Checkpoint::verify(trusted, evidence.first);
+  const auto second = tlog::Checkpoint::verify(trusted, evidence.second);
+  if (!first.ok() || !second.ok()) return {Code::kUnsafe, std::move(sentence)};
+  const bool turned = first->head().size > second->head().size;
+  if (turned) std::swap(evidence.first, evidence.second);
+  const tlog::TreeHead& older = turned ? second->head() : first->head();
+  const tlog::TreeHead& newer = turned ? first->head() : second->head();
+  const tlog::TileReader tiles = [&](const tlog::Tile& tile) {
+    return files.get_log(tlog::tile_path(tile));
+  };
+  const auto proof = tlog::TileTree(newer.size, tiles).prove_prefix(older.size);
+  if (proof.ok() && tlog::prefix_root(newer, older.size, *proof).ok())
+    for (const Digest& hash : *proof) evidence.inclusion.push_back(hash);
+  return saved(home, evidence, std::move(sentence));
+}
+
 class Check {
  public:
-  Check(Home& home, Replica& replica, api::Visitor& files, const tlog::LogRoots& roots,
-        tlog::TrustedLog trusted, const keys::LookupKey& lookup, TimeMs now, LogPins pins)
+  Check(Home& home, Replica& replica, api::Visitor& files, const circle::TrustRoots& trust,
+        const tlog::LogRoots& roots, tlog::TrustedLog trusted, const keys::LookupKey& lookup,
+        TimeMs now, LogPins pins)
       : home_(home),
         replica_(replica),
         files_(files),
+        trust_(trust),
         roots_(roots),
         trusted_(std::move(trusted)),
         lookup_(lookup),
@@ -52,12 +83,22 @@ class Check {
         pins_(std::move(pins)) {}
 
   Result<LogStatus> run() {
+    const std::uint64_t known = pins_.size;
+    std::optional<tlog::ProvenTime> before;
+    if (const auto old = tlog::Checkpoint::verify(trusted_, pins_.checkpoint); old.ok())
+      before = old->time();
     api::LogView view = TRY(read());
     const auto checkpoint = TRY(tlog::Checkpoint::verify(trusted_, view.checkpoint));
     TRY(tell_age(checkpoint));
     TRY(tell_audit(view.audit));
     TRY(check_circle(view, checkpoint));
     TRY(check_data(view, checkpoint));
+    LogMoment moment{trusted_, trust_, checkpoint,
+                     before,   known,  static_cast<std::uint64_t>(now_ / 1000)};
+    if (checkpoint.time()) moment.now_s = checkpoint.time()->current_at;
+    TRY(check_batches(pins_, fresh_, replica_.session(), replica_.circle().id(), moment, status_));
+    TRY(check_policies(pins_, files_, moment, status_));
+    tell_trust_change(pins_, moment, status_);
     TRY(save_pins(home_, pins_));
     return status_;
   }
@@ -124,6 +165,15 @@ class Check {
 
   Result<void> learn(const Bytes& entry, std::uint64_t index) {
     const tlog::Leaf leaf = TRY(tlog::decode_leaf(entry));
+    if (const auto* const batch = std::get_if<tlog::ReleaseBatch>(&leaf)) {
+      TRY(learn_batch(pins_, *batch, entry));
+      fresh_.push_back(*batch);
+    } else if (const auto* const policy = std::get_if<tlog::PolicyLeaf>(&leaf)) {
+      learn_policy(pins_, *policy, entry, index, status_);
+    } else if (std::holds_alternative<tlog::TrustChange>(leaf)) {
+      if (pins_.changes.size() == 16) pins_.changes.erase(pins_.changes.begin());
+      pins_.changes.push_back(entry);
+    }
     const auto* const epoch = std::get_if<tlog::MapEpoch>(&leaf);
     if (epoch == nullptr) return Ok{};
     if (epoch->n != pins_.epoch + 1 || epoch->previous != pins_.epoch_leaf)
@@ -187,6 +237,7 @@ class Check {
                        held.error().message + ")"};
     TRY(held);
     status_.circle_included = view.circle_next == known;
+    pins_.included = status_.included = view.circle_next;
     return check_promises(view, checkpoint);
   }
 
@@ -258,12 +309,8 @@ class Check {
   // ---- evidence ----
 
   Error contradiction(EvidenceKind kind, const Bytes& newer, std::string sentence) const {
-    Evidence evidence;
-    evidence.kind = kind;
-    evidence.roots = roots_;
-    evidence.first = pins_.checkpoint;
-    evidence.second = newer;
-    return saved(evidence, std::move(sentence));
+    return contradict(home_, files_, trusted_, {{}, kind, roots_, pins_.checkpoint, newer},
+                      std::move(sentence));
   }
 
   Result<void> missed(const Bytes& signed_promise, const tlog::Promise& promise,
@@ -287,47 +334,83 @@ class Check {
       if (inclusion.ok())
         for (const Digest& hash : *inclusion) evidence.inclusion.push_back(hash);
     }
-    return saved(evidence, "the log promised to have statement " + std::to_string(promise.seq) +
-                               " of this account's circle, and has not");
-  }
-
-  Error saved(const Evidence& evidence, std::string sentence) const {
-    const auto path = home_.save_evidence("log", {wire::encode(evidence)});
-    if (path.ok())
-      sentence += ". The evidence, which convinces others too, is in " + *path +
-                  ": holdfast log verify --evidence FILE";
-    return {Code::kUnsafe, std::move(sentence)};
+    return saved(home_, evidence,
+                 "the log promised to have statement " + std::to_string(promise.seq) +
+                     " of this account's circle, and has not");
   }
 
   Home& home_;
   Replica& replica_;
   api::Visitor& files_;
+  const circle::TrustRoots& trust_;
   const tlog::LogRoots& roots_;
   const tlog::TrustedLog trusted_;
   const keys::LookupKey& lookup_;
   const TimeMs now_;
   LogPins pins_;
   LogStatus status_;
+  std::vector<tlog::ReleaseBatch> fresh_;  // batches that this device sees for the first time
 };
 
 }  // namespace
 
 Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
-                            const tlog::LogRoots& roots, const keys::LookupKey& lookup,
+                            const circle::TrustRoots& trust, const keys::LookupKey& lookup,
                             TimeMs now) {
+  const auto roots = TRY(wire::decode<tlog::LogRoots>(trust.log));
   auto trusted = TRY(tlog::TrustedLog::open(roots));
   auto pins = TRY(load_pins(home));
-  return Check(home, replica, files, roots, std::move(trusted), lookup, now, std::move(pins)).run();
+  return Check(home, replica, files, trust, roots, std::move(trusted), lookup, now, std::move(pins))
+      .run();
+}
+
+Result<Bytes> newest_checkpoint(const Home& home) {
+  const LogPins pins = TRY(load_pins(home));
+  return pins.checkpoint;
+}
+
+Result<void> compare_seen(Home& home, api::Visitor& files, const circle::TrustRoots& trust,
+                          BytesView theirs, const std::string& device) {
+  const auto roots = TRY(wire::decode<tlog::LogRoots>(trust.log));
+  const auto trusted = TRY(tlog::TrustedLog::open(roots));
+  const LogPins pins = TRY(load_pins(home));
+  const auto seen = tlog::Checkpoint::verify(trusted, theirs);
+  // Signed by those who watched the log before a change of the trust roots: nothing to compare.
+  if (!seen.ok() || pins.checkpoint.empty()) return Ok{};
+  const tlog::TreeHead mine{pins.size, pins.root};
+  if (seen->head() == mine) return Ok{};
+  const auto differs = [&](EvidenceKind kind, const std::string& how) {
+    return contradict(
+        home, files, trusted, {{}, kind, roots, to_bytes(theirs), pins.checkpoint},
+        "the service shows this device another log than it showed \"" + device + "\": " + how);
+  };
+  if (seen->head().size == mine.size)
+    return differs(EvidenceKind::kFork, "it signed two trees of one size");
+  if (seen->head().size > mine.size)
+    return differs(EvidenceKind::kInconsistent, "that one saw more of it, earlier");
+  const tlog::TileReader tiles = [&](const tlog::Tile& tile) {
+    return files.get_log(tlog::tile_path(tile));
+  };
+  const auto proof = tlog::TileTree(mine.size, tiles).prove_consistency(seen->head().size);
+  if (!proof.ok()) return withheld("the hashes that tie it to what another device saw");
+  if (!tlog::verify_consistency(seen->head(), mine, *proof).ok())
+    return differs(EvidenceKind::kInconsistent, "what that one saw is not in it");
+  return Ok{};
 }
 
 Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
                           std::uint64_t seq, const Digest& head,
-                          const std::optional<Bytes>& promise) {
+                          const std::optional<Bytes>& promise, TimeMs now) {
   const auto trusted = TRY(tlog::TrustedLog::open(roots));
   if (!promise) return Error{Code::kUnsafe, "the service gives no promise for its log"};
   const tlog::Promise said = TRY(tlog::verify_promise(trusted, *promise));
   if (said.circle != circle || said.seq != seq || said.head != head)
     return Error{Code::kUnsafe, "the service promises something else than what was sent"};
+  if (said.include_by_s >
+      static_cast<std::uint64_t>(now / 1000) + tlog::kMaxPromise_s + tlog::kClockTolerance_s)
+    return Error{Code::kUnsafe,
+                 "the service promises to log the change later than in ten minutes (or this "
+                 "device's clock is behind): nobody could hold it to that"};
   LogPins pins = TRY(load_pins(home));
   if (pins.promises.size() == 64) return Ok{};  // the first ones are due first
   pins.promises.push_back(*promise);

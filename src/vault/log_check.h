@@ -1,4 +1,4 @@
-// What a device asks of the log at each sync: S1 to S4 of the protocol.
+// What a device asks of the log at each sync: S1 to S4, S6 and S7 of the protocol.
 //
 // The service and its log are not trusted. What is trusted: that fewer witnesses than the quorum
 // lie. Where nobody witnesses, a fork is seen only by this account's own devices.
@@ -10,6 +10,19 @@
 
 namespace holdfast::vault {
 
+// What the custodian gave out of this account.
+struct Released {
+  std::uint64_t batch = 0;
+  tlog::Release what;
+};
+
+struct PolicyStatus {
+  std::uint64_t version = 0;
+  std::uint64_t in_effect_from_s = 0;
+  bool in_effect = false;
+  Bytes rules;  // empty: the service does not show them, or no policy key is known
+};
+
 struct LogStatus {
   std::string name;
   std::size_t witnesses = 0;  // that signed the newest checkpoint
@@ -20,7 +33,15 @@ struct LogStatus {
   std::uint64_t audited = 0;           // newest epoch that an auditor vouches for
   bool circle_included = false;        // every statement that this device knows is in the map
   bool data_included = false;          // every record
-  std::size_t bytes = 0;               // read for this check
+  std::uint64_t included = 0;          // statements that the map was proven to have
+  std::uint64_t batches = 0;           // of releases, every one checked
+  std::size_t closed = 0;              // of them, that have a list for this account not yet opened
+  std::vector<Released> released;      // the newest first
+  std::vector<PolicyStatus> policies;  // the one in effect, then those to come
+  std::optional<std::uint64_t> trust_change_s;  // when other trust roots will count
+  // Red, each a sentence for the person; nothing is stopped by them.
+  std::vector<std::string> alarms;
+  std::size_t bytes = 0;  // read for this check
 
   bool stale() const { return age_s && *age_s > tlog::kMaxCheckpointAge_s; }
   // Too old to admit anybody by.
@@ -31,11 +52,27 @@ struct LogStatus {
 // evidence in the home: the log contradicts itself, or this account. kUnavailable: it is not whole.
 // `files`: where the log's tiles are, for evidence.
 Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
-                            const tlog::LogRoots& roots, const keys::LookupKey& lookup, TimeMs now);
+                            const circle::TrustRoots& trust, const keys::LookupKey& lookup,
+                            TimeMs now);
 
-// Keeps the promise that came with an append; a wrong one is refused: kUnsafe.
+// S9: what another of the account's devices saw of the log, as its sealed snapshot says, against
+// what this one sees. kUnsafe, with evidence: the service shows its devices different logs.
+Result<void> compare_seen(Home& home, api::Visitor& files, const circle::TrustRoots& trust,
+                          BytesView theirs, const std::string& device);
+// The checkpoint that this device saw last; empty before the first.
+Result<Bytes> newest_checkpoint(const Home& home);
+
+// The trust roots that count now, for an account that began with `genesis`: each change since is
+// followed once its notice is over. kUnsafe: what this device keeps of them is none.
+Result<circle::TrustRoots> roots_in_effect(const Home& home, const circle::TrustRoots& genesis);
+// Follows the next change whose time has come, if the service shows one. False: there is none.
+Result<bool> follow_trust_change(Home& home, api::Visitor& files, const circle::TrustRoots& now_in,
+                                 TimeMs now);
+
+// Keeps the promise that came with an append; a wrong one, or one for later than in ten minutes by
+// this device's clock (five more are forgiven), is refused: kUnsafe.
 Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
                           std::uint64_t seq, const Digest& head,
-                          const std::optional<Bytes>& promise);
+                          const std::optional<Bytes>& promise, TimeMs now);
 
 }  // namespace holdfast::vault

@@ -6,6 +6,25 @@
 
 namespace holdfast::vault {
 
+// A batch that has something at the account's position, and has not been opened.
+struct ClosedBatch {
+  std::uint64_t n = 0;
+  Digest value;
+  std::uint64_t due_s = 0;
+  static constexpr auto kFields =
+      wire::fields(&ClosedBatch::n, &ClosedBatch::value, &ClosedBatch::due_s);
+};
+
+enum class Notice : std::uint8_t { kUnproven = 1, kGiven, kShort, kLast = kShort };
+
+struct SeenPolicy {
+  Bytes leaf;
+  std::uint64_t index = 0;
+  Notice notice{};
+  static constexpr auto kFields =
+      wire::fields(&SeenPolicy::leaf, &SeenPolicy::index, &SeenPolicy::notice);
+};
+
 // The newest tree that this device replayed, entry by entry.
 struct LogPins {
   wire::Fixed<"holdfast/v1/log-pins"> label;
@@ -25,11 +44,21 @@ struct LogPins {
   std::uint64_t data_behind = 0;
   std::int64_t data_behind_ms = 0;
   wire::Bounded<Bytes, 64> promises;  // signed, for statements that the map has not
+  std::uint64_t included = 0;         // statements of the circle that the map was proven to have
+  // Release batches: the newest, what waits for its opening, what was released and shown.
+  std::uint64_t batch = 0;
+  std::optional<Digest> batch_leaf;
+  wire::Bounded<ClosedBatch, 4096> closed;
+  wire::Bounded<Bytes, 1024> released;     // encoded batch entries, the newest first
+  wire::Bounded<SeenPolicy, 64> policies;  // the newest last
+  wire::Bounded<Bytes, 16> changes;        // of trust roots: their leaves, the newest last
   static constexpr auto kFields = wire::fields(
       &LogPins::label, &LogPins::size, &LogPins::root, &LogPins::edge, &LogPins::checkpoint,
       &LogPins::epoch, &LogPins::epoch_leaf, &LogPins::epoch_entry, &LogPins::epoch_index,
       &LogPins::map_root, &LogPins::circle_behind, &LogPins::circle_behind_ms,
-      &LogPins::data_behind, &LogPins::data_behind_ms, &LogPins::promises);
+      &LogPins::data_behind, &LogPins::data_behind_ms, &LogPins::promises, &LogPins::included,
+      &LogPins::batch, &LogPins::batch_leaf, &LogPins::closed, &LogPins::released,
+      &LogPins::policies, &LogPins::changes);
 };
 
 enum class EvidenceKind : std::uint8_t {
@@ -47,12 +76,12 @@ struct Evidence {
   Bytes first;   // the older checkpoint, or the promise
   Bytes second;  // the newer checkpoint
   // Of a missed promise: the map epoch's entry in `second`, its place, and that the label is
-  // absent.
-  Bytes epoch;
+  // absent. Of an inconsistent log `inclusion` is for tlog::prefix_root(); none: it was withheld.
+  Bytes epoch{};
   std::uint64_t index = 0;
-  wire::Bounded<Digest, tlog::kMaxProof> inclusion;
-  tlog::MapLabel map_label;
-  tlog::MapProof absence;
+  wire::Bounded<Digest, tlog::kMaxProof + 1> inclusion{};
+  tlog::MapLabel map_label{};
+  tlog::MapProof absence{};
   static constexpr auto kFields =
       wire::fields(&Evidence::label, &Evidence::kind, &Evidence::roots, &Evidence::first,
                    &Evidence::second, &Evidence::epoch, &Evidence::index, &Evidence::inclusion,

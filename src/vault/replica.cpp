@@ -224,6 +224,11 @@ Result<Bytes> Replica::blob(std::uint32_t epoch, const BlobSlot& slot) {
 }
 
 Result<const keys::RootKey*> Replica::root(std::uint32_t epoch) {
+  if (keys_ == Keys::kHeld)
+    return Error{Code::kUnavailable,
+                 "this device was admitted, and the service's log does not show it yet: until it "
+                 "does, nothing of the account is opened here. That takes ten minutes at most; try "
+                 "again then"};
   if (const auto it = roots_.find(epoch); it != roots_.end()) return &it->second;
   const keys::Place place{circle_->id(), epoch, {}};
   if (epoch == circle_->epoch()) {

@@ -47,7 +47,11 @@ class Replica {
   const std::vector<Bytes>& statements() const { return statements_; }
 
   Result<Bytes> blob(std::uint32_t epoch, const circle::BlobSlot& slot);
+  // kUnavailable while they are held.
   Result<const keys::RootKey*> root(std::uint32_t epoch);
+  // Whether this reader may open keys yet (the log must show first that it is one).
+  enum class Keys { kFree, kHeld };
+  void hold(Keys keys) { keys_ = keys; }
   Result<archive::VaultAccess> access(const circle::Vault& vault);
 
   // The keys of the epoch after this one for exactly these readers (sorted).
@@ -72,6 +76,7 @@ class Replica {
   std::vector<Bytes> statements_;
   std::map<VaultId, Chain> chains_;
   std::map<std::uint32_t, keys::RootKey> roots_;
+  Keys keys_ = Keys::kFree;
 };
 
 }  // namespace holdfast::vault

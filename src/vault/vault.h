@@ -30,7 +30,8 @@ class Account {
 
   // Reads what is new, verifies it and pins it. kUnsafe (evidence saved in the home, its path in
   // the message) when the store shows an older or another history than this device saw; kDenied
-  // when this device was removed, by whom.
+  // when this device was removed, by whom. Begins a new epoch where a release batch was opened that
+  // gave out a key of this one.
   static Result<Account> open(Home& home, api::Store& store, const Clock& clock);
   Account(Account&&) noexcept;
   Account& operator=(Account&&) noexcept;
@@ -141,6 +142,7 @@ class Account {
 
  private:
   explicit Account(std::unique_ptr<State> state);
+  Result<void> answer_releases();
   std::unique_ptr<State> state_;
 };
 

@@ -1,5 +1,7 @@
 #include "vault/vault_data.h"
 
+#include <algorithm>
+
 namespace holdfast::vault {
 
 std::vector<archive::SegmentRef> segment_refs(const circle::Record& record) {
@@ -8,6 +10,29 @@ std::vector<archive::SegmentRef> segment_refs(const circle::Record& record) {
     refs.push_back({ref.object, ref.epoch});
   return refs;
 }
+
+namespace {
+
+// What the newest snapshot of another device says that it saw of the log: once each. One that is
+// damaged says nothing; a check of the vault reports it.
+Result<void> compare_with_others(Account::State& account, VaultData& data) {
+  if (!account.log) return Ok{};
+  const auto& records = data.chain->records;
+  const auto other = std::find_if(records.rbegin(), records.rend(), [&](const auto& one) {
+    return one.record.signer != account.replica.self();
+  });
+  if (other == records.rend()) return Ok{};
+  const std::string key = "log_compared:" + data.vault.id.hex();
+  const std::string head = other->tip.head.hex();
+  if (account.home.setting(key) == head) return Ok{};
+  const auto info = read_snapshot(data, account.circle(), *other);
+  if (!info.ok() || info->root.log_seen.empty()) return Ok{};
+  TRY(compare_seen(account.home, account.store, account.roots_now, info->root.log_seen,
+                   info->device));
+  return account.home.set_setting(key, head);
+}
+
+}  // namespace
 
 Result<VaultData> open_vault(Account::State& account, const std::string& name,
                              archive::Findings& findings) {
@@ -24,7 +49,9 @@ Result<VaultData> open_vault(Account::State& account, const std::string& name,
     indexes = chain.records.back().record.index_segments;
   }
   auto catalog = TRY(archive::Catalog::load(cache, access, keys, indexes, findings));
-  return VaultData{*vault, std::move(access), std::move(cache), std::move(catalog), &chain};
+  VaultData data{*vault, std::move(access), std::move(cache), std::move(catalog), &chain};
+  TRY(compare_with_others(account, data));
+  return data;
 }
 
 Result<Account::SnapshotInfo> read_snapshot(VaultData& data, const circle::Circle& circle,

@@ -71,6 +71,9 @@ class FaultySession final : public api::Session {
   Result<std::vector<api::Connection>> connections() override {
     return read([&] { return inner_->connections(); });
   }
+  Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
+    return read([&] { return inner_->read_batches(from); });
+  }
   Result<api::LogView> read_log(std::uint64_t from) override {
     return read([&] { return inner_->read_log(from); });
   }

@@ -1,9 +1,12 @@
 // The public log end to end: a service, a witness who audits, devices; and what a service may lie.
+#include "crypto/hash.h"
 #include "net/client.h"
 #include "net/http_server.h"
 #include "net/routes.h"
 #include "server/service.h"
+#include "support/custodian.h"
 #include "support/journey.h"
+#include "tlog/notice.h"
 #include "vault/log_audit.h"
 #include "witness/witness.h"
 
@@ -15,6 +18,9 @@ using Alter = std::function<void(api::LogView&)>;
 // A member's session whose view of the log, and of the account, may be altered on the way.
 struct Lies {
   Alter view;
+  std::function<void(std::vector<api::BatchView>&)> batches = {};
+  std::function<void(api::Receipt&)> receipt = {};
+  server::PublicLog* other_log = nullptr;  // shown in place of the service's own
   std::size_t hidden_statements = 0;
   bool hide_newest_record = false;
 };
@@ -24,9 +30,15 @@ class LyingSession final : public api::Session {
   LyingSession(std::unique_ptr<api::Session> inner, const Lies& lies)
       : inner_(std::move(inner)), lies_(lies) {}
   Result<api::LogView> read_log(std::uint64_t from) override {
-    auto view = inner_->read_log(from);
+    auto view =
+        lies_.other_log != nullptr ? lies_.other_log->view("me", from) : inner_->read_log(from);
     if (view.ok() && lies_.view) lies_.view(*view);
     return view;
+  }
+  Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
+    auto page = inner_->read_batches(from);
+    if (page.ok() && lies_.batches) lies_.batches(*page);
+    return page;
   }
   Result<std::vector<Bytes>> read_circle(std::uint64_t from) override {
     auto page = TRY(inner_->read_circle(from));
@@ -38,7 +50,11 @@ class LyingSession final : public api::Session {
     if (lies_.hide_newest_record && !page.empty()) page.pop_back();
     return page;
   }
-  Result<api::Receipt> append(const api::Append& append) override { return inner_->append(append); }
+  Result<api::Receipt> append(const api::Append& append) override {
+    auto receipt = inner_->append(append);
+    if (receipt.ok() && lies_.receipt) lies_.receipt(*receipt);
+    return receipt;
+  }
   Result<Bytes> get_blob(const BlobId& blob) override { return inner_->get_blob(blob); }
   Result<std::vector<RequestId>> list_joins() override { return inner_->list_joins(); }
   Result<void> drop_join(const RequestId& request) override { return inner_->drop_join(request); }
@@ -87,7 +103,11 @@ class LyingStore final : public api::Store {
   Result<Capsule> find_capsule(const LocateId& locate) override {
     return inner_.find_capsule(locate);
   }
-  Result<Bytes> get_log(const std::string& path) override { return inner_.get_log(path); }
+  Result<Bytes> get_log(const std::string& path) override {
+    if (lies_.other_log == nullptr) return inner_.get_log(path);
+    const auto file = TRY(lies_.other_log->open_file(path));
+    return read_fd(file.file.get(), file.size);
+  }
   Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
                                                      const api::Caller& caller) override {
     auto session = TRY(inner_.open_account(account, caller));
@@ -100,10 +120,25 @@ class LyingStore final : public api::Store {
   const Lies& lies_;
 };
 
+crypto::Ed25519Key policy_key() {
+  return crypto::Ed25519Key(
+      crypto::Key<crypto::Ed25519Purpose>::from_bytes(Bytes(32, std::uint8_t{50})));
+}
+
+Bytes any_policy(std::uint64_t version, std::uint64_t from_s, const Bytes& before) {
+  tlog::Policy policy;
+  policy.version = version;
+  if (!before.empty()) policy.previous = crypto::sha256(before);
+  policy.in_effect_from_s = from_s;
+  policy.rules = to_bytes(as_bytes("rules " + std::to_string(version)));
+  return tlog::sign_policy(policy_key(), policy);
+}
+
 // A service with a log, on loopback; can be stopped, and begun again on another folder.
 class LoggedService {
  public:
-  LoggedService(const std::string& data, const tlog::LogRoots& roots, const std::string& port) {
+  LoggedService(const std::string& data, const tlog::LogRoots& roots, const std::string& port,
+                std::shared_ptr<const Clock> clock) {
     fs::create_directories(data);
     auto tls = must(net::ServerTls::load_or_make(data));
     server::ServiceOptions options;
@@ -111,8 +146,9 @@ class LoggedService {
     options.tls_pin = tls.pin();
     options.sign_up = server::SignUp::kOpen;
     options.log = server::LogOptions{data + "/log", data + "/log.key", "log.example", roots};
+    options.log->policy_key = to_bytes(BytesView(policy_key().public_key().bytes));
     const Bytes pin = tls.pin();
-    service = must(server::Service::open(std::move(options), std::make_shared<SystemClock>()));
+    service = must(server::Service::open(std::move(options), std::move(clock)));
     routes_ = std::make_unique<net::Routes>(*service, pin);
     net::ServerOptions front;
     front.port = port;
@@ -135,8 +171,7 @@ class LoggedService {
 class PublicLog : public ::testing::Test {
  protected:
   PublicLog() : home_(new_home(folder_ / "laptop")) {
-    witness_ = must(
-        witness::Witness::open({folder_ / "witness", "w1", {}}, std::make_shared<SystemClock>()));
+    witness_ = must(witness::Witness::open({folder_ / "witness", "w1", {}}, time_));
     roots_.witnesses.push_back({"w1", witness_->key().key.bytes});
     roots_.auditors.push_back({"w1", witness_->auditor_key().bytes});
     roots_.quorum = 1;
@@ -151,20 +186,20 @@ class PublicLog : public ::testing::Test {
   }
 
   void begin(const std::string& port) {
-    logged_.emplace(folder_ / "service", roots_, port);
+    logged_ = std::make_unique<LoggedService>(folder_ / "service", roots_, port, time_);
     store_ = logged_->store();
   }
   void watch() {
     witness_.reset();
     witness_ = must(witness::Witness::open(
-        {folder_ / "witness", "w1", {logged_->service->log()->trusted().log()}},
-        std::make_shared<SystemClock>()));
+        {folder_ / "witness", "w1", {logged_->service->log()->trusted().log()}}, time_));
   }
 
   // What the operator's program does, without the network between.
   void step() {
     show();
     must(logged_->service->step_log());
+    pass(1);
     show();
     server::PublicLog& log = *logged_->service->log();
     for (std::uint64_t n = 0;;) {
@@ -181,9 +216,15 @@ class PublicLog : public ::testing::Test {
       n = answer.status == 200 ? n + 1 : must(tlog::parse_size(as_text(answer.body)));
     }
   }
+  void pass(std::int64_t seconds) { time_->advance(seconds * 1000); }
+  // Time goes by and witnesses sign; nothing new gets into the log.
+  void wait_without_a_step(std::int64_t seconds) {
+    pass(seconds);
+    show();
+  }
   void show() {
     server::PublicLog& log = *logged_->service->log();
-    const auto due = log.due(60 * 60);
+    const auto due = log.due(10 * 60);
     if (!due) return;
     tlog::AddCheckpoint request;
     request.note = must(tlog::Note::parse(due->note));
@@ -224,11 +265,12 @@ class PublicLog : public ::testing::Test {
   }
 
   Folder folder_;
-  SystemClock clock_;
+  const std::shared_ptr<ManualClock> time_ = std::make_shared<ManualClock>(SystemClock().now());
+  const ManualClock& clock_ = *time_;
   vault::Home home_;
   tlog::LogRoots roots_;
   std::unique_ptr<witness::Witness> witness_;
-  std::optional<LoggedService> logged_;
+  std::unique_ptr<LoggedService> logged_;
   std::unique_ptr<api::Store> store_;
   std::optional<LyingStore> lying_;
   std::optional<vault::Account> account_;
@@ -260,6 +302,50 @@ TEST_F(PublicLog, IsWholeToAnyone) {
   EXPECT_EQ(audit.witnesses, 1u);
   EXPECT_EQ(must(store_->get_log("checkpoint")), must(logged_->service->log()->shown_note()));
   EXPECT_EQ(store_->get_log("../service.db").error().code, Code::kNotFound);
+}
+
+TEST_F(PublicLog, HasEveryKindOfEntryAndAnyoneChecksThemAll) {
+  server::PublicLog& log = *logged_->service->log();
+  const auto now = static_cast<std::uint64_t>(time_->now() / 1000);
+  tlog::SoftwareRelease software;
+  software.version = "1.0";
+  software.platform = "linux";
+  software.files.push_back({"holdfast", crypto::sha256(Bytes{1})});
+  must_do(log.append_leaf(software));
+  must_do(log.append_leaf(tlog::DeletionReceipt{{}, crypto::sha256(Bytes{2})}));
+  must_do(log.append_leaf(tlog::CustodyKey{{}, {}, now + tlog::kNotice_s + 2 * server::kLead_s}));
+  EXPECT_EQ(log.append_leaf(tlog::CustodyKey{{}, {}, now}).error().code, Code::kInvalid);
+  EXPECT_EQ(log.append_leaf(tlog::MapEpoch{}).error().code, Code::kInvalid);
+  EXPECT_EQ(log.append_leaf(tlog::PolicyLeaf{}).error().code, Code::kInvalid);
+  EXPECT_EQ(log.append_leaf(tlog::ReleaseBatch{}).error().code, Code::kInvalid);
+  must_do(log.append_policy(any_policy(1, now, {})));
+  testkit::Custodian custodian(log);
+  custodian.release({account_->circle().id()}, {}, 0);
+  step();
+  custodian.release({account_->circle().id()}, {}, 0);
+  step();
+  must_do(account_->sync());
+  const vault::ReadLogFile read = [&](const std::string& path) { return store_->get_log(path); };
+  const auto roots = must(wire::decode<tlog::LogRoots>(must(store_->get_log("roots"))));
+  const auto audit = must(vault::verify_log(read, roots));
+  EXPECT_EQ(audit.releases, 2u);
+  EXPECT_EQ(audit.policies, 1u);
+  EXPECT_EQ(audit.receipts, 1u);
+  EXPECT_EQ(audit.custody_keys, 1u);
+  ASSERT_NE(vault::find_release(audit, crypto::sha256(Bytes{1})), nullptr);
+  EXPECT_EQ(vault::find_release(audit, crypto::sha256(Bytes{2})), nullptr);
+  // Another policy in its place, or no sign of when something was logged.
+  const auto without = [&](const std::string& hidden, const Bytes& instead) {
+    return vault::verify_log(
+        [&](const std::string& path) -> Result<Bytes> {
+          if (!path.starts_with(hidden)) return store_->get_log(path);
+          if (instead.empty()) return Error{Code::kNotFound, "hidden"};
+          return instead;
+        },
+        roots);
+  };
+  EXPECT_EQ(without("policy/1", any_policy(1, now + 1, {})).error().code, Code::kUnsafe);
+  EXPECT_EQ(without("notice/", {}).error().code, Code::kUnsafe);
 }
 
 TEST_F(PublicLog, AHiddenStatementIsSeenByADeviceThatNeverSawIt) {
@@ -353,7 +439,7 @@ TEST_F(PublicLog, TwoTreesOfOneSizeAreEvidence) {
   fs::copy(folder_ / "witness", folder_ / "witness-twin", fs::copy_options::recursive);
   begin("0");
   watch();
-  must_do(logged_->service->log()->queue(tlog::DeletionReceipt{{}, tlog::empty_root()}));
+  must_do(logged_->service->log()->append_leaf(tlog::DeletionReceipt{{}, tlog::empty_root()}));
   step();
   account_.emplace(must(vault::Account::open(home_, *store_, clock_)));
   // The twin, with a witness who was fooled or lies, shows another tree of that size.
@@ -365,7 +451,7 @@ TEST_F(PublicLog, TwoTreesOfOneSizeAreEvidence) {
   fs::rename(folder_ / "witness-twin", folder_ / "witness");
   begin("0");
   watch();
-  must_do(logged_->service->log()->queue(tlog::DeletionReceipt{{}, Digest()}));
+  must_do(logged_->service->log()->append_leaf(tlog::DeletionReceipt{{}, Digest()}));
   step();
   const auto opened = vault::Account::open(home_, *store_, clock_);
   ASSERT_FALSE(opened.ok());
@@ -373,6 +459,303 @@ TEST_F(PublicLog, TwoTreesOfOneSizeAreEvidence) {
   EXPECT_NE(opened.error().message.find("two trees of one size"), std::string::npos)
       << opened.error().message;
   EXPECT_NE(must(judge_evidence()).find("two histories"), std::string::npos);
+}
+
+// ---- promises ----
+
+TEST_F(PublicLog, APromiseMustBeOfWhatWasSentAndForSoon) {
+  Lies lies;
+  auto mine = must(open(lies));
+  const auto refused = [&](const std::function<void(api::Receipt&)>& lie, std::string_view words) {
+    lies.receipt = lie;
+    const auto done = mine.set_region("DE");
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().code, Code::kUnsafe);
+    EXPECT_NE(done.error().message.find(words), std::string::npos) << done.error().message;
+    lies.receipt = {};
+    mine = must(open(lies));
+  };
+  refused([](api::Receipt& receipt) { receipt.promise.reset(); }, "no promise");
+  Bytes other;
+  lies.receipt = [&](api::Receipt& receipt) { other = *receipt.promise; };
+  must_do(mine.set_region("FR"));
+  refused([&](api::Receipt& receipt) { receipt.promise = other; }, "something else");
+  refused([](api::Receipt& receipt) { (*receipt.promise)[40] ^= 1; }, "");
+  // Sixteen minutes behind, a device takes the promise for one of too late.
+  lies.receipt = [&](api::Receipt&) { time_->advance(-16 * 60 * 1000); };
+  const auto late = mine.set_region("IT");
+  ASSERT_FALSE(late.ok());
+  EXPECT_NE(late.error().message.find("later than in ten minutes"), std::string::npos);
+}
+
+TEST_F(PublicLog, AMissedPromiseIsEvidence) {
+  must_do(account_->set_region("DE"));
+  wait_without_a_step(9 * 60);
+  must_do(account_->sync());
+  wait_without_a_step(2 * 60 + 600);
+  const auto synced = account_->sync();
+  ASSERT_FALSE(synced.ok());
+  EXPECT_EQ(synced.error().code, Code::kUnsafe);
+  EXPECT_NE(synced.error().message.find("promised"), std::string::npos) << synced.error().message;
+  EXPECT_NE(must(judge_evidence()).find("promised to have statement"), std::string::npos);
+}
+
+// ---- a new reader ----
+
+TEST_F(PublicLog, ANewReaderOpensNothingBeforeTheLogHasIt) {
+  vault::Home desk_home = new_home(folder_ / "desk");
+  vault::Account desk = join(*account_, desk_home, *store_, clock_, "desk");
+  archive::Findings findings;
+  const auto early = desk.snapshots("main", findings);
+  ASSERT_FALSE(early.ok());
+  EXPECT_EQ(early.error().code, Code::kUnavailable);
+  EXPECT_NE(early.error().message.find("does not show it yet"), std::string::npos);
+  // A removal acts at once all the same.
+  must_do(account_->remove_devices({"desk"}));
+  EXPECT_EQ(desk.sync().error().code, Code::kDenied);
+}
+
+TEST_F(PublicLog, ANewReaderReadsOnceTheLogHasIt) {
+  vault::Home desk_home = new_home(folder_ / "desk");
+  vault::Account desk = join(*account_, desk_home, *store_, clock_, "desk");
+  step();
+  must_do(desk.sync());
+  archive::Findings findings;
+  EXPECT_EQ(must(desk.snapshots("main", findings)).size(), 1u);
+}
+
+// ---- release batches ----
+
+TEST_F(PublicLog, ABatchThatReleasesNothingChangesNothing) {
+  testkit::Custodian custodian(*logged_->service->log());
+  const std::uint32_t epoch = account_->circle().epoch();
+  custodian.release({account_->circle().id()}, {}, 0);
+  step();
+  custodian.open_all();
+  must_do(account_->sync());
+  EXPECT_EQ(account_->log_status()->batches, 1u);
+  EXPECT_EQ(account_->log_status()->closed, 0u);
+  EXPECT_TRUE(account_->log_status()->released.empty());
+  EXPECT_EQ(account_->circle().epoch(), epoch);
+}
+
+TEST_F(PublicLog, AReleaseIsLoggedThenShownAndTheDeviceRotates) {
+  testkit::Custodian custodian(*logged_->service->log());
+  const std::uint32_t epoch = account_->circle().epoch();
+  tlog::Release release;
+  release.vault = account_->circle().vaults().at(0).id;
+  release.epoch = epoch;
+  custodian.release({account_->circle().id()}, {release}, 2);
+  // The gate: nothing is done before the log has it, at quorum.
+  EXPECT_FALSE(custodian.may_act(release, time_->now()));
+  step();
+  EXPECT_TRUE(custodian.may_act(release, time_->now()));
+  must_do(account_->sync());
+  EXPECT_EQ(account_->log_status()->closed, 1u);
+  EXPECT_EQ(account_->circle().epoch(), epoch);
+  pass(2 * 24 * 60 * 60);
+  custodian.open_all();
+  wait_without_a_step(1);
+  must_do(account_->sync());
+  EXPECT_EQ(account_->circle().epoch(), epoch + 1);
+  step();
+  must_do(account_->sync());
+  ASSERT_EQ(account_->log_status()->released.size(), 1u);
+  EXPECT_EQ(account_->log_status()->released[0].what, release);
+  EXPECT_EQ(account_->log_status()->closed, 0u);
+  EXPECT_EQ(account_->circle().epoch(), epoch + 1);
+}
+
+TEST_F(PublicLog, AnOpeningThatDoesNotComeIsRed) {
+  testkit::Custodian custodian(*logged_->service->log());
+  custodian.release({account_->circle().id()}, {}, 1);
+  step();
+  must_do(account_->sync());
+  wait_without_a_step(2 * 24 * 60 * 60 - 60);
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->log_status()->alarms.empty());
+  wait_without_a_step(60 * 60);
+  must_do(account_->sync());
+  ASSERT_EQ(account_->log_status()->alarms.size(), 1u);
+  EXPECT_NE(account_->log_status()->alarms[0].find("should have been opened"), std::string::npos);
+}
+
+TEST_F(PublicLog, AFalsePositionOrOpeningIsRefused) {
+  testkit::Custodian custodian(*logged_->service->log());
+  custodian.release({account_->circle().id()}, {}, 0);
+  step();
+  custodian.open_all();
+  Lies lies;
+  lies.batches = [](std::vector<api::BatchView>& page) {
+    auto proof = *wire::decode<tlog::PositionProof>(page[0].position);
+    proof.value.reset();
+    page[0].position = wire::encode(proof);
+  };
+  expect_refused(lies, "at this account's position");
+  lies.batches = [](std::vector<api::BatchView>& page) { page[0].opening->back() ^= 1; };
+  expect_refused(lies, "");
+  lies.batches = [](std::vector<api::BatchView>& page) { page.clear(); };
+  EXPECT_EQ(open(lies).error().code, Code::kUnavailable);
+  lies.batches = {};
+  EXPECT_TRUE(open(lies).ok());
+}
+
+// ---- policies ----
+
+TEST_F(PublicLog, APolicyIsShownAndGivesSevenDays) {
+  server::PublicLog& log = *logged_->service->log();
+  const auto now = static_cast<std::uint64_t>(time_->now() / 1000);
+  const Bytes first = any_policy(1, now, {});
+  const std::uint64_t next = now + tlog::kNotice_s + server::kLead_s + 60;
+  must_do(log.append_policy(first));
+  EXPECT_EQ(log.append_policy(any_policy(2, now + 60, first)).error().code, Code::kInvalid);
+  EXPECT_EQ(log.append_policy(any_policy(3, next, first)).error().code, Code::kInvalid);
+  must_do(log.append_policy(any_policy(2, next, first)));
+  step();
+  must_do(account_->sync());
+  const auto* status = &*account_->log_status();
+  EXPECT_TRUE(status->alarms.empty()) << status->alarms.at(0);
+  ASSERT_EQ(status->policies.size(), 2u);
+  EXPECT_TRUE(status->policies[0].in_effect);
+  EXPECT_FALSE(status->policies[1].in_effect);
+  EXPECT_EQ(as_text(status->policies[1].rules), "rules 2");
+  wait_without_a_step(8 * 24 * 60 * 60);
+  must_do(account_->sync());
+  status = &*account_->log_status();
+  ASSERT_EQ(status->policies.size(), 1u);
+  EXPECT_EQ(status->policies[0].version, 2u);
+  EXPECT_TRUE(status->alarms.empty());
+  // A device that comes later sees by the first checkpoint that notice was given.
+  vault::Home desk_home = new_home(folder_ / "desk");
+  vault::Account desk = join(*account_, desk_home, *store_, clock_, "desk");
+  EXPECT_EQ(desk.log_status()->policies.size(), 1u);
+  EXPECT_TRUE(desk.log_status()->alarms.empty()) << desk.log_status()->alarms.at(0);
+}
+
+// ---- trust roots ----
+
+TEST_F(PublicLog, OtherWitnessesCountSevenDaysAfterTheOldOnesSaidSo) {
+  auto other = must(witness::Witness::open(
+      {folder_ / "witness-2", "w2", {logged_->service->log()->trusted().log()}}, time_));
+  tlog::LogRoots next_log = must(wire::decode<tlog::LogRoots>(must(store_->get_log("roots"))));
+  circle::TrustRoots standing;
+  standing.tls_pin = store_->tls_pin();
+  standing.log = wire::encode(next_log);
+  standing.policy_key = must(store_->get_log("policy-key"));
+  next_log.witnesses = {};
+  next_log.witnesses.push_back({"w2", other->key().key.bytes});
+  next_log.auditors = {};
+  tlog::TrustChange change;
+  change.previous = crypto::sha256(wire::encode(standing));
+  circle::TrustRoots next = standing;
+  next.log = wire::encode(next_log);
+  change.roots = wire::encode(next);
+  const auto now = static_cast<std::uint64_t>(time_->now() / 1000);
+  server::PublicLog& log = *logged_->service->log();
+  change.in_effect_from_s = now + tlog::kNotice_s;
+  EXPECT_EQ(log.append_leaf(change).error().code, Code::kInvalid);
+  change.in_effect_from_s = now + tlog::kNotice_s + server::kLead_s + 60;
+  must_do(log.append_leaf(change));
+  step();
+  must_do(account_->sync());
+  EXPECT_EQ(account_->log_status()->trust_change_s, change.in_effect_from_s);
+
+  // The new witnesses alone, before their time: refused; after it: followed.
+  roots_ = next_log;
+  witness_ = std::move(other);
+  logged_.reset();
+  begin("0");
+  wait_without_a_step(60 * 60);
+  Lies lies;
+  expect_refused(lies, "cosigned by 0 witnesses");
+  wait_without_a_step(8 * 24 * 60 * 60);
+  account_.emplace(must(open(lies)));
+  EXPECT_EQ(account_->log_status()->witnesses, 1u);
+  must_do(account_->sync());
+  // Whoever joins with the roots of the genesis follows the same way.
+  vault::Home desk_home = new_home(folder_ / "desk");
+  join(*account_, desk_home, *store_, clock_, "desk");
+}
+
+// ---- devices compare ----
+
+// A log with two histories from one moment on, each with a witness who was fooled: one is shown to
+// "desk", who makes a snapshot, the other to the laptop.
+class TwoHistories : public PublicLog {
+ protected:
+  TwoHistories() : desk_home_(new_home(folder_ / "desk")) {
+    join(*account_, desk_home_, *store_, clock_, "desk");
+    step();
+    must_do(account_->sync());
+    logged_.reset();
+    witness_.reset();
+    for (const char* name : {"service", "witness"})
+      fs::copy(folder_ / name, folder_ / (std::string(name) + "-2"), fs::copy_options::recursive);
+    // Here is what the laptop sees.
+    twin_ = std::make_unique<LoggedService>(folder_ / "service-2", roots_, "0", time_);
+    twin_witness_ = must(witness::Witness::open(
+        {folder_ / "witness-2", "w1", {twin_->service->log()->trusted().log()}}, time_));
+    begin("0");
+    watch();
+    add(*logged_, 1);
+    step();
+    vault::Account desk = must(vault::Account::open(desk_home_, *store_, clock_));
+    backup_id(desk, folder_ / "data");
+    step();
+    lies_.other_log = twin_->service->log();
+  }
+  static void add(LoggedService& service, std::uint8_t number) {
+    must_do(service.service->log()->append_leaf(
+        tlog::DeletionReceipt{{}, crypto::sha256(Bytes{number})}));
+  }
+  void grow_twin(std::uint8_t entries) {
+    for (std::uint8_t i = 0; i < entries; ++i) {
+      add(*twin_, static_cast<std::uint8_t>(100 + i));
+      std::swap(logged_, twin_);
+      std::swap(witness_, twin_witness_);
+      step();
+      std::swap(logged_, twin_);
+      std::swap(witness_, twin_witness_);
+    }
+    lies_.other_log = twin_->service->log();
+  }
+  void expect_seen(std::string_view proven) {
+    auto laptop = must(open(lies_));
+    archive::Findings findings;
+    const auto read = laptop.snapshots("main", findings);
+    ASSERT_FALSE(read.ok());
+    EXPECT_EQ(read.error().code, Code::kUnsafe);
+    EXPECT_NE(read.error().message.find("than it showed \"desk\""), std::string::npos)
+        << read.error().message;
+    const auto judged = judge_evidence();
+    if (proven.empty()) return;
+    ASSERT_TRUE(judged.ok()) << judged.error().message;
+    EXPECT_NE(judged->find(proven), std::string::npos) << *judged;
+  }
+
+  vault::Home desk_home_;
+  std::unique_ptr<LoggedService> twin_;
+  std::unique_ptr<witness::Witness> twin_witness_;
+  Lies lies_;
+};
+
+TEST_F(TwoHistories, OfOneSizeAreSeenByDevicesThatShareASnapshot) {
+  grow_twin(1);
+  expect_seen("two trees of");
+}
+
+TEST_F(TwoHistories, AreSeenWhereOneIsLonger) {
+  grow_twin(3);
+  expect_seen("begins with others");
+}
+
+TEST_F(TwoHistories, AreSeenWhereOneHasStopped) { expect_seen(""); }
+
+TEST_F(TwoHistories, OneHistoryIsNone) {
+  lies_.other_log = nullptr;
+  auto laptop = must(open(lies_));
+  archive::Findings findings;
+  EXPECT_EQ(must(laptop.snapshots("main", findings)).size(), 2u);
 }
 
 }  // namespace

@@ -17,7 +17,11 @@ class MainJob : public ::testing::TestWithParam<Place> {
     return must(vault::init(laptop_home_, *store_, clock_, {"me", "laptop", "ZZ"}));
   }
   vault::Account join(vault::Account& trusted, vault::Home& home, const std::string& name) {
-    return holdfast::join(trusted, home, *store_, clock_, name);
+    vault::Account joined = holdfast::join(trusted, home, *store_, clock_, name);
+    // Until its log has the new reader, it opens nothing.
+    service_.include();
+    must_do(joined.sync());
+    return joined;
   }
 
   Folder folder_;
