@@ -290,6 +290,11 @@ Result<Response> read_log(Call& call) {
   return answer(body);
 }
 
+Result<Response> prove_age(Call& call) {
+  const std::uint64_t seq = TRY(number_in(call.query, "seq"));
+  return raw(TRY(call.session->prove_age(seq)));
+}
+
 Result<Response> changes(Call& call) {
   const std::uint64_t seen = TRY(number_in(call.query, "seen"));
   const std::uint64_t wait = TRY(number_in(call.query, "wait"));
@@ -328,6 +333,7 @@ constexpr std::array kRoutes = {
     Route{"DELETE", "/v1/deletion", Door::kMember, 0, keep_account},
     Route{"GET", "/v1/connections", Door::kMember, 0, connections},
     Route{"GET", "/v1/log", Door::kMember, 0, read_log},
+    Route{"GET", "/v1/log/age", Door::kMember, 0, prove_age},
     Route{"GET", "/v1/changes", Door::kMember, 0, changes},
 };
 

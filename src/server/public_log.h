@@ -23,6 +23,8 @@ struct LogOptions {
   std::string name;      // the origin; "": made from the key. Never changes.
   // Of new accounts. The log's own name and key are filled in.
   tlog::LogRoots roots;
+  // The other trust roots of new accounts; empty: none.
+  Bytes tls_pin{};
   std::uint64_t promise_s = tlog::kMaxPromise_s;
 };
 
@@ -31,6 +33,7 @@ struct LogOptions {
 struct AccountLists {
   std::vector<Digest> heads;
   std::vector<circle::VaultHead> vaults;
+  std::vector<std::uint64_t> begins;  // those of the statements that a rule may ask the age of
 };
 using ReadLists =
     std::function<Result<AccountLists>(const std::string& account, std::uint64_t from)>;
@@ -57,6 +60,8 @@ class PublicLog {
 
   // ---- what is told ----
 
+  // As Session::prove_age().
+  Result<Bytes> prove_age(const std::string& account, std::uint64_t seq);
   Result<api::LogView> view(const std::string& account, std::uint64_t from);
   Result<api::StoredFile> open_file(const std::string& path) const { return files_.open(path); }
 
@@ -88,11 +93,12 @@ class PublicLog {
 
  private:
   PublicLog(Writer& writer, LogFiles files, tlog::LogSigner signer, tlog::TrustedLog trusted,
-            std::uint64_t promise_s, std::shared_ptr<const Clock> clock)
+            circle::TrustRoots site, std::uint64_t promise_s, std::shared_ptr<const Clock> clock)
       : tables_(writer),
         files_(std::move(files)),
         signer_(std::move(signer)),
         trusted_(std::move(trusted)),
+        site_(std::move(site)),
         promise_s_(promise_s),
         clock_(std::move(clock)) {}
 
@@ -102,12 +108,15 @@ class PublicLog {
   Result<void> add_epoch(LogStep& step) const;
   Result<void> write_files(const LogStep& step);
   Result<void> show(const Bytes& note);
+  Result<void> keep_starts(const ReadLists& read);
+  Result<Bytes> make_start(const LookupKey& key, std::uint64_t seq) const;
   std::uint64_t now_s() const { return static_cast<std::uint64_t>(clock_->now() / 1000); }
 
   LogTables tables_;
   LogFiles files_;
   const tlog::LogSigner signer_;
   const tlog::TrustedLog trusted_;
+  const circle::TrustRoots site_;  // of new accounts
   const std::uint64_t promise_s_;
   const std::shared_ptr<const Clock> clock_;
 
