@@ -3,6 +3,7 @@
 
 #include "console.h"
 #include "options.h"
+#include "vault/vault.h"
 
 namespace holdfast::app {
 
@@ -16,6 +17,14 @@ Result<int> run_devices_remove(const Common& common, const std::vector<std::stri
                                Console& console);
 Result<int> run_readers(const Common& common, Console& console);
 Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, Console& console);
+// ---- commands_recovery.cpp: a new recovery key that waits ----
+Result<int> run_recovery_show(const Common& common, Console& console);
+Result<int> run_recovery_complete(const Common& common, const WaitingKeyArgs& args,
+                                  Console& console);
+Result<int> run_recovery_cancel(const Common& common, const WaitingKeyArgs& args, Console& console);
+// An attacker may have proposed it: a warning for each.
+Result<void> tell_waiting_keys(vault::Account& account, Console& console);
+
 Result<int> run_vault_list(const Common& common, Console& console);
 Result<int> run_vault_create(const Common& common, const VaultCreateArgs& args, Console& console);
 Result<int> run_region_set(const Common& common, const std::string& region, Console& console);

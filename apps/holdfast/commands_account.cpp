@@ -187,6 +187,11 @@ Result<int> run_init(const Common& common, const InitArgs& args, Console& consol
       .text("region", options.region)
       .text("level", "advanced")
       .path("recovery_key_file", args.recovery_key_file);
+  const auto& log = made.account.log_status();
+  if (log && log->quorum == 0)
+    console.warn(
+        "Nobody outside witnesses this service's log. For this account that means: only the "
+        "recovery key itself can replace the recovery key. Keep it well.");
   const int code =
       TRY(hand_over(made.recovery, file,
                     "The account stands; make another key with: holdfast recovery key", console));
@@ -341,17 +346,78 @@ Result<int> run_readers(const Common& common, Console& console) {
   return kOk;
 }
 
+namespace {
+
+// What vouches for a new key. None: none stands, none is asked for, or it is lost.
+Result<std::optional<keys::RecoveryKey>> ask_old_key(const circle::Circle& circle,
+                                                     const std::string& file, Console& console) {
+  std::optional<keys::RecoveryKey> none;
+  if (!circle.recovery()) return none;
+  if (!file.empty())
+    return std::optional<keys::RecoveryKey>(TRY(ask_recovery_key(file, "", console)));
+  if (circle.has_log()) {
+    if (!console.can_ask()) return none;
+    const crypto::WipedBytes text = TRY(
+        console.secret("The old recovery key (if it is lost, only Enter: the new one then waits "
+                       "three days): "));
+    if (text.view().empty()) return none;
+    return std::optional<keys::RecoveryKey>(TRY(keys::read_recovery_key(as_text(text.view()))));
+  }
+  if (circle.members().size() == 1) return none;
+  return std::optional<keys::RecoveryKey>(TRY(ask_recovery_key(
+      "",
+      "The old recovery key (one device alone may not replace it while others stand): ", console)));
+}
+
+// Where a log proves times and nobody vouches for the new key. It is handed over now, for nobody
+// but the person keeps it until it counts.
+Result<int> propose_recovery_key(vault::Account& account, const RecoveryKeyArgs& args,
+                                 Console& console) {
+  const auto& log = account.log_status();
+  if (log && log->quorum == 0)
+    return Error{Code::kInvalid,
+                 "Nobody outside witnesses this service's log, so nothing can prove that three "
+                 "days pass: here only the old recovery key can replace itself. Give it with "
+                 "--old-recovery-key-file."};
+  if (!account.circle().proposals().empty())
+    return Error{Code::kConflict,
+                 "A new recovery key waits already: see holdfast recovery show. Complete it when "
+                 "it is due, or cancel it first."};
+  KeyFile file = TRY(KeyFile::reserve(args.recovery_key_file));
+  const auto key = keys::RecoveryKey::random();
+  console.say("This key will count once it has waited three days and is completed.");
+  const auto handed =
+      hand_over(key, file, "Nothing was changed: the key from before is good.", console);
+  if (!handed.ok()) file.drop();
+  const int code = TRY(handed);
+  const auto proposed = account.propose_recovery(key);
+  if (!proposed.ok() && proposed.error().code == Code::kUnavailable)
+    return Error(proposed.error()).in("The new key may wait or not: see holdfast recovery show");
+  if (!proposed.ok()) file.drop();
+  const std::uint64_t number = TRY(proposed);
+  console.event(JsonObject("recovery_proposed")
+                    .number("number", number)
+                    .path("recovery_key_file", args.recovery_key_file));
+  console.say(
+      "The new recovery key waits, as number " + std::to_string(number) +
+      ". It opens nothing yet; the one from before still stands. Three days after the service's "
+      "log shows it (within ten minutes), any device completes it: holdfast recovery complete. "
+      "Until then every device of this account is told at every command, and any of them takes it "
+      "back: holdfast recovery cancel.");
+  return code;
+}
+
+}  // namespace
+
 Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, Console& console) {
   if (args.recovery_key_file.empty() && !console.can_ask())
     return console.usage("Give --recovery-key-file F for the new key, or run this on a terminal.");
   const auto opened = TRY(open_account(common, console));
   const circle::Circle& circle = opened->account().circle();
-  std::optional<keys::RecoveryKey> old;
-  if (circle.recovery() && (circle.members().size() > 1 || !args.old_recovery_key_file.empty()))
-    old.emplace(TRY(ask_recovery_key(
-        args.old_recovery_key_file,
-        "The old recovery key (one device alone may not replace it while others stand): ",
-        console)));
+  const std::optional<keys::RecoveryKey> old =
+      TRY(ask_old_key(circle, args.old_recovery_key_file, console));
+  if (circle.recovery() && circle.has_log() && !old)
+    return propose_recovery_key(opened->account(), args, console);
   KeyFile file = TRY(KeyFile::reserve(args.recovery_key_file));
   // Handed over first: a key that the account has and nobody knows could never be replaced.
   const auto key = keys::RecoveryKey::random();

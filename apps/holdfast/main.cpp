@@ -27,6 +27,7 @@ struct Line {
   LogVerifyArgs log_verify;
   RecoverArgs recover;
   RecoveryKeyArgs recovery_key;
+  WaitingKeyArgs waiting_key;
   VaultCreateArgs vault_create;
   PassphraseArgs passphrase;
   BackupArgs backup;
@@ -152,6 +153,21 @@ void add_who(Line& line) {
                   "Write the new key here (0600)");
   key->add_option("--old-recovery-key-file", line.recovery_key.old_recovery_key_file,
                   "Read the old key from here (- : standard input)");
+  add_command(
+      line, *recovery, "show", "The recovery key, and new ones that wait",
+      [](const Common& common, Console& console) { return run_recovery_show(common, console); });
+  CLI::App* complete = add_command(
+      line, *recovery, "complete", "Let a new key that waited three days replace the old one",
+      [&line](const Common& common, Console& console) {
+        return run_recovery_complete(common, line.waiting_key, console);
+      });
+  CLI::App* cancel =
+      add_command(line, *recovery, "cancel", "Take back new keys that wait, whoever proposed them",
+                  [&line](const Common& common, Console& console) {
+                    return run_recovery_cancel(common, line.waiting_key, console);
+                  });
+  for (CLI::App* const one : {complete, cancel})
+    one->add_option("NUMBER", line.waiting_key.number, "Which, as show lists them");
 
   CLI::App* passphrase = line.app.add_subcommand("passphrase", "This device's passphrase");
   passphrase->require_subcommand(1);

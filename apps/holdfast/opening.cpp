@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "commands.h"
 #include "net/client.h"
 
 namespace holdfast::app {
@@ -154,7 +155,8 @@ Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::str
   return std::unique_ptr<Opened>(new Opened{std::move(home), std::move(store), {}, {}});
 }
 
-Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console) {
+Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console,
+                                             Waiting waiting) {
   auto opened = TRY(open_member(common, "", console));
   opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
   const auto& log = opened->account().log_status();
@@ -164,6 +166,7 @@ Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& cons
     console.warn("The newest state of the service's log that witnesses signed is " +
                  human_duration(static_cast<double>(*log->age_s)) +
                  " old. Backups go on; after three days nobody is admitted by it.");
+  if (waiting == Waiting::kTell) TRY(tell_waiting_keys(opened->account(), console));
   return opened;
 }
 

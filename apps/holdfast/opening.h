@@ -24,7 +24,10 @@ struct Opened {
 
   vault::Account& account() { return *opened; }
 };
-Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console);
+// What waits for three days in this account is said at every command, but those that are about it.
+enum class Waiting { kTell, kLeave };
+Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console,
+                                             Waiting waiting = Waiting::kTell);
 // Without reading the account: `opened` is empty.
 Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::string& invitation,
                                             Console& console);

@@ -53,6 +53,10 @@ struct RecoveryKeyArgs {
   std::string old_recovery_key_file;
 };
 
+struct WaitingKeyArgs {
+  std::uint64_t number = 0;  // of its proposal; 0: the only one
+};
+
 struct VaultCreateArgs {
   std::string name;
   bool always_e2e = false;

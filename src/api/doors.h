@@ -24,6 +24,7 @@ constexpr std::size_t kMaxPackBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxHavePacks = 1000;  // asked for at one time
 constexpr std::size_t kMaxBlobBytes = 4 * 1024;
 constexpr std::size_t kMaxLogLeaves = 4096;  // of a log, in one answer
+constexpr std::size_t kMaxAgeEvidence = 24 * 1024;
 
 // What the store says of an append: a log's promise of inclusion, where there is a log.
 struct Receipt {
@@ -170,6 +171,9 @@ class Session {
   virtual Result<LogView> read_log(std::uint64_t) { return no_log(); }
   // What release batches from number `from` on have for this account, at most kMaxPage of them.
   virtual Result<std::vector<BatchView>> read_batches(std::uint64_t) { return no_log(); }
+  // How long statement `seq` has stood in the log, proven by the first checkpoint that had it and
+  // the newest (tlog::AgeEvidence). kNotFound: no log, or the statement is not in it yet.
+  virtual Result<Bytes> prove_age(std::uint64_t) { return no_log(); }
   // Returns once something in the account is newer than `seen` (a number that this function gave
   // before, or 0), or after `patience_ms`; gives the number of now.
   virtual Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) = 0;

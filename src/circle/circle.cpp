@@ -12,6 +12,7 @@ constexpr std::string_view kCosignLabel = "holdfast/v1/statement/cosig";
 constexpr std::string_view kHeadLabel = "holdfast/v1/statement/head";
 constexpr std::string_view kReaderLabel = "holdfast/v1/reader-id";
 constexpr std::string_view kCircleLabel = "holdfast/v1/circle-id";
+constexpr std::string_view kRootsLabel = "holdfast/v1/trust-roots-hash";
 
 Error broken(const std::string& what) { return {Code::kUnsafe, "the circle refuses it: " + what}; }
 
@@ -72,6 +73,10 @@ ReaderId reader_id(const RecoveryInfo& recovery) {
 
 CircleId circle_id(const DeviceInfo& first, const std::array<std::uint8_t, 32>& nonce) {
   return CircleId(crypto::sha256(kCircleLabel, wire::encode_array(first, nonce)).bytes);
+}
+
+Digest roots_hash(const TrustRoots& roots) {
+  return crypto::sha256(kRootsLabel, wire::encode(roots));
 }
 
 Bytes admission_bytes(const CircleId& circle, const Digest& request, const ReaderId& device) {

@@ -178,6 +178,7 @@ Result<std::optional<EpochInfo>> epoch_info(const Statement& statement);
 ReaderId reader_id(const DeviceInfo& device);
 ReaderId reader_id(const RecoveryInfo& recovery);
 CircleId circle_id(const DeviceInfo& first, const std::array<std::uint8_t, 32>& nonce);
+Digest roots_hash(const TrustRoots& roots);  // what a genesis has of them
 
 // What a new device signs to be admitted, and to be made a member by the recovery key.
 Bytes admission_bytes(const CircleId& circle, const Digest& request, const ReaderId& device);

@@ -306,6 +306,9 @@ class HttpSession final : public api::Session {
       all.push_back({std::move(one.position), std::move(one.opening)});
     return all;
   }
+  Result<Bytes> prove_age(std::uint64_t seq) override {
+    return ask({"GET", "/v1/log/age?seq=" + std::to_string(seq), {}, api::kMaxAgeEvidence});
+  }
   Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
     const std::int64_t wait = std::clamp<std::int64_t>(patience_ms, 0, kWaitMs);
     const Bytes answer =

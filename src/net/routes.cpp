@@ -298,6 +298,11 @@ Result<Response> read_batches(Call& call) {
   return answer(body);
 }
 
+Result<Response> prove_age(Call& call) {
+  const std::uint64_t seq = TRY(number_in(call.query, "seq"));
+  return raw(TRY(call.session->prove_age(seq)));
+}
+
 Result<Response> changes(Call& call) {
   const std::uint64_t seen = TRY(number_in(call.query, "seen"));
   const std::uint64_t wait = TRY(number_in(call.query, "wait"));
@@ -337,6 +342,7 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/connections", Door::kMember, 0, connections},
     Route{"GET", "/v1/log", Door::kMember, 0, read_log},
     Route{"GET", "/v1/batches", Door::kMember, 0, read_batches},
+    Route{"GET", "/v1/log/age", Door::kMember, 0, prove_age},
     Route{"GET", "/v1/changes", Door::kMember, 0, changes},
 };
 

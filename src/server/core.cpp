@@ -68,6 +68,34 @@ std::optional<LocateId> new_capsule(BytesView bytes) {
   return body->recovery.locate;
 }
 
+// Which proposal a complete completes; none for other statements, and what is no statement.
+std::optional<std::uint64_t> completed(BytesView bytes) {
+  const auto statement = statement_of(bytes);
+  if (!statement.ok() || statement->type != circle::StatementType::kComplete) return std::nullopt;
+  const auto body = wire::decode<circle::Complete>(statement->body);
+  if (!body.ok()) return std::nullopt;
+  return body->proposal;
+}
+
+// What a rule may ask the age of: when somebody became a member, how long a proposal waits.
+bool begins_an_age(circle::StatementType type) {
+  return type == circle::StatementType::kAdmit || type == circle::StatementType::kRecover ||
+         type == circle::StatementType::kPropose || type == circle::StatementType::kSetRecovery;
+}
+
+Result<std::vector<std::uint64_t>> begins(store::Account& account, std::uint64_t from) {
+  std::vector<std::uint64_t> out;
+  for (;;) {
+    const auto page = TRY(account.read_circle(from));
+    if (page.empty()) return out;
+    for (const Bytes& bytes : page) {
+      const auto statement = TRY(statement_of(bytes));
+      if (begins_an_age(statement.type)) out.push_back(from);
+      ++from;
+    }
+  }
+}
+
 Result<RecordDrops> drops_of(BytesView bytes) {
   const auto outer = TRY(wire::decode<circle::SignedRecord>(bytes));
   circle::Record record = TRY(wire::decode<circle::Record>(outer.record));
@@ -235,6 +263,7 @@ Result<bool> Core::step_log() {
     if (!account) return AccountLists{};
     AccountLists lists;
     lists.heads = TRY(account->heads(from));
+    lists.begins = TRY(begins(*account, from));
     for (circle::VaultHead& head : TRY(account->vault_heads()))
       if (head.n > 0) lists.vaults.push_back(std::move(head));
     return lists;
@@ -407,7 +436,11 @@ Result<api::Receipt> Core::append(store::Account& in, const std::string& account
   const std::shared_lock writing(writing_);
   TRY(check_lives(account));
   if (!takes_readers_out(append.statement)) TRY(check_quota(account, size_of(append)));
-  const auto locate = new_capsule(append.statement);
+  auto locate = new_capsule(append.statement);
+  if (const auto proposal = completed(append.statement)) {
+    const auto proposed = TRY(in.proposed(*proposal));
+    if (proposed) locate = proposed->locate;
+  }
   if (locate) TRY(rows_.put_capsule(*locate, account));
   auto receipt = in.append(append);
   if (locate) {

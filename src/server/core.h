@@ -8,6 +8,7 @@
 #include "server/changes.h"
 #include "server/joins.h"
 #include "server/loaded.h"
+#include "server/log_ages.h"
 #include "server/per_address.h"
 #include "server/replay.h"
 #include "server/service.h"
@@ -109,7 +110,7 @@ class Core final : public api::Visitor {
         sign_ups_(options_.sign_ups_per_address, kDayMs),
         connections_(*writer_),
         operators_(*writer_, options_.data + "/operators.anchor"),
-        loaded_(storage_->files(), options_.loaded_accounts),
+        loaded_(storage_->files(), options_.loaded_accounts, make_log_ages(*writer_)),
         changes_(replay_->now()),
         nobody_(crypto::SigningKey(crypto::Key<crypto::SigningPurpose>::random()).verify_key()) {}
 

@@ -49,7 +49,8 @@ class AccountFiles final : public store::Files {
 
 std::shared_ptr<store::Account> Loaded::make(const std::string& name) {
   auto& stripe = stripes_[std::hash<std::string>{}(name) % kStripes];
-  return std::make_shared<store::Account>(std::make_shared<AccountFiles>(files_, stripe), name);
+  return std::make_shared<store::Account>(std::make_shared<AccountFiles>(files_, stripe), name,
+                                          make_ages_);
 }
 
 Result<std::shared_ptr<store::Account>> Loaded::find(const std::string& name) {

@@ -15,8 +15,8 @@ namespace holdfast::server {
 // Safe from several threads. Appends to different accounts need not wait for each other.
 class Loaded {
  public:
-  Loaded(std::shared_ptr<store::Files> files, std::size_t limit)
-      : files_(std::move(files)), limit_(limit) {}
+  Loaded(std::shared_ptr<store::Files> files, std::size_t limit, store::MakeAges make_ages)
+      : files_(std::move(files)), limit_(limit), make_ages_(std::move(make_ages)) {}
 
   std::shared_ptr<store::Account> make(const std::string& name);
   // Null where there is none: names that strangers try take no place here.
@@ -34,6 +34,7 @@ class Loaded {
 
   const std::shared_ptr<store::Files> files_;
   const std::size_t limit_;
+  const store::MakeAges make_ages_;
   std::array<std::mutex, kStripes> stripes_;
   Mutex mutex_;
   std::list<One> order_ HF_GUARDED_BY(mutex_);  // newest use first

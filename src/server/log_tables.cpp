@@ -126,6 +126,13 @@ const std::string LogTables::kSchema =
     "CREATE TABLE IF NOT EXISTS log_position("
     "  batch INTEGER NOT NULL, label BLOB NOT NULL, value BLOB NOT NULL, opening BLOB,"
     "  PRIMARY KEY(batch, label)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS log_roots("
+    "  hash BLOB PRIMARY KEY, roots BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS log_unstarted("
+    "  account TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS log_start("
+    "  account TEXT NOT NULL, seq INTEGER NOT NULL, start BLOB NOT NULL,"
+    "  PRIMARY KEY(account, seq));"
     "CREATE TABLE IF NOT EXISTS log_audit(id INTEGER PRIMARY KEY, audit BLOB NOT NULL);";
 
 Result<void> LogTables::put_lookup(const std::string& account, BytesView lookup) const {
@@ -199,10 +206,85 @@ Result<std::vector<DirtyAccount>> LogTables::dirty(std::size_t limit) const {
 
 Result<void> LogTables::erase(const std::string& account) const {
   return writer_.write([&](sql::Database& db) -> Result<void> {
-    TRY(run(db, "DELETE FROM log_dirty WHERE account = ?", std::string_view(account)));
+    for (const char* const from :
+         {"DELETE FROM log_dirty WHERE account = ?", "DELETE FROM log_unstarted WHERE account = ?",
+          "DELETE FROM log_start WHERE account = ?"})
+      TRY(run(db, from, std::string_view(account)));
     return run(db, "DELETE FROM log_account WHERE account = ?", std::string_view(account));
   });
 }
+
+// ---- ages ----
+
+Result<void> LogTables::put_roots(const Digest& hash, BytesView roots) const {
+  return writer_.write([&](sql::Database& db) {
+    return run(db, "INSERT OR IGNORE INTO log_roots(hash, roots) VALUES(?, ?)", hash.view(), roots);
+  });
+}
+
+Result<std::optional<Bytes>> LogTables::roots(const Digest& hash) const {
+  std::optional<Bytes> out;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row = TRY(bound(db, "SELECT roots FROM log_roots WHERE hash = ?", hash.view()));
+    const bool there = TRY(row.step());
+    if (there) out = to_bytes(TRY(row.column_blob(0)));
+    return Ok{};
+  });
+  TRY(done);
+  return out;
+}
+
+Result<std::vector<Unstarted>> LogTables::unstarted(std::size_t limit) const {
+  std::vector<Unstarted> out;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto rows = TRY(bound(db,
+                          "SELECT u.account, u.seq, a.circle_next "
+                          "FROM log_unstarted u JOIN log_account a USING(account) LIMIT ?",
+                          static_cast<std::int64_t>(limit)));
+    for (;;) {
+      const bool there = TRY(rows.step());
+      if (!there) return Ok{};
+      Unstarted one;
+      one.account = std::string(TRY(rows.column_text(0)));
+      one.from = TRY(column_count(rows, 1));
+      one.to = TRY(column_count(rows, 2));
+      out.push_back(std::move(one));
+    }
+  });
+  TRY(done);
+  return out;
+}
+
+Result<void> LogTables::put_starts(const std::string& account,
+                                   const std::vector<KeptStart>& starts) const {
+  return writer_.write([&](sql::Database& db) -> Result<void> {
+    for (const KeptStart& one : starts)
+      TRY(run(db, "INSERT OR IGNORE INTO log_start(account, seq, start) VALUES(?, ?, ?)",
+              std::string_view(account), signed_of(one.seq), BytesView(one.start)));
+    return Ok{};
+  });
+}
+
+Result<void> LogTables::forget_unstarted(const std::string& account) const {
+  return writer_.write([&](sql::Database& db) {
+    return run(db, "DELETE FROM log_unstarted WHERE account = ?", std::string_view(account));
+  });
+}
+
+Result<std::optional<Bytes>> LogTables::start(const std::string& account, std::uint64_t seq) const {
+  std::optional<Bytes> out;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row = TRY(bound(db, "SELECT start FROM log_start WHERE account = ? AND seq = ?",
+                         std::string_view(account), signed_of(seq)));
+    const bool there = TRY(row.step());
+    if (there) out = to_bytes(TRY(row.column_blob(0)));
+    return Ok{};
+  });
+  TRY(done);
+  return out;
+}
+
+// ---- the tree ----
 
 Result<std::optional<LogState>> LogTables::shown() const {
   std::optional<LogState> out;
@@ -285,6 +367,10 @@ Result<void> LogTables::show(const LogStep& step, BytesView note) const {
               entry.value.view()));
     for (const DirtyAccount& one : step.accounts) {
       const Bytes heads = heads_out(one.now.heads);
+      TRY(run(db,
+              "INSERT OR IGNORE INTO log_unstarted(account, seq) "
+              "SELECT account, circle_next FROM log_account WHERE account = ? AND circle_next < ?",
+              std::string_view(one.account), signed_of(one.now.circle_next)));
       TRY(run(db,
               "UPDATE log_account SET circle_next = ?2, data_next = ?3, heads = ?4 "
               "WHERE account = ?1",

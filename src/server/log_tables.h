@@ -10,11 +10,15 @@
 #include <vector>
 
 #include "circle/format.h"
+#include "crypto/key.h"
 #include "server/writer.h"
 #include "tlog/frontier.h"
 #include "tlog/map.h"
 
 namespace holdfast::server {
+
+struct LookupPurpose {};
+using LookupKey = crypto::Key<LookupPurpose>;
 
 struct LogState {
   tlog::TreeHead head;
@@ -35,6 +39,19 @@ struct DirtyAccount {
   std::string account;
   std::uint64_t stamp = 0;
   LogAccount now;
+};
+
+// An account whose newest statements came into the map, and whose starts are not kept yet.
+struct Unstarted {
+  std::string account;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;  // not this one
+};
+
+// The first half of the proof of an age (tlog::AgeEvidence without its end), of one statement.
+struct KeptStart {
+  std::uint64_t seq = 0;
+  Bytes start;
 };
 
 struct LogStep {
@@ -64,6 +81,18 @@ class LogTables {
   Result<void> touch(const std::string& account) const;
   Result<std::vector<DirtyAccount>> dirty(std::size_t limit) const;
   Result<void> erase(const std::string& account) const;
+
+  // ---- ages ----
+
+  // Every set of trust roots that this service ever had, by its hash in a genesis.
+  Result<void> put_roots(const Digest& hash, BytesView roots) const;
+  Result<std::optional<Bytes>> roots(const Digest& hash) const;
+  // What show() noted.
+  Result<std::vector<Unstarted>> unstarted(std::size_t limit) const;
+  // The first one stays.
+  Result<void> put_starts(const std::string& account, const std::vector<KeptStart>& starts) const;
+  Result<void> forget_unstarted(const std::string& account) const;
+  Result<std::optional<Bytes>> start(const std::string& account, std::uint64_t seq) const;
 
   // ---- the tree ----
 

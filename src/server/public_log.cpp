@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/file.h"
+#include "circle/circle.h"
 #include "circle/vault_chain.h"
 #include "crypto/key.h"
 #include "tlog/map_labels.h"
@@ -17,9 +18,6 @@ constexpr std::size_t kQueuedAStep = 100;
 constexpr std::size_t kViewBytes = 1024 * 1024;
 constexpr std::size_t kKeptBatches = 4;
 constexpr std::size_t kMaxDeltaFile = 80 * 1024 * 1024;
-
-struct LookupPurpose {};
-using LookupKey = crypto::Key<LookupPurpose>;
 
 Result<crypto::Key<crypto::Ed25519Purpose>> load_key(const std::string& path) {
   using Key = crypto::Key<crypto::Ed25519Purpose>;
@@ -68,6 +66,7 @@ Result<std::unique_ptr<PublicLog>> PublicLog::open(Writer& writer, LogOptions op
       writer, std::move(files), tlog::LogSigner(options.roots.log.name, key), std::move(trusted),
       circle::TrustRoots{{}, options.tls_pin, roots, options.policy_key, options.fleet_key},
       options.promise_s, std::move(clock)));
+  TRY(log->tables_.put_roots(circle::roots_hash(log->site_), wire::encode(log->site_)));
   TRY(log->load());
   // Where nobody is to be asked, nothing waits.
   if (log->waiting_ && log->trusted_.quorum() == 0)
@@ -164,6 +163,60 @@ Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t f
   return out;
 }
 
+// ---- ages ----
+
+// With what is shown now. A start proven late makes a statement look younger, nothing else.
+Result<Bytes> PublicLog::make_start(const LookupKey& key, std::uint64_t seq) const {
+  tlog::AgeEvidence out;
+  out.start = shown_.note;
+  out.epoch = shown_.newest_epoch;
+  const auto epoch = TRY(wire::decode<tlog::MapEpoch>(out.epoch));
+  out.index = TRY(tables_.epoch_index(epoch.n));
+  out.in_start = TRY(tlog::TileTree(shown_.head.size, files_.tiles()).prove_inclusion(out.index));
+  out.proof = map_.prove(tlog::circle_label(key, seq));
+  return wire::encode(out);
+}
+
+// Kept when a statement came in: nobody can prove later, from a newer map, when that was.
+Result<void> PublicLog::keep_starts(const ReadLists& read) {
+  for (const Unstarted& one : TRY(tables_.unstarted(kAccountsAStep))) {
+    const auto lookup = TRY(tables_.lookup(one.account));
+    if (!lookup) continue;
+    const LookupKey key = LookupKey::from_bytes(*lookup);
+    const AccountLists lists = TRY(read(one.account, one.from));
+    std::vector<KeptStart> starts;
+    {
+      const std::shared_lock reading(mutex_);
+      for (const std::uint64_t seq : lists.begins)
+        if (seq < one.to) starts.push_back({seq, TRY(make_start(key, seq))});
+    }
+    TRY(tables_.put_starts(one.account, starts));
+    TRY(tables_.forget_unstarted(one.account));
+  }
+  return Ok{};
+}
+
+Result<Bytes> PublicLog::prove_age(const std::string& account, std::uint64_t seq) {
+  const std::shared_lock reading(mutex_);
+  const auto lookup = TRY(tables_.lookup(account));
+  if (!lookup) return api::no_log();
+  const LookupKey key = LookupKey::from_bytes(*lookup);
+  const LogAccount place = TRY(tables_.place(account)).value_or(LogAccount{});
+  if (seq >= place.circle_next || shown_.note.empty())
+    return Error{Code::kNotFound,
+                 "the log's map has not this statement yet; it is promised within ten minutes"};
+  auto start = TRY(tables_.start(account, seq));
+  if (!start) {
+    start = TRY(make_start(key, seq));
+    TRY(tables_.put_starts(account, {{seq, *start}}));
+  }
+  auto evidence = TRY(wire::decode<tlog::AgeEvidence>(*start));
+  evidence.end = shown_.note;
+  evidence.in_end =
+      TRY(tlog::TileTree(shown_.head.size, files_.tiles()).prove_inclusion(evidence.index));
+  return wire::encode(evidence);
+}
+
 // ---- the sequence ----
 
 Result<LogStep> PublicLog::take(const ReadLists& read) const {
@@ -215,6 +268,7 @@ Result<void> PublicLog::add_epoch(LogStep& step) const {
 }
 
 Result<bool> PublicLog::step(const ReadLists& read) {
+  TRY(keep_starts(read));
   if (waiting_) return false;
   LogStep step = TRY(take(read));
   step.after.newest_epoch = shown_.newest_epoch;

@@ -41,6 +41,7 @@ struct LogOptions {
 struct AccountLists {
   std::vector<Digest> heads;
   std::vector<circle::VaultHead> vaults;
+  std::vector<std::uint64_t> begins;  // those of the statements that a rule may ask the age of
 };
 using ReadLists =
     std::function<Result<AccountLists>(const std::string& account, std::uint64_t from)>;
@@ -67,6 +68,8 @@ class PublicLog {
 
   // ---- what is told ----
 
+  // As Session::prove_age().
+  Result<Bytes> prove_age(const std::string& account, std::uint64_t seq);
   Result<api::LogView> view(const std::string& account, std::uint64_t from);
   Result<api::StoredFile> open_file(const std::string& path) const { return files_.open(path); }
 
@@ -133,6 +136,8 @@ class PublicLog {
   Result<void> write_notices(const LogStep& step, const Bytes& note);
   Result<void> check_trust_change(const tlog::TrustChange& change) const;
   Result<std::shared_ptr<const tlog::Map>> batch_map(std::uint64_t n);
+  Result<void> keep_starts(const ReadLists& read);
+  Result<Bytes> make_start(const LookupKey& key, std::uint64_t seq) const;
   std::uint64_t now_s() const { return static_cast<std::uint64_t>(clock_->now() / 1000); }
 
   LogTables tables_;

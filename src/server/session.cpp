@@ -115,6 +115,11 @@ class Session final : public api::ServiceSession {
     const CircleId circle = TRY(account_->circle_id());
     return core_.log()->batches(circle, from);
   }
+  Result<Bytes> prove_age(std::uint64_t seq) override {
+    TRY(allowed());
+    if (core_.log() == nullptr) return api::no_log();
+    return core_.log()->prove_age(name_, seq);
+  }
   // At once: the network front waits, without a thread, until on_change.
   Result<std::uint64_t> wait_for_change(std::uint64_t, std::int64_t) override {
     TRY(allowed());

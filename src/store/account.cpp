@@ -61,8 +61,11 @@ Error damaged(Error error, const std::string& where) {
 
 }  // namespace
 
-Account::Account(std::shared_ptr<Files> files, const std::string& name)
-    : files_(std::move(files)), name_(name), folder_(account_folder(name)) {}
+Account::Account(std::shared_ptr<Files> files, const std::string& name, MakeAges make_ages)
+    : files_(std::move(files)),
+      name_(name),
+      folder_(account_folder(name)),
+      make_ages_(std::move(make_ages)) {}
 
 Error Account::absent() const {
   return {Code::kNotFound,
@@ -132,7 +135,8 @@ Result<void> Account::learn(std::uint64_t seq, BytesView file) {
   if (known_) {
     known_->circle = TRY(known_->circle.apply(entry.statement));
   } else {
-    known_ = Known{TRY(circle::Circle::start(entry.statement)), {}, {}, {}};
+    auto ages = make_ages_ ? make_ages_(name_, entry.statement) : nullptr;
+    known_ = Known{TRY(circle::Circle::start(entry.statement, std::move(ages))), {}, {}, {}};
   }
   known_->newest = crypto::sha256(file);
   if (entry.admission)
@@ -214,6 +218,14 @@ Result<std::optional<circle::RecoveryInfo>> Account::recovery() {
   const auto& recovery = known_->circle.recovery();
   if (!recovery) return std::optional<circle::RecoveryInfo>();
   return std::optional(recovery->info);
+}
+
+Result<std::optional<circle::RecoveryInfo>> Account::proposed(std::uint64_t proposal) {
+  const Lock guard(mutex_);
+  TRY(refresh());
+  for (const circle::Proposal& one : known_->circle.proposals())
+    if (one.seq == proposal) return std::optional(one.recovery);
+  return std::optional<circle::RecoveryInfo>();
 }
 
 Result<std::optional<Account::Standing>> Account::standing(const ReaderId& reader) {

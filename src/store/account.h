@@ -8,6 +8,7 @@
 // that could disagree with them: recovery capsules and admissions are found by replaying.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,11 +22,15 @@
 
 namespace holdfast::store {
 
+// Who judges ages in an account whose genesis this is; nullptr: nobody.
+using MakeAges = std::function<std::shared_ptr<const circle::Ages>(const std::string& account,
+                                                                   BytesView genesis)>;
+
 // Safe from several threads and beside other processes: each append takes the store's lock and
 // judges by what then lies there, never by what it remembers alone.
 class Account {
  public:
-  Account(std::shared_ptr<Files> files, const std::string& name);
+  Account(std::shared_ptr<Files> files, const std::string& name, MakeAges make_ages = {});
 
   Result<bool> exists();
   Result<api::Receipt> create(const api::Append& genesis);
@@ -36,6 +41,8 @@ class Account {
   Result<api::Visitor::Admitted> get_admission(const RequestId& request);
   // nullopt: none stands.
   Result<std::optional<circle::RecoveryInfo>> recovery();
+  // What a proposal that waits would bring.
+  Result<std::optional<circle::RecoveryInfo>> proposed(std::uint64_t proposal);
   // A device, also a removed one, or the standing recovery key; nullopt: neither.
   struct Standing {
     crypto::VerifyKey key;
@@ -79,6 +86,7 @@ class Account {
   const std::shared_ptr<Files> files_;
   const std::string name_;
   const std::string folder_;
+  const MakeAges make_ages_;
   Mutex mutex_;
   std::optional<Known> known_ HF_GUARDED_BY(mutex_);
 };

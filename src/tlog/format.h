@@ -219,6 +219,24 @@ struct LeafProof {
                                                &LeafProof::inclusion, &LeafProof::checkpoint);
 };
 
+// That an entry stood in the map of accounts for some time: in a generation of the map that both
+// checkpoints have. tlog/age.h judges it.
+struct AgeEvidence {
+  wire::Fixed<"holdfast/v1/age-evidence"> label;
+  Bytes start;  // signed notes
+  Bytes end;
+  Bytes epoch;              // the MapEpoch
+  std::uint64_t index = 0;  // its place in the log
+  wire::Bounded<Digest, 63> in_start;
+  wire::Bounded<Digest, 63> in_end;
+  MapProof proof;  // that the entry stands in that generation
+  static constexpr auto kFields = wire::fields(
+      &AgeEvidence::label, &AgeEvidence::start, &AgeEvidence::end, &AgeEvidence::epoch,
+      &AgeEvidence::index, &AgeEvidence::in_start, &AgeEvidence::in_end, &AgeEvidence::proof);
+};
+// Two of them, and the keys of an epoch, fit into one statement.
+constexpr std::size_t kMaxAgeEvidence = 24 * 1024;
+
 // ---- what is signed besides notes ----
 
 // That a statement, once accepted, will be in the map by then. Signed by the log's key.

@@ -3,6 +3,7 @@
 #include "crypto/hash.h"
 #include "crypto/seal.h"
 #include "vault/account_state.h"
+#include "vault/ages.h"
 
 namespace holdfast::vault {
 namespace {
@@ -68,11 +69,16 @@ Result<circle::TrustRoots> trust_roots(api::Store& store) {
   return roots;
 }
 
-Result<circle::TrustRoots> trust_roots(const Home& home, const circle::Circle& circle) {
+Result<circle::TrustRoots> told_roots(const Home& home) {
   const std::string stored = home.setting(kRootsSetting);
   auto roots = wire::decode<circle::TrustRoots>(as_bytes(stored));
   if (!roots.ok()) return std::move(roots).error().in("the state of this device");
-  if (circle.trust_roots() != roots_hash(*roots) || circle.has_log() == roots->log.empty())
+  return roots;
+}
+
+Result<circle::TrustRoots> trust_roots(const Home& home, const circle::Circle& circle) {
+  auto roots = TRY(told_roots(home));
+  if (circle.trust_roots() != roots_hash(roots) || circle.has_log() == roots.log.empty())
     return Error{Code::kUnsafe,
                  "the account's circle commits to another service or log than this device was told "
                  "when it joined: do not use it"};
@@ -90,10 +96,6 @@ Bytes for_the_map(const keys::LookupKey& lookup) { return to_bytes(crypto::expos
 
 Digest lookup_hash(const keys::LookupKey& key) {
   return crypto::mac(key, "holdfast/v1/lookup-hash", {});
-}
-
-Digest roots_hash(const circle::TrustRoots& roots) {
-  return crypto::sha256("holdfast/v1/trust-roots-hash", wire::encode(roots));
 }
 
 Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
@@ -119,16 +121,18 @@ Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock)
                  "this device belongs to no account yet: use init, join or recover first"};
   auto session = TRY(store.open_account(home.setting("account"), caller(home.device_key())));
   const ReaderId self = circle::reader_id(device_info(home.device_key(), ""));
-  auto state = std::make_unique<State>(State{
-      home,
-      store,
-      clock,
-      signing_key(home.device_key()),
-      Replica(std::move(session), self, crypto::derive<crypto::WrapPurpose>(home.device_key())),
-      {},
-      {},
-      {},
-      {}});
+  auto ages = TRY(log_ages(home));
+  auto state = std::make_unique<State>(
+      State{home,
+            store,
+            clock,
+            signing_key(home.device_key()),
+            Replica(std::move(session), self,
+                    crypto::derive<crypto::WrapPurpose>(home.device_key()), std::move(ages)),
+            {},
+            {},
+            {},
+            {}});
   TRY(state->sync());
   Account account(std::move(state));
   TRY(account.answer_releases());
@@ -429,7 +433,7 @@ struct Found {
   std::string account;
   Bytes sealed;
   Capsule capsule;
-  keys::LookupKey lookup;
+  std::shared_ptr<const keys::LookupKey> lookup;
 };
 
 Result<Found> find_account(api::Store& store, const keys::RecoveryKey& key) {
@@ -445,8 +449,8 @@ Result<Found> find_account(api::Store& store, const keys::RecoveryKey& key) {
   const Bytes opened = TRY(
       crypto::open(capsule_key, wire::encode_array("holdfast/v1/capsule", locate), found->capsule));
   Capsule capsule = TRY(wire::decode<Capsule>(opened));
-  auto lookup = TRY(crypto::open_key<keys::LookupPurpose>(
-      capsule_key, wire::encode_array("holdfast/v1/capsule/lookup", locate), capsule.lookup));
+  auto lookup = std::make_shared<const keys::LookupKey>(TRY(crypto::open_key<keys::LookupPurpose>(
+      capsule_key, wire::encode_array("holdfast/v1/capsule/lookup", locate), capsule.lookup)));
   return Found{std::move(found->account), std::move(found->capsule), std::move(capsule),
                std::move(lookup)};
 }
@@ -456,7 +460,8 @@ Result<void> check_found(Replica& replica, const Found& found) {
   const circle::Circle& circle = replica.circle();
   const Capsule& capsule = found.capsule;
   if (circle.id() != capsule.circle || circle.seq() < capsule.seq ||
-      circle.head_at(capsule.seq) != capsule.head || circle.lookup() != lookup_hash(found.lookup) ||
+      circle.head_at(capsule.seq) != capsule.head ||
+      circle.lookup() != lookup_hash(*found.lookup) ||
       circle.trust_roots() != roots_hash(capsule.trust_roots) ||
       !circle.ever_committed_capsule(crypto::sha256(found.sealed)))
     return Error{Code::kUnsafe,
@@ -518,7 +523,8 @@ Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
       reader, std::make_shared<const crypto::SigningKey>(
                   crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(key)))};
   auto session = TRY(store.open_account(found.account, recovering));
-  Replica replica(std::move(session), reader, crypto::derive<crypto::WrapPurpose>(key));
+  Replica replica(std::move(session), reader, crypto::derive<crypto::WrapPurpose>(key),
+                  TRY(log_ages(found.capsule.trust_roots, found.lookup)));
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     TRY(replica.sync(nullptr));
     TRY(check_found(replica, found));
@@ -529,7 +535,7 @@ Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
     if (!receipt.ok()) return std::move(receipt).error();
     std::vector<Bytes> statements = replica.statements();
     statements.push_back(append.statement);
-    TRY(become_member(home, found.account, options.device_name, found.lookup,
+    TRY(become_member(home, found.account, options.device_name, *found.lookup,
                       found.capsule.trust_roots, statements));
     return Account::open(home, store, clock);
   }

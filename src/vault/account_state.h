@@ -49,14 +49,15 @@ crypto::SigningKey signing_key(const keys::DeviceKey& key);
 api::Caller caller(const keys::DeviceKey& key);
 // Whom a new account in this store would trust. kUnavailable, kCorrupt: its log cannot be read.
 Result<circle::TrustRoots> trust_roots(api::Store& store);
-// Whom this device's account trusts, as it was told when it joined.
+// As this device was told when it joined; unchecked.
+Result<circle::TrustRoots> told_roots(const Home& home);
+// The same, checked.
 Result<circle::TrustRoots> trust_roots(const Home& home, const circle::Circle& circle);
 // kUnsafe unless the store is the one that these roots name.
 Result<void> check_store(const circle::TrustRoots& roots, const api::Store& store);
 // The lookup key as a service with a log is given it: it makes the account's labels, too.
 Bytes for_the_map(const keys::LookupKey& lookup);
 Digest lookup_hash(const keys::LookupKey& key);
-Digest roots_hash(const circle::TrustRoots& roots);
 // Writes into a home what an accepted circle means for it.
 Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
                            const keys::LookupKey& lookup, const circle::TrustRoots& roots,

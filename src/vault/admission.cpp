@@ -3,6 +3,7 @@
 
 #include "crypto/hash.h"
 #include "vault/account_state.h"
+#include "vault/ages.h"
 
 namespace holdfast::vault {
 namespace {
@@ -245,9 +246,10 @@ Result<Account> Join::wait() {
   if (answer.request != crypto::sha256(s.message)) return refused;
   // The trusted device knows the service by another key than the one that answers here.
   if (!check_store(answer.trust_roots, s.store).ok()) return refused;
-  const auto lookup = TRY(crypto::unwrap_key<keys::LookupPurpose>(
-      crypto::derive<crypto::WrapPurpose>(s.home.device_key()),
-      lookup_info(answer.circle, s.request), answer.lookup));
+  const auto lookup =
+      std::make_shared<const keys::LookupKey>(TRY(crypto::unwrap_key<keys::LookupPurpose>(
+          crypto::derive<crypto::WrapPurpose>(s.home.device_key()),
+          lookup_info(answer.circle, s.request), answer.lookup)));
   const ReaderId self = circle::reader_id(device_info(s.home.device_key(), s.device_name));
   JoinCounter counter;
   counter.signature = signing_key(s.home.device_key())
@@ -258,11 +260,12 @@ Result<Account> Join::wait() {
   const api::Visitor::Admitted admitted = TRY(s.wait_admitted(deadline));
   auto session = TRY(s.store.open_account(s.account, caller(s.home.device_key())));
   Replica replica(std::move(session), self,
-                  crypto::derive<crypto::WrapPurpose>(s.home.device_key()));
+                  crypto::derive<crypto::WrapPurpose>(s.home.device_key()),
+                  TRY(log_ages(answer.trust_roots, lookup)));
   TRY(replica.sync(nullptr));
   const circle::Circle& circle = replica.circle();
   if (circle.id() != answer.circle || circle.seq() < admitted.seq ||
-      circle.lookup() != lookup_hash(lookup) ||
+      circle.lookup() != lookup_hash(*lookup) ||
       circle.trust_roots() != roots_hash(answer.trust_roots))
     return refused;
   const circle::HeadMark* mark = nullptr;
@@ -273,7 +276,7 @@ Result<Account> Join::wait() {
       admitted_mac(s.code, s.request, admitted.seq, circle.head_at(admitted.seq), mark->heads);
   if (!crypto::equal(mac, admitted.mac)) return refused;
   if (circle.member(self) == nullptr) return refused;
-  TRY(become_member(s.home, s.account, s.device_name, lookup, answer.trust_roots,
+  TRY(become_member(s.home, s.account, s.device_name, *lookup, answer.trust_roots,
                     replica.statements()));
   // The request did its work; a store that keeps it gains nothing.
   static_cast<void>(replica.session().drop_join(s.request).ok());

@@ -30,7 +30,7 @@ std::string disordered(const std::string& what) {
 
 Result<void> Replica::replay(const std::vector<Bytes>& statements, Home* home) {
   for (const Bytes& statement : statements) {
-    auto next = circle_ ? circle_->apply(statement) : circle::Circle::start(statement);
+    auto next = circle_ ? circle_->apply(statement) : circle::Circle::start(statement, ages_);
     if (!next.ok()) {
       // Nobody else writes here: what does not follow was never in a list that is in order.
       if (next.error().code == Code::kConflict)

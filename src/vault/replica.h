@@ -26,8 +26,11 @@ struct EpochDraft {
 class Replica {
  public:
   Replica(std::unique_ptr<api::Session> session, ReaderId self,
-          crypto::Key<crypto::WrapPurpose> wrapping)
-      : session_(std::move(session)), self_(self), wrapping_(std::move(wrapping)) {}
+          crypto::Key<crypto::WrapPurpose> wrapping, std::shared_ptr<const circle::Ages> ages)
+      : session_(std::move(session)),
+        self_(self),
+        wrapping_(std::move(wrapping)),
+        ages_(std::move(ages)) {}
 
   // Replays the pins of `home`, then what the store has beyond them, and pins that. Without a home
   // (a recovery) nothing is known before. kUnsafe: the store shows another or an older history.
@@ -72,6 +75,7 @@ class Replica {
   std::unique_ptr<api::Session> session_;
   ReaderId self_;
   crypto::Key<crypto::WrapPurpose> wrapping_;
+  std::shared_ptr<const circle::Ages> ages_;
   std::optional<circle::Circle> circle_;
   std::vector<Bytes> statements_;
   std::map<VaultId, Chain> chains_;

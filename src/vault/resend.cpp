@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "vault/account_state.h"
+#include "vault/ages.h"
 
 namespace holdfast::vault {
 namespace {
@@ -91,9 +92,10 @@ class Resender {
   }
 
   Result<void> load_records(const std::vector<Bytes>& statements) {
+    const auto ages = TRY(log_ages(home_));
     std::optional<circle::Circle> circle;
     for (const Bytes& statement : statements)
-      circle = TRY(circle ? circle->apply(statement) : circle::Circle::start(statement));
+      circle = TRY(circle ? circle->apply(statement) : circle::Circle::start(statement, ages));
     for (const circle::Vault& vault : circle->vaults()) {
       Chain chain{TRY(home_.records(vault.id)), 0};
       const auto end = TRY(find_end(session_, vault.id, chain.records.size()));

@@ -17,6 +17,7 @@
 #include "circle/circle.h"
 #include "circle/vault_chain.h"
 #include "keys/spoken.h"
+#include "tlog/age.h"
 #include "vault/home.h"
 #include "vault/log_check.h"
 
@@ -64,6 +65,25 @@ class Account {
   // Enrols a recovery key, which the person should have by then. Over a standing one: `old` cosigns
   // unless this is the only device. After kUnavailable either key may be the account's.
   Result<void> set_recovery(const keys::RecoveryKey& key, const keys::RecoveryKey* old);
+
+  // Where a log proves times, a new recovery key that no other vouches for waits three days.
+  struct WaitingKey {
+    std::uint64_t number = 0;  // of its statement
+    ReaderId proposer;
+    TimeMs proposed_ms = 0;                     // as its proposer's clock said
+    std::optional<tlog::ProvenAge> stood = {};  // none: the log does not prove it yet
+    // When it may be completed, by the witnesses' clocks.
+    std::optional<TimeMs> due_ms() const {
+      if (!stood) return std::nullopt;
+      return static_cast<TimeMs>(stood->since_s) * 1000 + circle::kProposalAgeMs;
+    }
+  };
+  Result<std::vector<WaitingKey>> waiting_keys();
+  // Its number. The key opens nothing until it is completed. kInvalid: nothing here proves times.
+  Result<std::uint64_t> propose_recovery(const keys::RecoveryKey& key);
+  // By any device. kUnavailable: three days are not proven yet; kNotFound: no such key waits.
+  Result<void> complete_recovery(std::uint64_t number);
+  Result<void> cancel_recovery(std::uint64_t number);
 
   // ---- what (vault_*.cpp) ----
   struct SnapshotInfo {

@@ -5,6 +5,7 @@
 #include "archive/packer.h"
 #include "crypto/hash.h"
 #include "support/journey.h"
+#include "vault/ages.h"
 #include "vault/vault_data.h"
 
 namespace holdfast::hostile {
@@ -100,7 +101,8 @@ class HostileMember {
   static vault::Replica replica(vault::Home& home, api::Store& store) {
     const ReaderId self = circle::reader_id(vault::device_info(home.device_key(), ""));
     return {must(store.open_account(home.setting("account"), vault::caller(home.device_key()))),
-            self, crypto::derive<crypto::WrapPurpose>(home.device_key())};
+            self, crypto::derive<crypto::WrapPurpose>(home.device_key()),
+            must(vault::log_ages(home))};
   }
   vault::VaultData open() {
     must_do(state_.sync());

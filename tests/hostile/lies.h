@@ -34,6 +34,7 @@ struct Lies {
   bool stops_log = false;  // it takes nothing more into its log
   // True: the service says yes and does nothing.
   std::function<bool(const Join& join, BytesView message)> ignore_join = {};
+  std::function<void(std::uint64_t seq, Result<Bytes>& evidence)> age = {};
   bool keeps_joins = false;
 };
 
@@ -62,6 +63,12 @@ class HostileSession final : public api::ServiceSession {
   Result<void> drop_join(const RequestId& request) override {
     if (lies_.keeps_joins) return Ok{};
     return inner_->drop_join(request);
+  }
+  Result<api::LogView> read_log(std::uint64_t from) override { return inner_->read_log(from); }
+  Result<Bytes> prove_age(std::uint64_t seq) override {
+    auto evidence = inner_->prove_age(seq);
+    if (lies_.age) lies_.age(seq, evidence);
+    return evidence;
   }
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
     auto page = inner_->read_records(vault, from);

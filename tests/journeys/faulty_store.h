@@ -77,6 +77,9 @@ class FaultySession final : public api::Session {
   Result<api::LogView> read_log(std::uint64_t from) override {
     return read([&] { return inner_->read_log(from); });
   }
+  Result<Bytes> prove_age(std::uint64_t seq) override {
+    return read([&] { return inner_->prove_age(seq); });
+  }
   Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
     return inner_->wait_for_change(seen, patience_ms);
   }
