@@ -64,7 +64,9 @@ class HostileSession final : public api::ServiceSession {
     if (lies_.keeps_joins) return Ok{};
     return inner_->drop_join(request);
   }
-  Result<api::LogView> read_log(std::uint64_t from) override { return inner_->read_log(from); }
+  Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
+    return inner_->read_batches(from);
+  }
   Result<Bytes> prove_age(std::uint64_t seq) override {
     auto evidence = inner_->prove_age(seq);
     if (lies_.age) lies_.age(seq, evidence);
