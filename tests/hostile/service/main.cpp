@@ -134,7 +134,7 @@ class LogKeeper {
 Result<void> grow(server::Service& service) {
   tlog::DeletionReceipt entry;
   crypto::random_fill(entry.receipt.bytes);
-  return service.log()->queue(entry);
+  return service.log()->append_leaf(entry);
 }
 
 Result<void> serve(const Options& options) {
