@@ -1,5 +1,7 @@
 #include "round_trip.h"
+#include "tlog/age.h"
 #include "tlog/leaves.h"
+#include "tlog/test_site.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace holdfast;
@@ -8,8 +10,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::round_trip_one_of<LogRoots, MapEpoch, PolicyLeaf, CustodyKey, DeletionReceipt,
                           SoftwareRelease, TrustChange, ReleaseBatch, MapDelta, MapProof, Promise,
                           SignedPromise, Audit, SignedAudit, AuditBody, SeriesProof, LeafProof,
-                          BatchEntry, BatchOpening, PositionProof, Policy, SignedPolicy>(data,
-                                                                                         size);
-  if (size > 0) static_cast<void>(decode_leaf(BytesView(data, size).subspan(1)));
+                          BatchEntry, BatchOpening, PositionProof, Policy, SignedPolicy,
+                          AgeEvidence>(data, size);
+  if (size == 0) return 0;
+  const BytesView rest = BytesView(data, size).subspan(1);
+  static_cast<void>(decode_leaf(rest));
+  // Of the witnesses of the seed, none of whom a fuzzer can sign for.
+  static const TrustedLog log = testkit::TestSite().trusted();
+  static_cast<void>(verify_age(log, {}, rest));
   return 0;
 }

@@ -44,12 +44,13 @@ Result<circle::Genesis> genesis_of(BytesView bytes) {
   return wire::decode<circle::Genesis>(statement.body);
 }
 
-// A full account can still be rid of a thief, who perhaps filled it. Each takes a device out, and
-// nobody comes in but by the recovery key.
+// A full account can still be rid of a thief, who perhaps filled it. Each takes a device out, or a
+// new recovery key that waits; nobody comes in but by the recovery key.
 bool takes_readers_out(BytesView bytes) {
   const auto statement = statement_of(bytes);
   return statement.ok() && (statement->type == circle::StatementType::kRemove ||
-                            statement->type == circle::StatementType::kRecover);
+                            statement->type == circle::StatementType::kRecover ||
+                            statement->type == circle::StatementType::kCancel);
 }
 
 std::uint64_t size_of(const api::Append& append) {

@@ -7,6 +7,8 @@
 #include <filesystem>
 
 #include "crypto/hash.h"
+#include "tlog/age.h"
+#include "tlog/map_labels.h"
 
 namespace holdfast::server {
 namespace {
@@ -46,8 +48,10 @@ class LogOfAService : public testing::Test {
   Result<bool> step() {
     return log_->step([this](const std::string&, std::uint64_t from) -> Result<AccountLists> {
       AccountLists lists;
-      for (std::uint64_t n = from; n < statements_; ++n)
+      for (std::uint64_t n = from; n < statements_; ++n) {
         lists.heads.push_back(crypto::sha256(wire::encode_array(n)));
+        lists.begins.push_back(n);
+      }
       return lists;
     });
   }
@@ -143,6 +147,42 @@ TEST_F(WitnessedLogOfAService, SaysWhatIsWrongWithAWitnessesAnswer) {
             std::string::npos);
   for (const std::uint64_t wrong : {now() + 3600, now() - 3600, std::uint64_t{0}})
     EXPECT_NE(reason({bad_.cosign(text_, wrong)}).find("seconds apart"), std::string::npos);
+}
+
+// An age is proven from the first checkpoint that had the statement, also one that was cosigned by
+// another process than decided it, and however often the log was cosigned since.
+TEST_F(WitnessedLogOfAService, KeepsTheStartOfAWait) {
+  const auto show = [&](std::uint64_t time_s) {
+    const auto due = *log_->due(0);
+    const auto text = tlog::Note::parse(due.note)->text;
+    ASSERT_TRUE(log_->cosign(due, {good_.cosign(text, time_s)}).ok());
+  };
+  const std::uint64_t begin = now();
+  show(begin);
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7)).ok());
+  grow();
+  ASSERT_TRUE(step().value());
+  EXPECT_EQ(log_->prove_age("me", 0).error().code, Code::kNotFound);
+  start();
+  show(begin + 1);
+  ASSERT_FALSE(step().value());
+  for (std::uint64_t i = 2; i < 300; ++i) {
+    if (i % 3 == 0) grow();
+    static_cast<void>(step().value());
+    show(begin + i);
+    if (i == 100) start();
+  }
+  const LookupKey key = LookupKey::from_bytes(Bytes(32, 7));
+  const tlog::MapEntry entry{tlog::circle_label(key, 0),
+                             crypto::sha256(wire::encode_array(std::uint64_t{0}))};
+  const auto evidence = log_->prove_age("me", 0);
+  ASSERT_TRUE(evidence.ok()) << evidence.error().message;
+  const auto age = tlog::verify_age(log_->trusted(), entry, *evidence);
+  ASSERT_TRUE(age.ok()) << age.error().message;
+  EXPECT_EQ(age->since_s, begin + 1);
+  EXPECT_EQ(age->until_s, begin + 299);
+  EXPECT_EQ(log_->prove_age("me", statements_).error().code, Code::kNotFound);
+  EXPECT_EQ(log_->prove_age("you", 0).error().code, Code::kNotFound);
 }
 
 TEST_F(WitnessedLogOfAService, AWitnessThatLiesSpoilsNothingForTheOthers) {

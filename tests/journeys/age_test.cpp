@@ -60,6 +60,7 @@ class Ages : public ::testing::Test {
     options.data = data;
     options.tls_pin = tls.pin();
     options.sign_up = server::SignUp::kOpen;
+    options.small_reserve = 0;  // a quota is its number
     options.log = server::LogOptions{data + "/log", data + "/log.key", "log.example", roots_};
     const Bytes pin = tls.pin();
     service_ = must(server::Service::open(std::move(options), clock_));
@@ -212,7 +213,11 @@ TEST_F(Ages, AnyDeviceCancelsAndARemovedProposersKeyIsVoid) {
   join_desk();
   const std::uint64_t first = must(desk_->propose_recovery(fresh_));
   must_do(laptop_->sync());
+  // Also where a thief has filled the account.
+  must_do(service_->accounts().set_quota("me", 0));
+  EXPECT_TRUE(fails(laptop_->propose_recovery(fresh_), Code::kUnavailable, "quota"));
   must_do(laptop_->cancel_recovery(first));
+  must_do(service_->accounts().set_quota("me", std::nullopt));
   EXPECT_TRUE(fails(laptop_->cancel_recovery(first), Code::kNotFound, "no such"));
   must_do(desk_->sync());
   const std::uint64_t second = must(desk_->propose_recovery(keys::RecoveryKey::random()));
