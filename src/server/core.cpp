@@ -203,7 +203,7 @@ Result<void> Core::add_to_log(const std::string& account, const api::Append& gen
   TRY(PublicLog::check_lookup(*genesis.lookup, body->lookup));
   const bool there = TRY(loaded_.make(account)->exists());
   if (there) return Ok{};
-  return log_->add_account(account, *genesis.lookup);
+  return log_->add_account(account, *genesis.lookup, circle::statement_head(genesis.statement));
 }
 
 Result<void> Core::add_promise(const std::string& account, BytesView bytes, api::Receipt& receipt) {
