@@ -13,6 +13,7 @@ namespace holdfast::server {
 namespace {
 
 constexpr std::size_t kAccountsAStep = 10'000;
+constexpr std::size_t kEntriesAStep = 100'000;  // 7 MB: an auditor takes kMaxAuditBody
 constexpr std::size_t kQueuedAStep = 100;
 constexpr std::size_t kViewBytes = 1024 * 1024;
 constexpr std::size_t kMaxDeltaFile = 80 * 1024 * 1024;
@@ -196,10 +197,8 @@ Result<LogStep> PublicLog::take(const ReadLists& read) const {
   step.leaves = TRY(tables_.queued(kQueuedAStep));
   tlog::MapDelta delta;
   std::set<tlog::MapLabel> taken;
-  // What does not fit into one delta is in the next.
-  constexpr std::size_t kEnough = tlog::kMaxDelta / 2;
   for (DirtyAccount& one : TRY(tables_.dirty(kAccountsAStep))) {
-    if (delta.entries.size() > kEnough) break;
+    if (delta.entries.size() > kEntriesAStep) break;
     const auto lookup = TRY(tables_.lookup(one.account));
     if (!lookup) continue;
     const AccountLists lists = TRY(read(one.account, one.now.circle_next));
