@@ -192,8 +192,8 @@ Result<api::Receipt> Core::make_account(const std::string& account, const api::A
   return made;
 }
 
-// The lookup key comes before the account that needs it: left over after a kill, it is of an account
-// that is not there, and the next one of that name replaces it. False: nothing was added.
+// The lookup key comes before the account that needs it: left over after a kill, it is of an
+// account that is not there, and the next one of that name replaces it. False: nothing was added.
 Result<bool> Core::add_to_log(const std::string& account, const api::Append& genesis) {
   const auto body = genesis_of(genesis.statement);
   if (!body.ok()) return Error{Code::kInvalid, body.error().message};

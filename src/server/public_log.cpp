@@ -205,9 +205,9 @@ Result<LogStep> PublicLog::take(const ReadLists& read) const {
     // One whose labels another has is left where it is: it must not hold up all the others.
     const LogAccount before = one.now;
     std::vector<tlog::MapEntry> entries;
-    const bool fits =
-        take_account(one, lists, *lookup, entries) &&
-        std::ranges::none_of(entries, [&](const auto& entry) { return taken.contains(entry.label); });
+    const bool fits = take_account(one, lists, *lookup, entries) &&
+                      std::ranges::none_of(
+                          entries, [&](const auto& entry) { return taken.contains(entry.label); });
     if (!fits) {
       one.now = before;
       entries.clear();

@@ -89,8 +89,8 @@ Result<std::string> two_trees(const tlog::TrustedLog& log, const Evidence& evide
   if (first.head().size == second.head().size) {
     if (first.head().root == second.head().root)
       return proves_nothing("both checkpoints are of one tree");
-    return "The log " + log.log().format() + " signed two trees of " + std::to_string(first.head().size) +
-           " entries: it has two histories.";
+    return "The log " + log.log().format() + " signed two trees of " +
+           std::to_string(first.head().size) + " entries: it has two histories.";
   }
   return proves_nothing("checkpoints of " + std::to_string(first.head().size) + " and " +
                         std::to_string(second.head().size) +
