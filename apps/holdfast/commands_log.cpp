@@ -52,11 +52,26 @@ int report(const vault::LogAudit& audit, const std::string& release, Console& co
   return kOk;
 }
 
-Result<int> verify_evidence(const std::string& file, Console& console) {
+Result<tlog::LogRoots> read_roots(const std::string& file) {
+  const Bytes bytes = TRY(read_file(file, kMaxFile));
+  return wire::decode<tlog::LogRoots>(bytes);
+}
+
+// Anyone can make a log and evidence against it: whose log it is decides.
+Result<int> verify_evidence(const std::string& file, const std::string& roots_file,
+                            Console& console) {
   const Bytes bytes = TRY(read_file(file, kMaxFile));
   const auto items = TRY(wire::decode<std::vector<Bytes>>(bytes));
   if (items.size() != 1) return Error{Code::kInvalid, file + " is no evidence against a log"};
   const auto evidence = TRY(wire::decode<vault::Evidence>(items[0]));
+  if (roots_file.empty()) {
+    console.warn("The file itself says whose log it is against; --roots FILE compares with yours.");
+  } else {
+    const tlog::LogRoots known = TRY(read_roots(roots_file));
+    if (wire::encode(known) != wire::encode(evidence.roots))
+      return Error{Code::kInvalid, file + " is against another log, or other witnesses, than " +
+                                       roots_file + " names: it proves nothing of yours"};
+  }
   const std::string sentence = TRY(vault::verify_evidence(evidence));
   console.event(JsonObject("evidence").text("proves", sentence));
   console.print(sentence);
@@ -148,7 +163,7 @@ Result<int> run_log(const Common& common, Console& console) {
 }
 
 Result<int> run_log_verify(const Common& common, const LogVerifyArgs& args, Console& console) {
-  if (!args.evidence.empty()) return verify_evidence(args.evidence, console);
+  if (!args.evidence.empty()) return verify_evidence(args.evidence, args.roots_file, console);
   std::unique_ptr<api::Store> store;
   if (args.folder.empty()) store = TRY(open_stranger(common, console));
   const vault::ReadLogFile read = [&](const std::string& path) -> Result<Bytes> {

@@ -451,7 +451,8 @@ void Loop::dispatch(const ConnectionPtr& c) {
   clear_deadline(*c);
   detach(*c);
   c->exchange->wakes_seen = wake_count_;
-  c->exchange->begun = steady_clock::now();
+  // One that was held keeps its time: it is as long as the peer waited.
+  if (!c->exchange->held) c->exchange->begun = steady_clock::now();
   if (!queue_.put(c)) close(c);
 }
 

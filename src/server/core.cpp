@@ -214,27 +214,30 @@ Result<api::Receipt> Core::make_account(const std::string& account, const api::A
   const auto row = TRY(rows_.find(account));
   if (row && row->ending) return name_taken(account);
   const Lock one(signing_up_);
-  TRY(add_to_log(account, genesis));
+  const bool in_log = TRY(add_to_log(account, genesis));
   auto made = loaded_.make(account)->create(genesis);
+  // Whoever sends genesis statements that are none must not fill the log's tables.
+  if (!made.ok() && in_log) TRY(log_->forget_account(account));
   if (!made.ok() && made.error().code == Code::kConflict) return name_taken(account);
   if (made.ok()) TRY(add_promise(account, genesis.statement, *made));
   return made;
 }
 
-// The lookup key comes before the account that needs it: left over, it is of an account that is not
-// there, and the next one of that name replaces it.
-Result<void> Core::add_to_log(const std::string& account, const api::Append& genesis) {
+// The lookup key comes before the account that needs it: left over after a kill, it is of an
+// account that is not there, and the next one of that name replaces it. False: nothing was added.
+Result<bool> Core::add_to_log(const std::string& account, const api::Append& genesis) {
   const auto body = genesis_of(genesis.statement);
   if (!body.ok()) return Error{Code::kInvalid, body.error().message};
-  if (!body->has_log) return Ok{};
+  if (!body->has_log) return false;
   if (!log_ || !genesis.lookup)
     return Error{Code::kInvalid,
                  "the account's genesis names a log, and " +
                      std::string(log_ ? "its lookup key is missing" : "this service has none")};
   TRY(PublicLog::check_lookup(*genesis.lookup, body->lookup));
   const bool there = TRY(loaded_.make(account)->exists());
-  if (there) return Ok{};
-  return log_->add_account(account, *genesis.lookup);
+  if (there) return false;
+  TRY(log_->add_account(account, *genesis.lookup, circle::statement_head(genesis.statement)));
+  return true;
 }
 
 Result<void> Core::add_promise(const std::string& account, BytesView bytes, api::Receipt& receipt) {

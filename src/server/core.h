@@ -93,7 +93,7 @@ class Core final : public api::Visitor {
 
   Result<void> open_public_log();
   // Before and after the genesis is stored, with signing_up_ held.
-  Result<void> add_to_log(const std::string& account, const api::Append& genesis);
+  Result<bool> add_to_log(const std::string& account, const api::Append& genesis);
   Result<void> add_promise(const std::string& account, BytesView statement, api::Receipt& receipt);
 
   Core(ServiceOptions options, std::shared_ptr<const Clock> clock, FileLock lock,

@@ -106,6 +106,7 @@ const std::string LogTables::kSchema =
     "CREATE TABLE IF NOT EXISTS log_account("
     "  account TEXT PRIMARY KEY, lookup BLOB NOT NULL, circle_next INTEGER NOT NULL,"
     "  data_next INTEGER NOT NULL, heads BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS log_account_lookup ON log_account(lookup);"
     "CREATE TABLE IF NOT EXISTS log_dirty("
     "  account TEXT PRIMARY KEY, stamp INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS log_state("
@@ -136,7 +137,11 @@ const std::string LogTables::kSchema =
     "CREATE TABLE IF NOT EXISTS log_audit(id INTEGER PRIMARY KEY, audit BLOB NOT NULL);";
 
 Result<void> LogTables::put_lookup(const std::string& account, BytesView lookup) const {
-  return writer_.write([&](sql::Database& db) {
+  return writer_.write([&](sql::Database& db) -> Result<void> {
+    auto row = TRY(bound(db, "SELECT 1 FROM log_account WHERE lookup = ? AND account <> ?", lookup,
+                         std::string_view(account)));
+    const bool there = TRY(row.step());
+    if (there) return Error{Code::kConflict, "another account has this lookup key"};
     return run(db,
                "INSERT INTO log_account(account, lookup, circle_next, data_next, heads) "
                "VALUES(?1, ?2, 0, 0, x'') ON CONFLICT(account) DO UPDATE SET lookup = ?2",

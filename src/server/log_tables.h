@@ -75,6 +75,7 @@ class LogTables {
 
   // ---- accounts ----
 
+  // kConflict: another account has this key.
   Result<void> put_lookup(const std::string& account, BytesView lookup) const;
   Result<std::optional<Bytes>> lookup(const std::string& account) const;
   Result<std::optional<LogAccount>> place(const std::string& account) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <set>
 
 #include "base/file.h"
 #include "circle/circle.h"
@@ -14,6 +15,7 @@ namespace holdfast::server {
 namespace {
 
 constexpr std::size_t kAccountsAStep = 10'000;
+constexpr std::size_t kEntriesAStep = 100'000;  // 7 MB: an auditor takes kMaxAuditBody
 constexpr std::size_t kQueuedAStep = 100;
 constexpr std::size_t kViewBytes = 1024 * 1024;
 constexpr std::size_t kKeptBatches = 4;
@@ -115,7 +117,14 @@ Result<void> PublicLog::check_lookup(BytesView lookup, const Digest& committed) 
   return Ok{};
 }
 
-Result<void> PublicLog::add_account(const std::string& account, BytesView lookup) {
+Result<void> PublicLog::add_account(const std::string& account, BytesView lookup,
+                                    const Digest& genesis) {
+  {
+    const std::shared_lock reading(mutex_);
+    const auto standing = map_.find(tlog::circle_label(LookupKey::from_bytes(lookup), 0));
+    if (standing && *standing != genesis)
+      return Error{Code::kConflict, "another account had this lookup key"};
+  }
   TRY(tables_.put_lookup(account, lookup));
   return tables_.touch(account);
 }
@@ -219,21 +228,52 @@ Result<Bytes> PublicLog::prove_age(const std::string& account, std::uint64_t seq
 
 // ---- the sequence ----
 
+// What the account adds to the map. An account that is gone and was made again finds its labels
+// there and goes on behind them. False: they are another's.
+bool PublicLog::take_account(DirtyAccount& one, const AccountLists& lists, BytesView lookup,
+                             std::vector<tlog::MapEntry>& entries) const {
+  const LookupKey key = LookupKey::from_bytes(lookup);
+  for (const Digest& head : lists.heads) {
+    const tlog::MapLabel label = tlog::circle_label(key, one.now.circle_next++);
+    const auto standing = map_.find(label);
+    if (standing && *standing != head) return false;
+    if (!standing) entries.push_back({label, head});
+  }
+  if (lists.vaults == one.now.heads) return true;
+  const Digest value = circle::heads_hash(lists.vaults);
+  one.now.heads = lists.vaults;
+  std::optional<Digest> last;
+  while (const auto standing = map_.find(tlog::data_label(key, one.now.data_next))) {
+    last = standing;
+    ++one.now.data_next;
+  }
+  if (last != value) entries.push_back({tlog::data_label(key, one.now.data_next++), value});
+  return true;
+}
+
 Result<LogStep> PublicLog::take(const ReadLists& read) const {
   LogStep step;
   step.leaves = TRY(tables_.queued(kQueuedAStep));
   tlog::MapDelta delta;
+  std::set<tlog::MapLabel> taken;
   for (DirtyAccount& one : TRY(tables_.dirty(kAccountsAStep))) {
+    if (delta.entries.size() > kEntriesAStep) break;
     const auto lookup = TRY(tables_.lookup(one.account));
     if (!lookup) continue;
-    const LookupKey key = LookupKey::from_bytes(*lookup);
     const AccountLists lists = TRY(read(one.account, one.now.circle_next));
-    for (const Digest& head : lists.heads)
-      delta.entries.push_back({tlog::circle_label(key, one.now.circle_next++), head});
-    if (lists.vaults != one.now.heads) {
-      one.now.heads = lists.vaults;
-      delta.entries.push_back(
-          {tlog::data_label(key, one.now.data_next++), circle::heads_hash(lists.vaults)});
+    // One whose labels another has is left where it is: it must not hold up all the others.
+    const LogAccount before = one.now;
+    std::vector<tlog::MapEntry> entries;
+    const bool fits = take_account(one, lists, *lookup, entries) &&
+                      std::ranges::none_of(
+                          entries, [&](const auto& entry) { return taken.contains(entry.label); });
+    if (!fits) {
+      one.now = before;
+      entries.clear();
+    }
+    for (const tlog::MapEntry& entry : entries) {
+      taken.insert(entry.label);
+      delta.entries.push_back(entry);
     }
     step.accounts.push_back(std::move(one));
   }

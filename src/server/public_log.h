@@ -60,7 +60,9 @@ class PublicLog {
 
   // kInvalid unless the genesis commits to this key.
   static Result<void> check_lookup(BytesView lookup, const Digest& committed);
-  Result<void> add_account(const std::string& account, BytesView lookup);
+  // `genesis`: its head. kConflict: another account has this lookup key, or had it: labels in the
+  // map are for ever.
+  Result<void> add_account(const std::string& account, BytesView lookup, const Digest& genesis);
   Result<void> forget_account(const std::string& account) { return tables_.erase(account); }
   // For a statement that was stored. nullopt: the account is not in the log.
   Result<std::optional<Bytes>> promise(const std::string& account, const CircleId& circle,
@@ -130,6 +132,8 @@ class PublicLog {
   Result<void> load();
   Result<void> begin();
   Result<LogStep> take(const ReadLists& read) const;
+  bool take_account(DirtyAccount& one, const AccountLists& lists, BytesView lookup,
+                    std::vector<tlog::MapEntry>& entries) const;
   Result<void> add_epoch(LogStep& step) const;
   Result<void> write_files(const LogStep& step);
   Result<void> show(const Bytes& note);

@@ -49,12 +49,13 @@ class LogOfAService : public testing::Test {
     return log_->step([this](const std::string&, std::uint64_t from) -> Result<AccountLists> {
       AccountLists lists;
       for (std::uint64_t n = from; n < statements_; ++n) {
-        lists.heads.push_back(crypto::sha256(wire::encode_array(n)));
+        lists.heads.push_back(head_of(n));
         lists.begins.push_back(n);
       }
       return lists;
     });
   }
+  static Digest head_of(std::uint64_t n) { return crypto::sha256(wire::encode_array(n)); }
   // The account has one more statement.
   void grow() {
     ++statements_;
@@ -70,7 +71,7 @@ class LogOfAService : public testing::Test {
 
 // Past a whole tile, with restarts between deciding and showing: at first, and around the tile.
 TEST_F(LogOfAService, KilledBeforeAStepIsShownItShowsThatOne) {
-  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7)).ok());
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
   for (int i = 0; i < 270; ++i) {
     grow();
     ASSERT_TRUE(step().value());
@@ -95,7 +96,7 @@ TEST_F(LogOfAService, KilledBeforeAStepIsShownItShowsThatOne) {
 }
 
 TEST_F(LogOfAService, WhatChangesWhileAStepWaitsIsInTheNext) {
-  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7)).ok());
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
   grow();
   ASSERT_TRUE(step().value());
   grow();
@@ -198,6 +199,52 @@ TEST_F(WitnessedLogOfAService, AWitnessThatLiesSpoilsNothingForTheOthers) {
   const auto shown = tlog::Note::parse(log_->shown_note().value());
   ASSERT_TRUE(shown.ok());
   EXPECT_EQ(shown->signatures.size(), 2u);  // the log's and one witness's
+}
+
+// Its labels would be another's, and a map takes each once: nobody may stop the log with that, nor
+// be promised what it cannot keep.
+TEST_F(LogOfAService, ALookupKeyIsOfOneAccountForEver) {
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
+  EXPECT_EQ(log_->add_account("twin", Bytes(32, 7), head_of(0)).error().code, Code::kConflict);
+  grow();
+  ASSERT_TRUE(step().value());
+  ASSERT_TRUE(log_->cosign(*log_->due(3600), {}).ok());
+  ASSERT_TRUE(log_->forget_account("me").ok());
+  EXPECT_EQ(log_->add_account("other", Bytes(32, 7), head_of(1)).error().code, Code::kConflict);
+}
+
+TEST_F(LogOfAService, AnAccountThatWasGoneGoesOnBehindItsLabels) {
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
+  grow();
+  ASSERT_TRUE(step().value());
+  ASSERT_TRUE(log_->cosign(*log_->due(3600), {}).ok());
+  ASSERT_TRUE(log_->forget_account("me").ok());
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
+  grow();
+  ASSERT_TRUE(step().value());
+  ASSERT_TRUE(log_->cosign(*log_->due(3600), {}).ok());
+  EXPECT_EQ(log_->view("me", 0)->circle_next, 2u);
+}
+
+// The key came into two accounts' hands while the log was not looking: the others go on.
+TEST_F(LogOfAService, LabelsThatAreAnothersHoldNobodyUp) {
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
+  grow();
+  ASSERT_TRUE(step().value());
+  ASSERT_TRUE(log_->forget_account("me").ok());
+  ASSERT_TRUE(log_->add_account("again", Bytes(32, 7), crypto::sha256({})).ok());
+  ASSERT_TRUE(log_->add_account("fine", Bytes(32, 8), head_of(0)).ok());
+  ASSERT_TRUE(log_->cosign(*log_->due(3600), {}).ok());
+  const auto taken =
+      log_->step([](const std::string& name, std::uint64_t from) -> Result<AccountLists> {
+        if (from > 0) return AccountLists{};
+        return AccountLists{{name == "again" ? crypto::sha256({}) : head_of(0)}, {}};
+      });
+  ASSERT_TRUE(taken.ok()) << taken.error().message;
+  ASSERT_TRUE(log_->cosign(*log_->due(3600), {}).ok());
+  EXPECT_EQ(log_->view("fine", 0)->circle_next, 1u);
+  EXPECT_EQ(log_->view("again", 0)->circle_next, 0u);
 }
 
 TEST_F(LogOfAService, KeepsItsKey) {

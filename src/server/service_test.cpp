@@ -413,6 +413,27 @@ TEST_F(ServiceTest, AnInvitationMakesOneAccount) {
   EXPECT_EQ(code(try_sign_up("third", append_of(third, 0), old)), Code::kDenied);
 }
 
+TEST_F(ServiceTest, ARefusedAccountLeavesNothingInTheLog) {
+  options_.log.emplace();
+  options_.log->folder = folder_.file("log");
+  options_.log->key_file = folder_.file("log.key");
+  start();
+  struct Lookup {};
+  const auto key = crypto::Key<Lookup>::random();
+  circle::Genesis body = testkit::genesis_body(maker_.first);
+  body.has_log = true;
+  body.lookup = crypto::mac(key, "holdfast/v1/lookup-hash", {});
+  api::Append good = append_of(maker_, 0);
+  good.statement = testkit::sign_genesis(body, maker_.first);
+  good.lookup = to_bytes(crypto::expose(key));
+  api::Append forged = good;
+  forged.statement = testkit::sign_genesis(body, testkit::make_device("mallory"));
+  EXPECT_EQ(code(try_sign_up("forged", forged, "")), Code::kUnsafe);
+  EXPECT_EQ(code(service_->log()->view("forged", 0)), Code::kNotFound);
+  ASSERT_TRUE(try_sign_up("good", good, "").ok());
+  EXPECT_TRUE(service_->log()->view("good", 0).ok());
+}
+
 TEST_F(ServiceTest, AnAddressOpensAFewAccountsADay) {
   options_.sign_ups_per_address = 2;
   start();

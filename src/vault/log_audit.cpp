@@ -149,8 +149,8 @@ Result<std::string> two_trees(const tlog::TrustedLog& log, const Evidence& evide
   if (first.head().size == second.head().size) {
     if (first.head().root == second.head().root)
       return proves_nothing("both checkpoints are of one tree");
-    return "The log " + log.origin() + " signed two trees of " + std::to_string(first.head().size) +
-           " entries: it has two histories.";
+    return "The log " + log.log().format() + " signed two trees of " +
+           std::to_string(first.head().size) + " entries: it has two histories.";
   }
   if (!evidence.inclusion.empty() && first.head().size < second.head().size) {
     const Digest root =
@@ -173,17 +173,20 @@ Result<std::string> missed(const tlog::TrustedLog& log, const Evidence& evidence
   const auto checkpoint = TRY(tlog::Checkpoint::verify(log, evidence.second));
   if (!checkpoint.time() || !tlog::is_due(promise, *checkpoint.time()))
     return proves_nothing("the promise was not due at that checkpoint");
-  Digest root = tlog::empty_map_root();
-  if (!evidence.epoch.empty()) {
-    TRY(tlog::verify_inclusion(checkpoint.head(), evidence.index, tlog::leaf_hash(evidence.epoch),
-                               tlog::Proof(evidence.inclusion.begin(), evidence.inclusion.end())));
-    root = TRY(wire::decode<tlog::MapEpoch>(evidence.epoch)).root;
-  }
-  TRY(tlog::verify_absent(root, evidence.map_label, evidence.absence));
-  return "The log " + log.origin() + " promised to have statement " + std::to_string(promise.seq) +
-         " of circle " + promise.circle.hex().substr(0, 16) +
-         "... in its map, and that map has not the label that the device says is the statement's. "
-         "Whoever holds the account's lookup key can check that it is.";
+  // Of an empty map every label is absent: that is no evidence while the tree has entries.
+  if (evidence.epoch.empty()) return proves_nothing("it names no generation of the log's map");
+  TRY(tlog::verify_inclusion(checkpoint.head(), evidence.index, tlog::leaf_hash(evidence.epoch),
+                             tlog::Proof(evidence.inclusion.begin(), evidence.inclusion.end())));
+  const auto epoch = TRY(wire::decode<tlog::MapEpoch>(evidence.epoch));
+  TRY(tlog::verify_absent(epoch.root, evidence.map_label, evidence.absence));
+  return "The log " + log.log().format() + " promised to have statement " +
+         std::to_string(promise.seq) + " of circle " + promise.circle.hex().substr(0, 16) +
+         "... in its map, and generation " + std::to_string(epoch.n) +
+         " of that map has not the label that the device says is the statement's. Two things are "
+         "not in this file: that it is the label (whoever holds the account's lookup key can "
+         "tell), and that the tree of " +
+         std::to_string(checkpoint.head().size) +
+         " entries has no later generation (whoever reads the log can).";
 }
 
 }  // namespace

@@ -58,11 +58,12 @@ class Witness {
     tlog::WitnessedLog log;
     Bytes note;
   };
-  Result<Seen> known(const tlog::NoteKey& log);
-  Result<void> store(const tlog::AddCheckpoint& request);
+  Result<Seen> known(const tlog::NoteKey& log) HF_REQUIRES(mutex_);
+  Result<void> store(const tlog::AddCheckpoint& request) HF_REQUIRES(mutex_);
   std::string keep_refused(const Seen& seen, const tlog::AddCheckpoint& request) const;
-  Result<tlog::Auditor*> auditor(const std::string& origin);
-  Result<void> store_audit(const std::string& origin, BytesView leaf, const tlog::MapDelta& delta);
+  Result<tlog::Auditor*> auditor(const std::string& origin) HF_REQUIRES(mutex_);
+  Result<void> store_audit(const std::string& origin, BytesView leaf, const tlog::MapDelta& delta)
+      HF_REQUIRES(mutex_);
   const tlog::NoteKey* watched(const std::string& origin) const;
   Result<std::uint64_t> now_s() const;
 
