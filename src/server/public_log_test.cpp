@@ -160,7 +160,7 @@ TEST_F(WitnessedLogOfAService, KeepsTheStartOfAWait) {
   };
   const std::uint64_t begin = now();
   show(begin);
-  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7)).ok());
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
   grow();
   ASSERT_TRUE(step().value());
   EXPECT_EQ(log_->prove_age("me", 0).error().code, Code::kNotFound);
@@ -239,7 +239,7 @@ TEST_F(LogOfAService, LabelsThatAreAnothersHoldNobodyUp) {
   const auto taken =
       log_->step([](const std::string& name, std::uint64_t from) -> Result<AccountLists> {
         if (from > 0) return AccountLists{};
-        return AccountLists{{name == "again" ? crypto::sha256({}) : head_of(0)}, {}};
+        return AccountLists{{name == "again" ? crypto::sha256({}) : head_of(0)}, {}, {0}};
       });
   ASSERT_TRUE(taken.ok()) << taken.error().message;
   ASSERT_TRUE(log_->cosign(*log_->due(3600), {}).ok());
