@@ -26,7 +26,9 @@ void check(const World& world, const circle::ChainTip& tip, BytesView bytes) {
   const auto linked = circle::extend(world.maker.circle(), world.home, tip, bytes);
   if (!linked.ok()) return;
   const circle::Circle& circle = world.maker.circle();
-  const circle::Record& record = linked->record;
+  const auto outer = wire::decode<circle::SignedRecord>(bytes);
+  const auto decoded = wire::decode<circle::Record>(outer->record);
+  const circle::Record& record = *decoded;
   HF_CHECK(linked->tip.n == tip.n + 1 && record.prev == tip.head);
   HF_CHECK(record.circle_seq >= tip.circle_seq && record.circle_seq <= circle.seq());
   HF_CHECK(record.epoch == circle.epoch_at(record.circle_seq));
@@ -34,6 +36,23 @@ void check(const World& world, const circle::ChainTip& tip, BytesView bytes) {
   // Nothing of the ended epoch beyond what the removal named; there, nothing but what it named.
   if (tip.n >= 2) HF_CHECK(record.epoch == circle.epoch());
   if (tip.n == 1) HF_CHECK(linked->tip.head == world.maker.tips().at(world.home).head);
+  HF_CHECK(record.snapshot.has_value() == std::holds_alternative<circle::Taken>(linked->act));
+  for (const std::uint64_t n : record.forgets) HF_CHECK(n >= 1 && n < record.n);
+  for (const auto& ref : record.key_segments)
+    HF_CHECK(!std::ranges::binary_search(record.dropped, ref.object));
+}
+
+// Of another kind than a snapshot, where the first byte says so.
+circle::Record record_of(const World& world, const testkit::Signer& by, std::uint8_t mode) {
+  circle::Record record = world.maker.record(world.home, by);
+  if (!(mode & 0x30)) return record;
+  record.snapshot.reset();
+  record.kind = mode & 0x20 ? circle::RecordKind::kPrune : circle::RecordKind::kForget;
+  if (mode & 0x20) record.dropped.emplace_back(record.circle_head.bytes);
+  if (mode & 0x10) record.forgets.push_back(1);
+  if ((mode & 0x30) == 0x30) record.kind = circle::RecordKind::kUndo;
+  if ((mode & 0x30) == 0x30) std::swap(record.kept, record.dropped);
+  return record;
 }
 
 }  // namespace
@@ -50,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const testkit::Signer& by = mode & 4 ? static_cast<const testkit::Signer&>(world.phone)
                                        : static_cast<const testkit::Signer&>(world.desktop);
-  Bytes record = wire::encode(world.maker.record(world.home, by));
+  Bytes record = wire::encode(record_of(world, by, mode));
   if (mode & 8) record = to_bytes(rest);
   if (!(mode & 8))
     for (std::size_t i = 0; i + 2 < rest.size(); i += 3)

@@ -15,6 +15,9 @@ constexpr std::uint8_t kSuite = 1;
 constexpr std::size_t kMaxBody = 64 * 1024;
 constexpr std::size_t kMaxStatement = kMaxBody + 4096;
 constexpr std::size_t kMaxRecord = 4 * 1024 * 1024;
+constexpr std::size_t kMaxSegments = 1024;  // of each sort, in use in a vault
+constexpr std::size_t kMaxForgets = 65536;  // in one record, as are the next
+constexpr std::size_t kMaxDropped = 16384;
 constexpr std::size_t kMaxDevices = 64;
 constexpr std::size_t kMaxVaults = 64;
 constexpr std::size_t kMaxCapsule = 16 * 1024;
@@ -199,12 +202,13 @@ struct SignedStatement {
 
 // ---- records of a vault ----
 
+// What each kind carries beside the segments in use: docs/formats/circle.md#kinds-of-records.
 enum class RecordKind : std::uint8_t {
-  kSnapshot = 1,
-  kForget,  // reserved, as are all that follow
-  kRekey,
-  kPrune,
-  kUndo,
+  kSnapshot = 1,  // snapshot
+  kForget,        // forgets
+  kRekey,         // reserved
+  kPrune,         // dropped
+  kUndo,          // forgets and kept, either of which may be empty
   kLast = kUndo
 };
 
@@ -228,12 +232,14 @@ struct Record {
   std::int64_t time_ms = 0;      // by the signer's clock
   RecordKind kind{};
   ReaderId signer;
-  std::optional<PackId> snapshot;                   // the pack with the snapshot's root
-  wire::Bounded<KeySegmentRef, 1024> key_segments;  // all that are in use, not only new ones
-  wire::Bounded<PackId, 1024> index_segments;       // likewise
-  wire::Bounded<std::uint64_t, 65536> forgets;      // reserved: records forgotten
-  wire::Bounded<PackId, 16384> dropped;             // reserved: the store may delete these later
-  wire::Bounded<PackId, 16384> kept;                // reserved: not these after all
+  std::optional<PackId> snapshot;  // the pack with the snapshot's root
+  // All that are in use, not only new ones.
+  wire::Bounded<KeySegmentRef, kMaxSegments> key_segments;
+  wire::Bounded<PackId, kMaxSegments> index_segments;
+  // The rest strictly ascending.
+  wire::Bounded<std::uint64_t, kMaxForgets> forgets;  // records whose snapshots are shown no more
+  wire::Bounded<PackId, kMaxDropped> dropped;         // the store may delete these after a time
+  wire::Bounded<PackId, kMaxDropped> kept;            // not these after all
   static constexpr auto kFields = wire::fields(
       &Record::label, &Record::suite, &Record::circle, &Record::vault, &Record::n, &Record::prev,
       &Record::circle_seq, &Record::circle_head, &Record::epoch, &Record::time_ms, &Record::kind,

@@ -37,16 +37,82 @@ Result<void> check_writer(const Circle& circle, const Record& record, const Sign
   return Ok{};
 }
 
-Result<void> check_shape(const Record& record) {
+template <class T>
+bool ascends(const std::vector<T>& items) {
+  return std::ranges::adjacent_find(items, [](const T& a, const T& b) { return !(a < b); }) ==
+         items.end();
+}
+
+// A record says of records before it only, so that what it hides was there to be seen.
+Result<void> check_forgets(const Record& record) {
+  const auto& forgets = record.forgets;
+  if (!ascends(forgets)) return broken("the records it names are not a sorted list");
+  if (!forgets.empty() && (forgets.front() == 0 || forgets.back() >= record.n))
+    return broken("it names records that are not before it");
+  return Ok{};
+}
+
+// What a vault needs to be read from this record on is not what the same record gives away.
+Result<void> check_dropped(const Record& record) {
+  const auto& dropped = record.dropped;
+  if (dropped.empty()) return broken("it drops packs and names none");
+  if (!ascends(dropped)) return broken("the packs it drops are not a sorted list");
+  for (const KeySegmentRef& ref : record.key_segments)
+    if (std::ranges::binary_search(dropped, ref.object))
+      return broken("it drops a key segment that it names as in use");
+  for (const PackId& index : record.index_segments)
+    if (std::ranges::binary_search(dropped, index))
+      return broken("it drops an index that it names as in use");
+  return Ok{};
+}
+
+// The fields that only some kinds have.
+struct Carries {
+  bool snapshot = false;
+  bool forgets = false;
+  bool dropped = false;
+  bool kept = false;
+};
+Result<void> check_carries(const Record& record, const Carries& may) {
+  if (record.snapshot && !may.snapshot) return broken("it is no snapshot and has a root");
+  if ((!record.forgets.empty() && !may.forgets) || (!record.dropped.empty() && !may.dropped) ||
+      (!record.kept.empty() && !may.kept))
+    return broken("it has fields of another kind");
+  return Ok{};
+}
+
+Result<Act> act_of(const Record& record) {
+  switch (record.kind) {
+    case RecordKind::kSnapshot:
+      TRY(check_carries(record, {.snapshot = true}));
+      if (!record.snapshot) return broken("a snapshot without its root");
+      return Act(Taken{*record.snapshot});
+    case RecordKind::kForget:
+      TRY(check_carries(record, {.forgets = true}));
+      TRY(check_forgets(record));
+      if (record.forgets.empty()) return broken("it forgets records and names none");
+      return Act(Forgotten{record.forgets});
+    case RecordKind::kPrune:
+      TRY(check_carries(record, {.dropped = true}));
+      TRY(check_dropped(record));
+      return Act(Dropped{record.dropped});
+    case RecordKind::kUndo:
+      TRY(check_carries(record, {.forgets = true, .kept = true}));
+      TRY(check_forgets(record));
+      if (!ascends(record.kept)) return broken("the packs it keeps are not a sorted list");
+      return Act(Undone{record.forgets, record.kept});
+    case RecordKind::kRekey: break;
+  }
+  return Error{Code::kOutdated, "a record of a kind this version does not know: update required"};
+}
+
+Result<Act> check_shape(const Record& record) {
   if (record.suite != kSuite)
     return Error{Code::kOutdated, "a record of another crypto suite: update required"};
-  if (record.kind != RecordKind::kSnapshot || !record.forgets.empty() || !record.dropped.empty() ||
-      !record.kept.empty())
-    return Error{Code::kOutdated, "a record of a kind this version does not know: update required"};
-  if (!record.snapshot) return broken("a snapshot without its root");
+  Act act = TRY(act_of(record));
   for (const KeySegmentRef& ref : record.key_segments)
     if (ref.epoch == 0 || ref.epoch > record.epoch) return broken("keys of an epoch to come");
-  return Ok{};
+  return act;
 }
 
 }  // namespace
@@ -56,7 +122,7 @@ Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const Ch
   if (signed_record.size() > kMaxRecord) return Error{Code::kCorrupt, "a record is too large"};
   const SignedRecord outer = TRY(wire::decode<SignedRecord>(signed_record));
   const Record record = TRY(wire::decode<Record>(outer.record));
-  TRY(check_shape(record));
+  Act act = TRY(check_shape(record));
   if (record.circle != circle.id() || record.vault != vault)
     return broken("it belongs to another vault");
   const Vault* const known = circle.vault(vault);
@@ -74,7 +140,25 @@ Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const Ch
   TRY(check_writer(circle, record, outer));
   const Digest head = crypto::sha256(kHeadLabel, signed_record);
   TRY(check_marks(circle, record, head));
-  return LinkedRecord{record, {record.n, head, record.circle_seq, record.epoch}};
+  return LinkedRecord{vault,
+                      record.signer,
+                      record.time_ms,
+                      record.key_segments,
+                      record.index_segments,
+                      std::move(act),
+                      {record.n, head, record.circle_seq, record.epoch}};
+}
+
+// Dropped again, a pack keeps its first time, as the store counts it.
+void VaultState::add(const LinkedRecord& record) {
+  if (const auto* const forget = std::get_if<Forgotten>(&record.act))
+    forgotten.insert(forget->records.begin(), forget->records.end());
+  if (const auto* const drop = std::get_if<Dropped>(&record.act))
+    for (const PackId& pack : drop->packs) dropped.try_emplace(pack, record.tip.n);
+  if (const auto* const undo = std::get_if<Undone>(&record.act)) {
+    for (const std::uint64_t n : undo->records) forgotten.erase(n);
+    for (const PackId& pack : undo->packs) dropped.erase(pack);
+  }
 }
 
 Digest heads_hash(const std::vector<VaultHead>& heads) {

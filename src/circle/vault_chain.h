@@ -1,6 +1,10 @@
 // A vault's chain of signed records, judged against the circle. Pure; device and store run it.
 #pragma once
 
+#include <map>
+#include <set>
+#include <variant>
+
 #include "circle/circle.h"
 
 namespace holdfast::circle {
@@ -13,8 +17,30 @@ struct ChainTip {
   std::uint32_t epoch = 0;
 };
 
+// What a record does to its vault. Only one that takes a snapshot has a root.
+struct Taken {
+  PackId root;
+};
+struct Forgotten {
+  std::vector<std::uint64_t> records;
+};
+struct Dropped {
+  std::vector<PackId> packs;
+};
+struct Undone {
+  std::vector<std::uint64_t> records;
+  std::vector<PackId> packs;
+};
+using Act = std::variant<Taken, Forgotten, Dropped, Undone>;
+
+// A record that was judged. Its time is its signer's word, nothing more.
 struct LinkedRecord {
-  Record record;
+  VaultId vault;
+  ReaderId signer;
+  std::int64_t time_ms = 0;
+  std::vector<KeySegmentRef> key_segments;
+  std::vector<PackId> index_segments;
+  Act act;
   ChainTip tip;  // after it; tip.head is also the snapshot's id
 };
 
@@ -23,6 +49,13 @@ struct LinkedRecord {
 // caller has not read yet; kUnsafe: a rule is broken; kOutdated: a kind of a later version.
 Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const ChainTip& tip,
                             BytesView signed_record);
+
+// What the records of one vault amount to, added oldest first.
+struct VaultState {
+  std::set<std::uint64_t> forgotten;        // numbers; also of records that are no snapshots
+  std::map<PackId, std::uint64_t> dropped;  // and the record since which it is
+  void add(const LinkedRecord& record);
+};
 
 // Of all vaults of a circle, sorted: what the log's map keeps of their newest records.
 Digest heads_hash(const std::vector<VaultHead>& heads);

@@ -202,27 +202,195 @@ TEST(Record, SignedAgainIsAnotherRecord) {
                       "not the one that a statement"));
 }
 
-TEST(Record, ReservedKindsAndFieldsSayUpdateRequired) {
+TEST(Record, ReservedKindsAndSuitesSayUpdateRequired) {
   Household h;
-  for (const RecordKind kind : {RecordKind::kForget, RecordKind::kRekey, RecordKind::kPrune,
-                                RecordKind::kUndo, RecordKind{0}, RecordKind{6}, RecordKind{255}}) {
+  for (const RecordKind kind :
+       {RecordKind::kRekey, RecordKind{0}, RecordKind{6}, RecordKind{255}}) {
     Record record = h.record(h.laptop);
     record.kind = kind;
     EXPECT_TRUE(refused(h.extend(record, h.laptop), "update required", Code::kOutdated))
         << static_cast<int>(kind);
   }
   Record record = h.record(h.laptop);
-  record.forgets.push_back(1);
-  EXPECT_TRUE(refused(h.extend(record, h.laptop), "update required", Code::kOutdated));
-  record = h.record(h.laptop);
-  record.dropped.emplace_back();
-  EXPECT_TRUE(refused(h.extend(record, h.laptop), "update required", Code::kOutdated));
-  record = h.record(h.laptop);
-  record.kept.emplace_back();
-  EXPECT_TRUE(refused(h.extend(record, h.laptop), "update required", Code::kOutdated));
-  record = h.record(h.laptop);
   record.suite = 2;
   EXPECT_TRUE(refused(h.extend(record, h.laptop), "update required", Code::kOutdated));
+}
+
+PackId pack(std::uint8_t first) {
+  PackId id;
+  id.bytes[0] = first;
+  return id;
+}
+
+// After three snapshots, as the fourth record.
+struct Kinds : Household {
+  Kinds() {
+    for (int i = 0; i < 3; ++i) maker.append_record(home, laptop);
+  }
+  Record of(RecordKind kind) const {
+    Record out = record(desktop);
+    out.kind = kind;
+    out.snapshot.reset();
+    return out;
+  }
+  Record forget(std::vector<std::uint64_t> records) const {
+    Record out = of(RecordKind::kForget);
+    out.forgets = std::move(records);
+    return out;
+  }
+  Record prune(std::vector<PackId> packs) const {
+    Record out = of(RecordKind::kPrune);
+    out.dropped = std::move(packs);
+    return out;
+  }
+  Record undo(std::vector<std::uint64_t> records, std::vector<PackId> packs) const {
+    Record out = of(RecordKind::kUndo);
+    out.forgets = std::move(records);
+    out.kept = std::move(packs);
+    return out;
+  }
+  Result<LinkedRecord> judge(const Record& record) const { return extend(record, desktop); }
+};
+
+TEST(RecordKinds, EachSaysWhatItDoes) {
+  const Kinds k;
+  const auto forget = k.judge(k.forget({1, 3}));
+  ASSERT_TRUE(forget.ok()) << forget.error().message;
+  EXPECT_EQ(std::get<Forgotten>(forget->act).records, (std::vector<std::uint64_t>{1, 3}));
+  const auto prune = k.judge(k.prune({pack(1), pack(2)}));
+  ASSERT_TRUE(prune.ok()) << prune.error().message;
+  EXPECT_EQ(std::get<Dropped>(prune->act).packs, (std::vector{pack(1), pack(2)}));
+  EXPECT_EQ(prune->key_segments.size(), 1u);
+  EXPECT_EQ(prune->index_segments.size(), 1u);
+  EXPECT_EQ(prune->signer, k.desktop.id);
+  const auto undo = k.judge(k.undo({2}, {pack(1)}));
+  ASSERT_TRUE(undo.ok()) << undo.error().message;
+  EXPECT_EQ(std::get<Undone>(undo->act).records, (std::vector<std::uint64_t>{2}));
+  EXPECT_EQ(std::get<Undone>(undo->act).packs, (std::vector{pack(1)}));
+  // It brings back lists of segments, too, which may be all that there is to do.
+  EXPECT_TRUE(k.judge(k.undo({}, {})).ok());
+  const auto taken = k.judge(k.record(k.desktop));
+  ASSERT_TRUE(taken.ok());
+  EXPECT_EQ(std::get<Taken>(taken->act).root, *k.record(k.desktop).snapshot);
+}
+
+TEST(RecordKinds, AnEmptyForgetOrPruneIsRefused) {
+  const Kinds k;
+  EXPECT_TRUE(refused(k.judge(k.forget({})), "names none"));
+  EXPECT_TRUE(refused(k.judge(k.prune({})), "names none"));
+}
+
+TEST(RecordKinds, OnlyRecordsBeforeItAreNamed) {
+  const Kinds k;
+  for (const std::vector<std::uint64_t>& records :
+       std::vector<std::vector<std::uint64_t>>{{0}, {0, 1}, {4}, {1, 5}, {UINT64_MAX}}) {
+    EXPECT_TRUE(refused(k.judge(k.forget(records)), "not before it")) << records.back();
+    EXPECT_TRUE(refused(k.judge(k.undo(records, {})), "not before it")) << records.back();
+  }
+}
+
+TEST(RecordKinds, ListsAscendWithoutDuplicates) {
+  const Kinds k;
+  EXPECT_TRUE(refused(k.judge(k.forget({2, 1})), "sorted"));
+  EXPECT_TRUE(refused(k.judge(k.forget({1, 1})), "sorted"));
+  EXPECT_TRUE(refused(k.judge(k.prune({pack(2), pack(1)})), "sorted"));
+  EXPECT_TRUE(refused(k.judge(k.prune({pack(1), pack(1)})), "sorted"));
+  EXPECT_TRUE(refused(k.judge(k.undo({2, 2}, {})), "sorted"));
+  EXPECT_TRUE(refused(k.judge(k.undo({}, {pack(1), pack(1)})), "sorted"));
+  EXPECT_TRUE(refused(k.judge(k.undo({}, {pack(2), pack(1)})), "sorted"));
+}
+
+// Each kind with each list of another.
+TEST(RecordKinds, HaveNoFieldsOfOneAnother) {
+  const Kinds k;
+  for (const Record& good : {k.record(k.desktop), k.forget({1}), k.prune({pack(1)}),
+                             k.undo({1}, {pack(1)})}) {
+    ASSERT_TRUE(k.judge(good).ok());
+    Record bad = good;
+    if (good.kind != RecordKind::kSnapshot) {
+      bad.snapshot = pack(9);
+      EXPECT_TRUE(refused(k.judge(bad), "no snapshot and has a root"));
+      bad = good;
+    }
+    if (good.forgets.empty()) {
+      bad.forgets = {1};
+      EXPECT_TRUE(refused(k.judge(bad), "of another kind"));
+      bad = good;
+    }
+    if (good.dropped.empty()) {
+      bad.dropped = {pack(1)};
+      EXPECT_TRUE(refused(k.judge(bad), "of another kind"));
+      bad = good;
+    }
+    if (good.kept.empty()) {
+      bad.kept = {pack(1)};
+      EXPECT_TRUE(refused(k.judge(bad), "of another kind"));
+    }
+  }
+}
+
+TEST(RecordKinds, APruneKeepsTheSegmentsThatItNames) {
+  const Kinds k;
+  Record record = k.prune({pack(1)});
+  record.dropped = {record.key_segments[0].object};
+  EXPECT_TRUE(refused(k.judge(record), "key segment that it names"));
+  record.dropped = {record.index_segments[0]};
+  EXPECT_TRUE(refused(k.judge(record), "index that it names"));
+  record.key_segments.clear();
+  record.index_segments.clear();
+  EXPECT_TRUE(k.judge(record).ok());
+}
+
+TEST(RecordKinds, KeySegmentsAreOfEpochsThatWereInEach) {
+  const Kinds k;
+  for (Record record : {k.forget({1}), k.prune({pack(1)}), k.undo({1}, {})}) {
+    record.key_segments[0].epoch = 2;
+    EXPECT_TRUE(refused(k.judge(record), "epoch to come"));
+  }
+}
+
+TEST(RecordKinds, AnEarlierRecordOfARemovedDeviceIsRefused) {
+  Kinds k;
+  const Record forget = k.forget({1});
+  const Record prune = k.prune({pack(1)});
+  const Record undo = k.undo({1}, {});
+  k.maker.append(k.maker.remove({k.desktop.id}), k.laptop);
+  for (const Record& record : {forget, prune, undo})
+    EXPECT_TRUE(refused(k.judge(record), "epoch that had ended"));
+}
+
+// The records of one vault, as they come.
+VaultState state_of(const std::vector<Act>& acts) {
+  VaultState state;
+  LinkedRecord record;
+  for (const Act& act : acts) {
+    ++record.tip.n;
+    record.act = act;
+    state.add(record);
+  }
+  return state;
+}
+
+TEST(VaultState, LaterRecordsHaveTheLastWord) {
+  const VaultState state = state_of({Taken{}, Taken{}, Forgotten{{1, 2}}, Undone{{1}, {}},
+                                     Dropped{{pack(1), pack(2)}}, Undone{{}, {pack(1)}}});
+  EXPECT_EQ(state.forgotten, (std::set<std::uint64_t>{2}));
+  EXPECT_EQ(state.dropped, (std::map<PackId, std::uint64_t>{{pack(2), 5}}));
+}
+
+// As the store counts the days: from the first time, until somebody keeps it.
+TEST(VaultState, APackIsDroppedSinceTheFirstTime) {
+  const std::vector<Act> twice{Dropped{{pack(1)}}, Dropped{{pack(1), pack(2)}}};
+  EXPECT_EQ(state_of(twice).dropped, (std::map<PackId, std::uint64_t>{{pack(1), 1}, {pack(2), 2}}));
+  std::vector<Act> again = twice;
+  again.insert(again.begin() + 1, Undone{{}, {pack(1)}});
+  EXPECT_EQ(state_of(again).dropped, (std::map<PackId, std::uint64_t>{{pack(1), 3}, {pack(2), 3}}));
+}
+
+TEST(VaultState, UndoingWhatNobodyDidChangesNothing) {
+  const VaultState state = state_of({Taken{}, Undone{{1}, {pack(1)}}, Forgotten{{2}}});
+  EXPECT_EQ(state.forgotten, (std::set<std::uint64_t>{2}));
+  EXPECT_TRUE(state.dropped.empty());
 }
 
 TEST(Record, SnapshotNamesItsRoot) {
