@@ -237,7 +237,7 @@ Result<int> run_recover(const Common& common, const RecoverArgs& args, Console& 
   const vault::Account account =
       TRY(vault::recover(fresh->home, *fresh->store, fresh->clock, key, options));
   report_member("recovered", common, account, console);
-  const std::optional<std::int64_t> newest = account.newest_record_ms();
+  const std::optional<std::int64_t> newest = account.newest_snapshot_ms();
   console.say("You are back: this device, " + printable(options.device_name) +
               ", is in the account and reads all of it. A new epoch began; devices that were not "
               "kept are out and read nothing that is made from now on.");

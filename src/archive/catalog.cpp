@@ -103,18 +103,25 @@ void Catalog::leave_out(const std::vector<std::uint32_t>& packs) {
   std::erase_if(chunks_, [&](const auto& item) { return gone.contains(item.second.pack); });
 }
 
-Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog& catalog) {
-  std::vector<std::uint32_t> missing;
-  for (std::size_t from = 0; from < catalog.pack_count(); from += kAsked) {
-    const std::size_t to = std::min(catalog.pack_count(), from + kAsked);
-    std::vector<PackId> ids;
-    for (std::size_t i = from; i < to; ++i)
-      ids.push_back(catalog.pack_at(static_cast<std::uint32_t>(i)).id);
-    const auto there = TRY(cache.session().have_packs(ids));
-    for (std::size_t i = from; i < to; ++i)
-      if (i - from >= there.size() || !there[i - from])
-        missing.push_back(static_cast<std::uint32_t>(i));
+Result<std::vector<PackId>> absent_packs(api::Session& session, const std::vector<PackId>& packs) {
+  std::vector<PackId> absent;
+  for (std::size_t from = 0; from < packs.size(); from += kAsked) {
+    const std::size_t to = std::min(packs.size(), from + kAsked);
+    const std::vector<PackId> asked(packs.begin() + static_cast<std::ptrdiff_t>(from),
+                                    packs.begin() + static_cast<std::ptrdiff_t>(to));
+    const auto there = TRY(session.have_packs(asked));
+    for (std::size_t i = 0; i < asked.size(); ++i)
+      if (i >= there.size() || !there[i]) absent.push_back(asked[i]);
   }
+  return absent;
+}
+
+Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog& catalog) {
+  std::vector<PackId> ids;
+  for (std::uint32_t i = 0; i < catalog.pack_count(); ++i) ids.push_back(catalog.pack_at(i).id);
+  std::vector<std::uint32_t> missing;
+  for (const PackId& id : TRY(absent_packs(cache.session(), ids)))
+    missing.push_back(*catalog.pack_number(id));
   return missing;
 }
 
@@ -159,7 +166,8 @@ Result<void> Catalog::rebuild(PackCache& cache, const VaultAccess& access, std::
 
 Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
                               const std::vector<SegmentRef>& key_segments,
-                              const std::vector<PackId>& index_segments, Findings& findings) {
+                              const std::vector<PackId>& index_segments, Findings& findings,
+                              Rebuild rebuild) {
   Catalog catalog;
   for (const SegmentRef& ref : key_segments)
     if (auto done = catalog.load_keys(cache, access, ref); !done.ok())
@@ -173,7 +181,7 @@ Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
     findings.notes.push_back(
         {"index " + short_name(id), done.error().message + "; it is rebuilt from the packs"});
   }
-  if (!rebuild_needed) return catalog;
+  if (!rebuild_needed || rebuild == Rebuild::kNo) return catalog;
   for (std::uint32_t i = 0; i < catalog.packs_.size(); ++i) {
     const PackEntry& entry = catalog.packs_[i];
     const bool holds_content = entry.kind == PackKind::kData || entry.kind == PackKind::kMeta;

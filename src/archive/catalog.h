@@ -58,13 +58,17 @@ class PackCache {
   std::string folder_;
 };
 
+// Whether packs are read where an index is damaged.
+enum class Rebuild { kYes, kNo };
+
 class Catalog {
  public:
   // Findings name every segment that could not be used; what they held is missing here, and a
   // backup sends it again.
   static Result<Catalog> load(PackCache& cache, const VaultAccess& access,
                               const std::vector<SegmentRef>& key_segments,
-                              const std::vector<PackId>& index_segments, Findings& findings);
+                              const std::vector<PackId>& index_segments, Findings& findings,
+                              Rebuild rebuild = Rebuild::kYes);
 
   // Of several packs that hold a chunk the newest counts: it may have replaced one that was lost.
   const ChunkPlace* find(const ChunkId& id) const;
@@ -93,6 +97,8 @@ class Catalog {
   std::unordered_map<ChunkId, ChunkPlace, IdHash> chunks_;
 };
 
+// Of these, the packs that the store says it does not have.
+Result<std::vector<PackId>> absent_packs(api::Session& session, const std::vector<PackId>& packs);
 // Numbers of the packs that the store says it does not have.
 Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog& catalog);
 

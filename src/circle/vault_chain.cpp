@@ -152,7 +152,7 @@ Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const Ch
 // Dropped again, a pack keeps its first time, as the store counts it.
 void VaultState::add(const LinkedRecord& record) {
   if (const auto* const forget = std::get_if<Forgotten>(&record.act))
-    forgotten.insert(forget->records.begin(), forget->records.end());
+    for (const std::uint64_t n : forget->records) forgotten.try_emplace(n, record.tip.n);
   if (const auto* const drop = std::get_if<Dropped>(&record.act))
     for (const PackId& pack : drop->packs) dropped.try_emplace(pack, record.tip.n);
   if (const auto* const undo = std::get_if<Undone>(&record.act)) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <variant>
 
 #include "circle/circle.h"
@@ -50,10 +49,11 @@ struct LinkedRecord {
 Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const ChainTip& tip,
                             BytesView signed_record);
 
-// What the records of one vault amount to, added oldest first.
+// What the records of one vault amount to, added oldest first: each with the record since which it
+// is so.
 struct VaultState {
-  std::set<std::uint64_t> forgotten;        // numbers; also of records that are no snapshots
-  std::map<PackId, std::uint64_t> dropped;  // and the record since which it is
+  std::map<std::uint64_t, std::uint64_t> forgotten;  // also of records that are no snapshots
+  std::map<PackId, std::uint64_t> dropped;
   void add(const LinkedRecord& record);
 };
 

@@ -374,7 +374,7 @@ VaultState state_of(const std::vector<Act>& acts) {
 TEST(VaultState, LaterRecordsHaveTheLastWord) {
   const VaultState state = state_of({Taken{}, Taken{}, Forgotten{{1, 2}}, Undone{{1}, {}},
                                      Dropped{{pack(1), pack(2)}}, Undone{{}, {pack(1)}}});
-  EXPECT_EQ(state.forgotten, (std::set<std::uint64_t>{2}));
+  EXPECT_EQ(state.forgotten, (std::map<std::uint64_t, std::uint64_t>{{2, 3}}));
   EXPECT_EQ(state.dropped, (std::map<PackId, std::uint64_t>{{pack(2), 5}}));
 }
 
@@ -389,7 +389,7 @@ TEST(VaultState, APackIsDroppedSinceTheFirstTime) {
 
 TEST(VaultState, UndoingWhatNobodyDidChangesNothing) {
   const VaultState state = state_of({Taken{}, Undone{{1}, {pack(1)}}, Forgotten{{2}}});
-  EXPECT_EQ(state.forgotten, (std::set<std::uint64_t>{2}));
+  EXPECT_EQ(state.forgotten, (std::map<std::uint64_t, std::uint64_t>{{2, 3}}));
   EXPECT_TRUE(state.dropped.empty());
 }
 

@@ -2,8 +2,8 @@
 
 #include "crypto/hash.h"
 #include "crypto/seal.h"
-#include "vault/account_state.h"
 #include "vault/ages.h"
+#include "vault/vault_data.h"
 
 namespace holdfast::vault {
 namespace {
@@ -146,6 +146,7 @@ Result<void> Account::State::sync() {
   roots = TRY(trust_roots(home, circle()));
   roots_now = TRY(roots_in_effect(home, roots));
   TRY(check_store(roots_now, store));
+  TRY(note_losses());
   if (roots.log.empty()) return Ok{};
   auto checked = check();
   if (!checked.ok() && checked.error().code == Code::kUnsafe) {
@@ -222,13 +223,11 @@ const circle::Device& Account::self() const {
   return *state_->circle().device(state_->replica.self());
 }
 
-std::optional<std::int64_t> Account::newest_record_ms() const {
+std::optional<std::int64_t> Account::newest_snapshot_ms() const {
   std::optional<std::int64_t> newest;
-  for (const circle::Vault& vault : circle().vaults()) {
-    const Chain& chain = state_->replica.chain(vault.id);
-    if (!chain.records.empty())
-      newest = std::max(newest.value_or(INT64_MIN), chain.records.back().record.time_ms);
-  }
+  for (const circle::Vault& vault : circle().vaults())
+    for (const TakenRecord& taken : taken_records(state_->replica.chain(vault.id)))
+      newest = std::max(newest.value_or(INT64_MIN), taken.record->time_ms);
   return newest;
 }
 
@@ -253,6 +252,36 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
     if (receipt.ok()) return replica.expect_statement(seq, append.statement, home);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};
+}
+
+circle::Record Account::State::next_record(const VaultId& vault, circle::RecordKind kind) {
+  const Chain& chain = replica.chain(vault);
+  circle::Record record;
+  record.circle = circle().id();
+  record.vault = vault;
+  record.n = chain.tip.n + 1;
+  record.prev = chain.tip.head;
+  record.circle_seq = circle().seq();
+  record.circle_head = circle().head();
+  record.epoch = circle().epoch();
+  record.time_ms = clock.now();
+  record.kind = kind;
+  record.signer = replica.self();
+  return record;
+}
+
+Result<std::optional<circle::LinkedRecord>> Account::State::append_record(
+    const circle::Record& record) {
+  const Bytes bytes = circle::sign_record(record, signing);
+  // What the store would refuse is refused here, in words.
+  auto linked =
+      TRY(circle::extend(circle(), record.vault, replica.chain(record.vault).tip, bytes));
+  const auto receipt = replica.session().append_record(record.vault, bytes);
+  if (!receipt.ok() && receipt.error().code != Code::kConflict) return receipt.error();
+  TRY(sync());
+  if (!receipt.ok()) return std::optional<circle::LinkedRecord>();
+  TRY(replica.expect_record(linked, bytes, home));
+  return std::optional(std::move(linked));
 }
 
 Result<void> Account::remove_devices(const std::vector<std::string>& names) {

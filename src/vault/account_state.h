@@ -35,8 +35,14 @@ struct Account::State {
         {};  // where a device is admitted
   };
   Result<void> append(const std::function<Result<Made>()>& make);
+  // A record that would follow the newest one of a vault as this device knows it; its kind, what
+  // belongs to that and the segments are the caller's.
+  circle::Record next_record(const VaultId& vault, circle::RecordKind kind);
+  // Signed, sent, and seen in the vault after that. nullopt: something else came first.
+  Result<std::optional<circle::LinkedRecord>> append_record(const circle::Record& record);
   Result<void> check();  // the log, with the roots that count now
   Result<void> close_until_included();
+  Result<void> note_losses();  // when this device first saw them
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);
 };
 

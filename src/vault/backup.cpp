@@ -12,6 +12,8 @@ namespace {
 // So many segments make reading a vault slow; they are then written anew as few.
 constexpr std::size_t kManySegments = 48;
 constexpr unsigned kRebases = 16;
+// A backup is made so many times where what it relies on is taken away meanwhile.
+constexpr unsigned kBackups = 4;
 
 // Seals what a killed backup must know into the device's own state, before a pack is sent.
 class HomeJournal final : public archive::PackJournal {
@@ -41,11 +43,15 @@ Result<void> give_back_keys(VaultData& data) {
 }
 
 // What the store lost comes from the cache, or else is not relied on: its chunks are sent again.
-Result<void> send_lost_again(VaultData& data, bool dry_run, archive::Findings& findings) {
+// Of what a record dropped nothing is lost.
+Result<void> send_lost_again(VaultData& data, const std::set<PackId>& dropped, bool dry_run,
+                             archive::Findings& findings) {
   if (!dry_run) TRY(give_back_keys(data));
   std::vector<std::uint32_t> gone;
   for (const std::uint32_t number : TRY(archive::missing_packs(data.cache, data.catalog))) {
-    const bool back = !dry_run && TRY(data.cache.give_back(data.catalog.pack_at(number).id));
+    const PackId& id = data.catalog.pack_at(number).id;
+    if (dropped.contains(id)) continue;
+    const bool back = !dry_run && TRY(data.cache.give_back(id));
     if (!back) gone.push_back(number);
   }
   for (const std::uint32_t number : gone)
@@ -56,8 +62,17 @@ Result<void> send_lost_again(VaultData& data, bool dry_run, archive::Findings& f
   return Ok{};
 }
 
+// A snapshot must not rest on packs that the store may delete: their chunks are sent again.
+void leave_out_dropped(VaultData& data, const std::set<PackId>& dropped) {
+  std::vector<std::uint32_t> going;
+  for (const PackId& id : dropped)
+    if (const auto number = data.catalog.pack_number(id)) going.push_back(*number);
+  data.catalog.leave_out(going);
+}
+
 // Packs that an interrupted backup sent and nothing refers to yet. Their chunks count as known.
-Result<std::vector<PackId>> resume(Account::State& account, VaultData& data) {
+Result<std::vector<PackId>> resume(Account::State& account, VaultData& data,
+                                   const std::set<PackId>& dropped) {
   const auto journal = TRY(account.home.journal(data.vault.id));
   std::vector<PackId> ids;
   ids.reserve(journal.size());
@@ -65,7 +80,7 @@ Result<std::vector<PackId>> resume(Account::State& account, VaultData& data) {
   const std::vector<bool> there = TRY(data.cache.session().have_packs(ids));
   std::vector<PackId> resumed;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (!there[i] || data.catalog.pack_number(ids[i])) continue;
+    if (!there[i] || data.catalog.pack_number(ids[i]) || dropped.contains(ids[i])) continue;
     auto pack = wire::decode<archive::JournalPack>(journal[i].plain.view());
     if (!pack.ok() || pack->entry.pack != ids[i]) continue;
     data.catalog.add(ids[i], keys::PackKey::from_bytes(pack->entry.key), pack->entry.kind,
@@ -78,12 +93,12 @@ Result<std::vector<PackId>> resume(Account::State& account, VaultData& data) {
 
 // The newest snapshot to compare with: this device's own, or else anyone's.
 std::optional<archive::Snapshot> previous(Account::State& account, VaultData& data) {
-  const circle::LinkedRecord* best = nullptr;
-  for (const circle::LinkedRecord& record : data.chain->records)
-    if (best == nullptr || record.record.signer == account.replica.self() ||
-        best->record.signer != account.replica.self())
-      best = &record;
-  if (best == nullptr) return std::nullopt;
+  std::optional<TakenRecord> best;
+  for (const TakenRecord& taken : shown_records(*data.chain))
+    if (!best || taken.record->signer == account.replica.self() ||
+        best->record->signer != account.replica.self())
+      best = taken;
+  if (!best) return std::nullopt;
   auto info = read_snapshot(data, account.circle(), *best);
   if (!info.ok()) return std::nullopt;  // damaged: everything is read again
   return std::move(info->root);
@@ -126,17 +141,55 @@ Result<PackId> store_pack(VaultData& data, archive::SealedPack pack, Addition& a
   return id;
 }
 
-Result<Addition> prepare(VaultData& data, const archive::Snapshot& root,
+// What a backup may rely on, as it stood when the backup began.
+struct Footing {
+  std::set<PackId> dropped;
+  std::vector<circle::KeySegmentRef> key_segments;
+  std::vector<PackId> index_segments;
+};
+
+Footing footing(Account::State& account, const VaultData& data) {
+  Footing out;
+  out.dropped = account.replica.dropped();
+  if (data.newest() == nullptr) return out;
+  out.key_segments = data.newest()->key_segments;
+  out.index_segments = data.newest()->index_segments;
+  return out;
+}
+
+template <class T>
+bool lists_all(const std::vector<T>& list, const std::vector<T>& wanted) {
+  return std::ranges::all_of(
+      wanted, [&](const T& item) { return std::ranges::find(list, item) != list.end(); });
+}
+
+// Whether nothing was dropped since, and every segment is still in use. A device that wrote the
+// segments anew does no harm, but that is not worth a closer look.
+bool stands(const Footing& then, const Footing& now) {
+  return std::ranges::includes(then.dropped, now.dropped) &&
+         lists_all(now.key_segments, then.key_segments) &&
+         lists_all(now.index_segments, then.index_segments);
+}
+
+std::vector<PackId> dropped_of(const std::vector<PackId>& packs, const std::set<PackId>& dropped) {
+  std::vector<PackId> out;
+  std::ranges::copy_if(packs, std::back_inserter(out),
+                       [&](const PackId& id) { return dropped.contains(id); });
+  return out;
+}
+
+Result<Addition> prepare(VaultData& data, const Footing& base, const archive::Snapshot& root,
                          std::vector<PackId> new_packs, bool damaged, std::uint64_t& stored) {
   Addition addition;
   std::vector<std::uint32_t> to_index;
-  const circle::Record* const newest = data.newest();
-  // With damage in the old segments they stay listed: what they hold may come back.
-  const bool compact =
-      newest != nullptr && !damaged && newest->index_segments.size() >= kManySegments;
-  if (compact) {
+  // With damage in the old segments they stay listed: what they hold may come back. Those that the
+  // store may delete are written anew in any case.
+  if (!damaged && base.index_segments.size() >= kManySegments)
+    addition.replaced_index = base.index_segments;
+  else
+    addition.replaced_index = dropped_of(base.index_segments, base.dropped);
+  if (!addition.replaced_index.empty()) {
     for (std::uint32_t i = 0; i < data.catalog.pack_count(); ++i) to_index.push_back(i);
-    addition.replaced_index = newest->index_segments;
   } else {
     for (const PackId& id : new_packs) to_index.push_back(*data.catalog.pack_number(id));
   }
@@ -155,29 +208,35 @@ Result<Addition> prepare(VaultData& data, const archive::Snapshot& root,
 }
 
 // The key segments of the record to come: those that stand and one for what is new. After a
-// rotation, or when there are many, all are written anew under the current vault key.
+// rotation, when there are many, or when the store may delete one, all are written anew under the
+// current vault key.
 Result<std::vector<archive::SegmentRef>> key_segments(VaultData& data, const Addition& addition,
-                                                      const circle::Record* base,
+                                                      const std::set<PackId>& dropped,
                                                       std::uint64_t& stored) {
   std::vector<archive::SegmentRef> refs;
-  if (base != nullptr) refs = segment_refs(*base);
+  if (data.newest() != nullptr) refs = segment_refs(*data.newest());
   const bool old_epoch = std::any_of(
       refs.begin(), refs.end(), [&](const auto& ref) { return ref.epoch != data.access.epoch; });
+  const bool going = std::any_of(
+      refs.begin(), refs.end(), [&](const auto& ref) { return dropped.contains(ref.object); });
   std::vector<std::uint32_t> packs;
   packs.reserve(addition.packs.size());
   for (const PackId& id : addition.packs) packs.push_back(*data.catalog.pack_number(id));
   archive::Findings findings;
-  if (old_epoch || refs.size() >= kManySegments) {
+  if (old_epoch || going || refs.size() >= kManySegments) {
     auto all = TRY(archive::Catalog::load(data.cache, data.access, refs, {}, findings));
-    if (findings.problems.empty()) {
-      for (const std::uint32_t number : packs) {
-        all.add_key_of(data.catalog.pack_at(number));
-      }
+    // With damage those that are not going stay listed: what they hold may come back.
+    std::erase_if(refs, [&](const auto& ref) {
+      return findings.problems.empty() || dropped.contains(ref.object);
+    });
+    if (findings.problems.empty() || going) {
+      for (const std::uint32_t number : packs) all.add_key_of(data.catalog.pack_at(number));
       std::vector<std::uint32_t> every(all.pack_count());
       for (std::uint32_t i = 0; i < every.size(); ++i) every[i] = i;
       auto written = TRY(archive::write_key_segments(data.cache, data.access, all, every));
       stored += written.bytes;
-      return std::move(written.refs);
+      refs.insert(refs.begin(), written.refs.begin(), written.refs.end());
+      return refs;
     }
   }
   auto written = TRY(archive::write_key_segments(data.cache, data.access, data.catalog, packs));
@@ -186,96 +245,101 @@ Result<std::vector<archive::SegmentRef>> key_segments(VaultData& data, const Add
   return refs;
 }
 
-std::vector<PackId> merged_index(const Addition& addition, const circle::Record* base) {
+std::vector<PackId> merged_index(const Addition& addition, const std::vector<PackId>& base) {
   std::vector<PackId> merged;
-  if (base != nullptr)
-    for (const PackId& id : base->index_segments)
-      if (std::find(addition.replaced_index.begin(), addition.replaced_index.end(), id) ==
-          addition.replaced_index.end())
-        merged.push_back(id);
+  for (const PackId& id : base)
+    if (std::ranges::find(addition.replaced_index, id) == addition.replaced_index.end())
+      merged.push_back(id);
   merged.insert(merged.end(), addition.index_segments.begin(), addition.index_segments.end());
   return merged;
 }
 
 // One compare-and-swap commits. On conflict the record is made again on top of what came between;
-// if the epoch moved, its keys are sealed anew; no data is sent twice.
-Result<circle::LinkedRecord> commit(Account::State& account, VaultData& data,
-                                    const Addition& addition, std::uint64_t& stored) {
+// if the epoch moved, its keys are sealed anew; no data is sent twice. nullopt: what the snapshot
+// would rest on was dropped, or is listed no more.
+Result<std::optional<circle::LinkedRecord>> commit(Account::State& account, VaultData& data,
+                                                   const Footing& began, const Addition& addition,
+                                                   std::uint64_t& stored) {
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     TRY(account.sync());
     const circle::Vault vault = *account.circle().vault(data.vault.id);
     if (account.circle().epoch() != data.access.epoch)
       data.access = TRY(account.replica.access(vault));
     data.chain = &account.replica.chain(vault.id);
-    const circle::Record* const base = data.newest();
+    const Footing base = footing(account, data);
+    if (!stands(began, base)) return std::optional<circle::LinkedRecord>();
 
-    circle::Record record;
-    record.circle = account.circle().id();
-    record.vault = vault.id;
-    record.n = data.chain->tip.n + 1;
-    record.prev = data.chain->tip.head;
-    record.circle_seq = account.circle().seq();
-    record.circle_head = account.circle().head();
-    record.epoch = account.circle().epoch();
-    record.time_ms = account.clock.now();
-    record.kind = circle::RecordKind::kSnapshot;
-    record.signer = account.replica.self();
+    circle::Record record = account.next_record(vault.id, circle::RecordKind::kSnapshot);
     record.snapshot = addition.snapshot;
-    const auto refs = TRY(key_segments(data, addition, base, stored));
-    for (const archive::SegmentRef& ref : refs)
+    for (const archive::SegmentRef& ref :
+         TRY(key_segments(data, addition, base.dropped, stored)))
       record.key_segments.push_back({ref.object, ref.epoch});
-    for (const PackId& id : merged_index(addition, base)) record.index_segments.push_back(id);
-    const Bytes signed_record = circle::sign_record(record, account.signing);
-    auto linked = TRY(circle::extend(account.circle(), vault.id, data.chain->tip, signed_record));
-    auto receipt = data.cache.session().append_record(vault.id, signed_record);
-    if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
-    if (receipt.ok()) {
-      TRY(account.sync());
-      TRY(account.replica.expect_record(linked, signed_record, account.home));
-      return linked;
-    }
+    for (const PackId& id : merged_index(addition, base.index_segments))
+      record.index_segments.push_back(id);
+    auto linked = TRY(account.append_record(record));
+    if (linked) return linked;
   }
   return Error{Code::kConflict, "other devices keep writing to this vault; try again"};
+}
+
+// nullopt: what it rested on was taken away before it was done.
+Result<std::optional<Account::BackupReport>> try_backup(Account::State& account,
+                                                        const Account::BackupOptions& options,
+                                                        archive::Progress& progress) {
+  Account::BackupReport report;
+  const std::string device = account.circle().device(account.replica.self())->info.name;
+  const std::int64_t started = account.clock.now();
+  VaultData data = TRY(open_vault(account, options.vault, report.findings));
+  const bool damaged = !report.findings.problems.empty();
+  const Footing began = footing(account, data);
+  TRY(send_lost_again(data, began.dropped, options.dry_run, report.findings));
+  leave_out_dropped(data, began.dropped);
+  std::vector<PackId> packs = TRY(resume(account, data, began.dropped));
+  report.resumed_packs = packs.size();
+  const auto before = previous(account, data);
+  auto walker = TRY(archive::Walker::open(options.walk));
+  std::jthread counter;
+  if (options.count_ahead)
+    counter = std::jthread(
+        [&](const std::stop_token& stop) { count_ahead(stop, options.walk, progress); });
+  HomeJournal journal(account.home, data.vault.id);
+  auto tree = TRY(archive::write_tree(
+      data.cache, data.access, data.catalog, journal,
+      {walker, before ? &before->tree : nullptr, options.dry_run, device, started}, progress,
+      report.findings));
+  report.files = tree.root.files;
+  report.bytes = tree.root.bytes;
+  report.new_bytes = tree.new_bytes;
+  report.stored_bytes = tree.stored_bytes;
+  if (options.dry_run) return std::optional(std::move(report));
+
+  tree.root.finished_ms = account.clock.now();
+  tree.root.log_seen = TRY(newest_checkpoint(account.home));
+  packs.insert(packs.end(), tree.new_packs.begin(), tree.new_packs.end());
+  const Addition addition =
+      TRY(prepare(data, began, tree.root, std::move(packs), damaged, report.stored_bytes));
+  const auto record = TRY(commit(account, data, began, addition, report.stored_bytes));
+  if (!record) return std::optional<Account::BackupReport>();
+  report.snapshot = Account::SnapshotInfo{record->tip.head, record->tip.n, record->time_ms, device,
+                                          tree.root};
+  TRY(account.home.clear_journal(data.vault.id));
+  return std::optional(std::move(report));
 }
 
 }  // namespace
 
 Result<Account::BackupReport> Account::backup(const BackupOptions& options,
                                               archive::Progress& progress) {
-  BackupReport report;
-  const std::int64_t started = state_->clock.now();
-  VaultData data = TRY(open_vault(*state_, options.vault, report.findings));
-  const bool damaged = !report.findings.problems.empty();
-  TRY(send_lost_again(data, options.dry_run, report.findings));
-  std::vector<PackId> packs = TRY(resume(*state_, data));
-  report.resumed_packs = packs.size();
-  const auto before = previous(*state_, data);
-  auto walker = TRY(archive::Walker::open(options.walk));
-  std::jthread counter;
-  if (options.count_ahead)
-    counter = std::jthread(
-        [&](const std::stop_token& stop) { count_ahead(stop, options.walk, progress); });
-  HomeJournal journal(state_->home, data.vault.id);
-  auto tree = TRY(archive::write_tree(
-      data.cache, data.access, data.catalog, journal,
-      {walker, before ? &before->tree : nullptr, options.dry_run, self().info.name, started},
-      progress, report.findings));
-  report.files = tree.root.files;
-  report.bytes = tree.root.bytes;
-  report.new_bytes = tree.new_bytes;
-  report.stored_bytes = tree.stored_bytes;
-  if (options.dry_run) return report;
-
-  tree.root.finished_ms = state_->clock.now();
-  tree.root.log_seen = TRY(newest_checkpoint(state_->home));
-  packs.insert(packs.end(), tree.new_packs.begin(), tree.new_packs.end());
-  const Addition addition =
-      TRY(prepare(data, tree.root, std::move(packs), damaged, report.stored_bytes));
-  const auto record = TRY(commit(*state_, data, addition, report.stored_bytes));
-  report.snapshot = SnapshotInfo{record.tip.head, record.record.n, record.record.time_ms,
-                                 self().info.name, tree.root};
-  TRY(state_->home.clear_journal(data.vault.id));
-  return report;
+  for (unsigned attempt = 0; attempt < kBackups; ++attempt) {
+    auto report = TRY(try_backup(*state_, options, progress));
+    if (report) return *std::move(report);
+    progress.files = 0;
+    progress.bytes = 0;
+  }
+  return Error{Code::kConflict,
+               "while this backup ran, other devices dropped packs that it rests on, again and "
+               "again. If that was not you, somebody has one of your devices: holdfast undo shows "
+               "which, holdfast devices remove takes it out"};
 }
 
 }  // namespace holdfast::vault

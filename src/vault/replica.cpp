@@ -114,6 +114,7 @@ Result<void> Replica::extend(const VaultId& vault, Chain& chain, BytesView recor
         code == Code::kConflict ? disordered("records of a vault") : linked.error().message);
   }
   chain.tip = linked->tip;
+  chain.state.add(*linked);
   chain.records.push_back(std::move(linked).value());
   return Ok{};
 }
@@ -192,12 +193,19 @@ Result<void> Replica::expect_statement(std::uint64_t seq, const Bytes& statement
 
 Result<void> Replica::expect_record(const circle::LinkedRecord& linked, const Bytes& record,
                                     Home& home) const {
-  const auto chain = chains_.find(linked.record.vault);
+  const auto chain = chains_.find(linked.vault);
   if (chain != chains_.end() && chain->second.tip.n >= linked.tip.n &&
       chain->second.records[linked.tip.n - 1].tip.head == linked.tip.head)
     return Ok{};
   return unsafe(&home, "taken", {record},
-                "the store took a snapshot of this device and does not show it: do not trust it");
+                "the store took a record of this device and does not show it: do not trust it");
+}
+
+std::set<PackId> Replica::dropped() const {
+  std::set<PackId> all;
+  for (const auto& [vault, chain] : chains_)
+    for (const auto& [pack, since] : chain.state.dropped) all.insert(pack);
+  return all;
 }
 
 std::vector<circle::VaultHead> Replica::heads() const {

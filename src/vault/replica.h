@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "api/doors.h"
 #include "archive/access.h"
@@ -15,6 +16,7 @@ namespace holdfast::vault {
 struct Chain {
   circle::ChainTip tip;
   std::vector<circle::LinkedRecord> records;  // records[i].tip.n == i + 1
+  circle::VaultState state;                   // after all of them
 };
 
 // An epoch statement's keys, made and ready to append.
@@ -45,6 +47,9 @@ class Replica {
   const ReaderId& self() const { return self_; }
   const circle::Circle& circle() const { return *circle_; }
   const Chain& chain(const VaultId& vault) { return chains_[vault]; }
+  // Packs that the store may delete by now. All vaults count: a pack is the account's, whichever
+  // vault's record drops it.
+  std::set<PackId> dropped() const;
   std::vector<circle::VaultHead> heads() const;
   // All statements verified so far, for a home that begins here.
   const std::vector<Bytes>& statements() const { return statements_; }

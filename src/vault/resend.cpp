@@ -190,8 +190,8 @@ Result<std::string> tell_older(api::Session& session, const VaultId& vault,
                                const std::vector<circle::LinkedRecord>& records) {
   const auto end = TRY(find_end(session, vault, records.size()));
   std::optional<TimeMs> has;
-  if (end) has = records[end->n - 1].record.time_ms;
-  return older("snapshot of a vault", has, records.back().record.time_ms);
+  if (end) has = records[end->n - 1].time_ms;
+  return older("record of a vault", has, records.back().time_ms);
 }
 
 Result<ResendReport> resend(Home& home, api::Store& store) {

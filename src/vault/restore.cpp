@@ -129,10 +129,10 @@ Result<Account::CheckReport> Account::check(const std::string& vault, unsigned r
   report.packs = data.catalog.pack_count();
   report.packs_read = packs.read;
   report.bytes_read = packs.bytes;
-  for (const circle::LinkedRecord& record : data.chain->records) {
+  for (const TakenRecord& taken : shown_records(*data.chain)) {
     ++report.snapshots;
-    const std::string name = "snapshot " + record.tip.head.hex().substr(0, 12);
-    auto info = read_snapshot(data, circle(), record);
+    const std::string name = "snapshot " + taken.record->tip.head.hex().substr(0, 12);
+    auto info = read_snapshot(data, circle(), taken);
     if (!info.ok()) {
       report.findings.problems.push_back({name, info.error().message});
       continue;

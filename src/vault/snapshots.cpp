@@ -27,19 +27,26 @@ bool is_hex(const std::string& text) {
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+Error no_snapshot(const std::string& vault, const Chain& chain) {
+  if (taken_records(chain).empty())
+    return {Code::kNotFound, "vault \"" + vault + "\" has no snapshot yet"};
+  return {Code::kNotFound, "a device forgot every snapshot of vault \"" + vault +
+                               "\". holdfast undo lists what can be brought back"};
+}
+
 }  // namespace
 
 Result<std::vector<Account::SnapshotInfo>> Account::snapshots(const std::string& vault,
                                                               archive::Findings& findings) {
   VaultData data = TRY(open_vault(*state_, vault, findings));
   std::vector<SnapshotInfo> all;
-  for (const circle::LinkedRecord& record : data.chain->records) {
-    auto info = read_snapshot(data, circle(), record);
+  for (const TakenRecord& taken : shown_records(*data.chain)) {
+    auto info = read_snapshot(data, circle(), taken);
     if (info.ok()) {
       all.push_back(std::move(info).value());
     } else {
       findings.problems.push_back(
-          {"snapshot " + record.tip.head.hex().substr(0, 12), info.error().message});
+          {"snapshot " + taken.record->tip.head.hex().substr(0, 12), info.error().message});
     }
   }
   return all;
@@ -49,21 +56,21 @@ Result<Account::SnapshotInfo> Account::find_snapshot(const std::string& vault,
                                                      const std::string& which) {
   archive::Findings findings;
   VaultData data = TRY(open_vault(*state_, vault, findings));
-  const auto& records = data.chain->records;
-  if (records.empty()) return Error{Code::kNotFound, "vault \"" + vault + "\" has no snapshot yet"};
-  if (which == "latest") return read_snapshot(data, circle(), records.back());
+  const auto shown = shown_records(*data.chain);
+  if (shown.empty()) return no_snapshot(vault, *data.chain);
+  if (which == "latest") return read_snapshot(data, circle(), shown.back());
 
-  std::vector<const circle::LinkedRecord*> matches;
+  std::vector<const TakenRecord*> matches;
   if (which.size() >= 4 && is_hex(which))
-    for (const circle::LinkedRecord& r : records)
-      if (r.tip.head.hex().starts_with(which)) matches.push_back(&r);
+    for (const TakenRecord& one : shown)
+      if (one.record->tip.head.hex().starts_with(which)) matches.push_back(&one);
   if (matches.size() == 1) return read_snapshot(data, circle(), *matches[0]);
   if (matches.size() > 1)
     return Error{Code::kInvalid,
                  "more than one snapshot begins with " + which + ": give more of its id"};
   if (const auto time = parse_time(which)) {
-    for (auto it = records.rbegin(); it != records.rend(); ++it)
-      if (it->record.time_ms <= *time) return read_snapshot(data, circle(), *it);
+    for (auto it = shown.rbegin(); it != shown.rend(); ++it)
+      if (it->record->time_ms <= *time) return read_snapshot(data, circle(), *it);
     return Error{Code::kNotFound, "no snapshot is as old as " + which};
   }
   return Error{Code::kNotFound, "no snapshot " + which +

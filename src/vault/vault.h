@@ -111,9 +111,38 @@ class Account {
   };
   Result<BackupReport> backup(const BackupOptions& options, archive::Progress& progress);
 
-  // When the newest record of any vault was made, by its writer's clock; none before the first.
-  std::optional<std::int64_t> newest_record_ms() const;
-  // Oldest first. Damaged ones are in findings.
+  // What a record takes from a vault, as long as an undo can bring it back.
+  struct Loss {
+    std::string vault;
+    std::uint64_t n = 0;       // of the record
+    std::int64_t time_ms = 0;  // by its writer's clock
+    ReaderId signer;
+    std::string device;
+    std::uint64_t snapshots = 0;  // that it hides
+    std::uint64_t packs = 0;      // that the store may delete because of it
+    std::uint64_t unlisted = 0;   // whose keys or places the vault does not list any more
+    bool recent = false;          // no longer ago, since this device saw it, than the store waits
+    // The store deletes nothing before; it may have begun where that is past. None: it never does.
+    std::optional<TimeMs> kept_until_ms;
+  };
+  // Of all vaults, those of which something may be left; by vault, oldest first.
+  Result<std::vector<Loss>> losses();
+  struct UndoReport {
+    std::uint64_t records = 0;     // written
+    std::uint64_t snapshots = 0;   // shown again
+    std::uint64_t packs = 0;       // that stay
+    std::uint64_t segments = 0;    // of keys and indexes, listed again
+    std::uint64_t left_out = 0;    // of removed devices, for which there was no place
+    std::uint64_t given_back = 0;  // that the store had deleted, and this device had
+    std::uint64_t gone = 0;        // that nobody has any more
+  };
+  // Brings back what record `n` of the vault and all later ones took away. kNotFound: nothing.
+  Result<UndoReport> undo(const std::string& vault, std::uint64_t n);
+
+  // When the newest snapshot of any vault was made, shown or not, by its writer's clock; none before
+  // the first.
+  std::optional<std::int64_t> newest_snapshot_ms() const;
+  // Oldest first, without those that a record forgot. Damaged ones are in findings.
   Result<std::vector<SnapshotInfo>> snapshots(const std::string& vault,
                                               archive::Findings& findings);
   // An id's prefix, `latest`, or a time ("2026-11-24", "2026-11-24 10:30"): the last one before it.

@@ -4,26 +4,42 @@
 
 namespace holdfast::vault {
 
-std::vector<archive::SegmentRef> segment_refs(const circle::Record& record) {
+std::vector<archive::SegmentRef> segment_refs(const circle::LinkedRecord& record) {
   std::vector<archive::SegmentRef> refs;
   for (const circle::KeySegmentRef& ref : record.key_segments)
     refs.push_back({ref.object, ref.epoch});
   return refs;
 }
 
+std::vector<TakenRecord> taken_records(const Chain& chain) {
+  std::vector<TakenRecord> all;
+  for (const circle::LinkedRecord& record : chain.records)
+    if (const auto* const taken = std::get_if<circle::Taken>(&record.act))
+      all.push_back({&record, taken->root});
+  return all;
+}
+
+std::vector<TakenRecord> shown_records(const Chain& chain) {
+  std::vector<TakenRecord> shown = taken_records(chain);
+  std::erase_if(shown, [&](const TakenRecord& one) {
+    return chain.state.forgotten.contains(one.record->tip.n);
+  });
+  return shown;
+}
+
 namespace {
 
-// What the newest snapshot of another device says that it saw of the log: once each. One that is
-// damaged says nothing; a check of the vault reports it.
+// What the newest snapshot of another device says that it saw of the log: once each, hidden or
+// not. One that is damaged says nothing; a check of the vault reports it.
 Result<void> compare_with_others(Account::State& account, VaultData& data) {
   if (!account.log) return Ok{};
-  const auto& records = data.chain->records;
-  const auto other = std::find_if(records.rbegin(), records.rend(), [&](const auto& one) {
-    return one.record.signer != account.replica.self();
+  const auto taken = taken_records(*data.chain);
+  const auto other = std::find_if(taken.rbegin(), taken.rend(), [&](const auto& one) {
+    return one.record->signer != account.replica.self();
   });
-  if (other == records.rend()) return Ok{};
+  if (other == taken.rend()) return Ok{};
   const std::string key = "log_compared:" + data.vault.id.hex();
-  const std::string head = other->tip.head.hex();
+  const std::string head = other->record->tip.head.hex();
   if (account.home.setting(key) == head) return Ok{};
   const auto info = read_snapshot(data, account.circle(), *other);
   if (!info.ok() || info->root.log_seen.empty()) return Ok{};
@@ -45,8 +61,8 @@ Result<VaultData> open_vault(Account::State& account, const std::string& name,
   std::vector<archive::SegmentRef> keys;
   std::vector<PackId> indexes;
   if (!chain.records.empty()) {
-    keys = segment_refs(chain.records.back().record);
-    indexes = chain.records.back().record.index_segments;
+    keys = segment_refs(chain.records.back());
+    indexes = chain.records.back().index_segments;
   }
   auto catalog = TRY(archive::Catalog::load(cache, access, keys, indexes, findings));
   VaultData data{*vault, std::move(access), std::move(cache), std::move(catalog), &chain};
@@ -55,8 +71,9 @@ Result<VaultData> open_vault(Account::State& account, const std::string& name,
 }
 
 Result<Account::SnapshotInfo> read_snapshot(VaultData& data, const circle::Circle& circle,
-                                            const circle::LinkedRecord& record) {
-  const auto number = data.catalog.pack_number(*record.record.snapshot);
+                                            const TakenRecord& taken) {
+  const circle::LinkedRecord& record = *taken.record;
+  const auto number = data.catalog.pack_number(taken.root);
   if (!number)
     return Error{Code::kCorrupt, "the key of snapshot " + record.tip.head.hex().substr(0, 12) +
                                      " is missing: a key segment in the store is damaged"};
@@ -64,9 +81,9 @@ Result<Account::SnapshotInfo> read_snapshot(VaultData& data, const circle::Circl
       TRY(archive::read_single_pack(data.cache, data.access, data.catalog.pack_at(*number)));
   Account::SnapshotInfo info;
   info.id = record.tip.head;
-  info.n = record.record.n;
-  info.time_ms = record.record.time_ms;
-  const circle::Device* const signer = circle.device(record.record.signer);
+  info.n = record.tip.n;
+  info.time_ms = record.time_ms;
+  const circle::Device* const signer = circle.device(record.signer);
   info.device = signer != nullptr ? signer->info.name : "?";
   info.root = TRY(wire::decode<archive::Snapshot>(plain));
   return info;

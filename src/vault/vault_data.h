@@ -13,18 +13,29 @@ struct VaultData {
   archive::Catalog catalog;
   const Chain* chain;  // in the replica; valid until its next sync adds a vault
 
-  const circle::Record* newest() const {
-    return chain->records.empty() ? nullptr : &chain->records.back().record;
+  // Of any kind: its segments are those in use.
+  const circle::LinkedRecord* newest() const {
+    return chain->records.empty() ? nullptr : &chain->records.back();
   }
 };
+
+// A record that took a snapshot: no other has a root to be read.
+struct TakenRecord {
+  const circle::LinkedRecord* record;  // in the chain
+  PackId root;
+};
+// Oldest first.
+std::vector<TakenRecord> taken_records(const Chain& chain);
+// Those that no record hides.
+std::vector<TakenRecord> shown_records(const Chain& chain);
 
 // Findings name what of it could not be read.
 Result<VaultData> open_vault(Account::State& account, const std::string& name,
                              archive::Findings& findings);
 
-std::vector<archive::SegmentRef> segment_refs(const circle::Record& record);
+std::vector<archive::SegmentRef> segment_refs(const circle::LinkedRecord& record);
 
 Result<Account::SnapshotInfo> read_snapshot(VaultData& data, const circle::Circle& circle,
-                                            const circle::LinkedRecord& record);
+                                            const TakenRecord& taken);
 
 }  // namespace holdfast::vault
