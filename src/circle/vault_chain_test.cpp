@@ -303,8 +303,8 @@ TEST(RecordKinds, ListsAscendWithoutDuplicates) {
 // Each kind with each list of another.
 TEST(RecordKinds, HaveNoFieldsOfOneAnother) {
   const Kinds k;
-  for (const Record& good : {k.record(k.desktop), k.forget({1}), k.prune({pack(1)}),
-                             k.undo({1}, {pack(1)})}) {
+  for (const Record& good :
+       {k.record(k.desktop), k.forget({1}), k.prune({pack(1)}), k.undo({1}, {pack(1)})}) {
     ASSERT_TRUE(k.judge(good).ok());
     Record bad = good;
     if (good.kind != RecordKind::kSnapshot) {

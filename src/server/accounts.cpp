@@ -119,6 +119,8 @@ const std::string Accounts::kSchema =
     "CREATE TABLE IF NOT EXISTS drop_cursor("
     "  account TEXT NOT NULL, vault BLOB NOT NULL, n INTEGER NOT NULL,"
     "  PRIMARY KEY(account, vault)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS undo_room("
+    "  account TEXT PRIMARY KEY, epoch INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS connection("
     "  account TEXT NOT NULL, hour INTEGER NOT NULL, caller BLOB NOT NULL, address TEXT NOT NULL,"
     "  first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, requests INTEGER NOT NULL,"
@@ -232,6 +234,7 @@ Result<void> Accounts::erase(const std::string& account) {
     TRY(run(database, "DELETE FROM capsule WHERE account = ?", account));
     TRY(run(database, "DELETE FROM dropped WHERE account = ?", account));
     TRY(run(database, "DELETE FROM drop_cursor WHERE account = ?", account));
+    TRY(run(database, "DELETE FROM undo_room WHERE account = ?", account));
     TRY(run(database, "DELETE FROM connection WHERE account = ?", account));
     TRY(run(database, "DELETE FROM joins WHERE account = ?", account));
     // A token makes one account, even where that account is gone.
@@ -396,6 +399,33 @@ Result<bool> Accounts::is_dropped(const AccountPack& pack) {
 Result<void> Accounts::forget_drop(const AccountPack& pack) {
   return writer_.write([&](sql::Database& database) {
     return forget(database, pack.account, pack.vault, pack.pack);
+  });
+}
+
+// ---- undoing in a full account ----
+
+Result<std::uint64_t> Accounts::undo_bytes(const std::string& account, std::uint32_t epoch) {
+  std::uint64_t bytes = 0;
+  const Result<void> done = writer_.read([&](sql::Database& database) -> Result<void> {
+    sql::Statement row =
+        TRY(bound(database, "SELECT bytes FROM undo_room WHERE account = ? AND epoch = ?", account,
+                  std::int64_t{epoch}));
+    const bool there = TRY(row.step());
+    if (there) bytes = static_cast<std::uint64_t>(TRY(row.column_int(0)));
+    return Ok{};
+  });
+  TRY(done);
+  return bytes;
+}
+
+Result<void> Accounts::add_undo_bytes(const std::string& account, std::uint32_t epoch,
+                                      std::uint64_t bytes) {
+  return writer_.write([&](sql::Database& database) {
+    return run(database,
+               "INSERT INTO undo_room VALUES(?, ?, ?) ON CONFLICT(account) DO UPDATE SET"
+               " bytes = iif(epoch = excluded.epoch, bytes, 0) + excluded.bytes,"
+               " epoch = excluded.epoch",
+               account, std::int64_t{epoch}, static_cast<std::int64_t>(bytes));
   });
 }
 

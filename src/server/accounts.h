@@ -96,6 +96,12 @@ class Accounts {
   Result<bool> is_dropped(const AccountPack& pack);
   Result<void> forget_drop(const AccountPack& pack);
 
+  // ---- undoing in a full account ----
+
+  // What records that undo took beyond the quota while `epoch` was current.
+  Result<std::uint64_t> undo_bytes(const std::string& account, std::uint32_t epoch);
+  Result<void> add_undo_bytes(const std::string& account, std::uint32_t epoch, std::uint64_t bytes);
+
  private:
   Writer& writer_;
 };

@@ -97,9 +97,13 @@ Result<std::vector<std::uint64_t>> begins(store::Account& account, std::uint64_t
   }
 }
 
-Result<RecordDrops> drops_of(BytesView bytes) {
+Result<circle::Record> record_of(BytesView bytes) {
   const auto outer = TRY(wire::decode<circle::SignedRecord>(bytes));
-  circle::Record record = TRY(wire::decode<circle::Record>(outer.record));
+  return wire::decode<circle::Record>(outer.record);
+}
+
+Result<RecordDrops> drops_of(BytesView bytes) {
+  circle::Record record = TRY(record_of(bytes));
   return RecordDrops{record.n, std::move(record.dropped), std::move(record.kept)};
 }
 
@@ -466,12 +470,29 @@ Result<api::Receipt> Core::append_record(store::Account& in, const std::string& 
   const std::shared_lock writing(writing_);
   TRY(check_disk());
   TRY(check_lives(account));
-  TRY(check_quota(account, record.size() + kObjectCost));
+  const std::uint64_t size = record.size() + kObjectCost;
+  const auto fits = check_quota(account, size);
+  std::optional<std::uint32_t> undoes;
+  if (!fits.ok()) undoes = TRY(undoes_beyond(account, record, size));
+  if (!fits.ok() && !undoes) return fits.error();
   auto receipt = TRY(in.append_record(vault, record));
+  if (undoes) TRY(rows_.add_undo_bytes(account, *undoes, size));
   const RecordDrops drops = TRY(drops_of(record));
   if (!drops.dropped.empty() || !drops.kept.empty()) TRY(catch_up(in, account, vault));
   changed(account);
   return receipt;
+}
+
+// A thief who filled the account and then dropped everything does not keep the person from undoing
+// that. There is so much room for it in each epoch, and whoever takes the thief out begins another.
+Result<std::optional<std::uint32_t>> Core::undoes_beyond(const std::string& account,
+                                                         BytesView bytes, std::uint64_t size) {
+  const auto record = record_of(bytes);
+  if (!record.ok() || record->kind != circle::RecordKind::kUndo)
+    return std::optional<std::uint32_t>();
+  const std::uint64_t taken = TRY(rows_.undo_bytes(account, record->epoch));
+  if (taken + size > options_.small_reserve) return std::optional<std::uint32_t>();
+  return std::optional(record->epoch);
 }
 
 // Reads on from where apply_drops() left: a crash after a record was accepted loses nothing.

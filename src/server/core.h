@@ -121,6 +121,10 @@ class Core final : public api::Visitor {
   // kUnavailable unless `coming` bytes fit into the account's quota. For what is small: it may use
   // more than packs may, so that a full account can still say what goes.
   Result<void> check_quota(const std::string& account, std::uint64_t coming);
+  // The epoch of a record that undoes, where it may take room beyond the quota; the store accepts
+  // no record of another epoch than the current one.
+  Result<std::optional<std::uint32_t>> undoes_beyond(const std::string& account, BytesView record,
+                                                     std::uint64_t size);
   // kDenied once the account's end has begun. Holds as long as writing_ is held.
   Result<void> check_lives(const std::string& account);
   // Null: there is none, or its end has begun.

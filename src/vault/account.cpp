@@ -274,8 +274,7 @@ Result<std::optional<circle::LinkedRecord>> Account::State::append_record(
     const circle::Record& record) {
   const Bytes bytes = circle::sign_record(record, signing);
   // What the store would refuse is refused here, in words.
-  auto linked =
-      TRY(circle::extend(circle(), record.vault, replica.chain(record.vault).tip, bytes));
+  auto linked = TRY(circle::extend(circle(), record.vault, replica.chain(record.vault).tip, bytes));
   const auto receipt = replica.session().append_record(record.vault, bytes);
   if (!receipt.ok() && receipt.error().code != Code::kConflict) return receipt.error();
   TRY(sync());

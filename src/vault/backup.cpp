@@ -217,8 +217,8 @@ Result<std::vector<archive::SegmentRef>> key_segments(VaultData& data, const Add
   if (data.newest() != nullptr) refs = segment_refs(*data.newest());
   const bool old_epoch = std::any_of(
       refs.begin(), refs.end(), [&](const auto& ref) { return ref.epoch != data.access.epoch; });
-  const bool going = std::any_of(
-      refs.begin(), refs.end(), [&](const auto& ref) { return dropped.contains(ref.object); });
+  const bool going = std::any_of(refs.begin(), refs.end(),
+                                 [&](const auto& ref) { return dropped.contains(ref.object); });
   std::vector<std::uint32_t> packs;
   packs.reserve(addition.packs.size());
   for (const PackId& id : addition.packs) packs.push_back(*data.catalog.pack_number(id));
@@ -271,8 +271,7 @@ Result<std::optional<circle::LinkedRecord>> commit(Account::State& account, Vaul
 
     circle::Record record = account.next_record(vault.id, circle::RecordKind::kSnapshot);
     record.snapshot = addition.snapshot;
-    for (const archive::SegmentRef& ref :
-         TRY(key_segments(data, addition, base.dropped, stored)))
+    for (const archive::SegmentRef& ref : TRY(key_segments(data, addition, base.dropped, stored)))
       record.key_segments.push_back({ref.object, ref.epoch});
     for (const PackId& id : merged_index(addition, base.index_segments))
       record.index_segments.push_back(id);
@@ -320,8 +319,8 @@ Result<std::optional<Account::BackupReport>> try_backup(Account::State& account,
       TRY(prepare(data, began, tree.root, std::move(packs), damaged, report.stored_bytes));
   const auto record = TRY(commit(account, data, began, addition, report.stored_bytes));
   if (!record) return std::optional<Account::BackupReport>();
-  report.snapshot = Account::SnapshotInfo{record->tip.head, record->tip.n, record->time_ms, device,
-                                          tree.root};
+  report.snapshot =
+      Account::SnapshotInfo{record->tip.head, record->tip.n, record->time_ms, device, tree.root};
   TRY(account.home.clear_journal(data.vault.id));
   return std::optional(std::move(report));
 }

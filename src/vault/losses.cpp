@@ -17,7 +17,8 @@ constexpr std::int64_t kMostToldMs = 400 * kDayMs;
 // The time of the last look is written down no more often than this.
 constexpr std::int64_t kLookMs = 60'000;
 constexpr std::size_t kMostNotes = 1024;
-constexpr unsigned kJudged = 16;  // lists at one time: the oldest count, and somebody may write many
+constexpr unsigned kJudged =
+    16;  // lists at one time: the oldest count, and somebody may write many
 constexpr const char* kLookSetting = "looked_ms";
 
 using circle::LinkedRecord;
@@ -131,8 +132,8 @@ class ListJudge {
         chain_(account.replica.chain(vault.id)),
         cache_(account.replica.session(), account.home.cache_folder()) {}
 
-  // Records after which something is not listed that was before, and how many packs. One after which
-  // all is there is not looked at again; one that cannot be judged now counts, with none.
+  // Records after which something is not listed that was before, and how many packs. One after
+  // which all is there is not looked at again; one that cannot be judged now counts, with none.
   Result<std::map<std::uint64_t, std::uint64_t>> lossy() {
     std::map<std::uint64_t, std::uint64_t> out;
     LossNotes notes = read_notes(account_.home, vault_.id);
@@ -260,8 +261,9 @@ class Gathering {
     if (!based_) base_ = all_.size();
     based_ = true;
   }
-  // The first record's come first and stay, as does what devices of the account brought. Of one that
-  // was taken out it may be anything: only what the store has, and as much as there is place for.
+  // The first record's come first and stay, as does what devices of the account brought. Of one
+  // that was taken out it may be anything: only what the store has, and as much as there is place
+  // for.
   Result<std::vector<T>> finish(std::uint64_t& left_out) {
     std::vector<PackId> doubtful;
     for (std::size_t i = base_; i < all_.size(); ++i)
@@ -295,9 +297,8 @@ class Gathering {
 
 template <class T>
 std::uint64_t count_new(const std::vector<T>& list, const std::vector<T>& known) {
-  return static_cast<std::uint64_t>(std::ranges::count_if(list, [&](const T& item) {
-    return std::ranges::find(known, item) == known.end();
-  }));
+  return static_cast<std::uint64_t>(std::ranges::count_if(
+      list, [&](const T& item) { return std::ranges::find(known, item) == known.end(); }));
 }
 
 // Of the record before `n`, of those before each later one that lost some, and of the newest.
@@ -401,9 +402,8 @@ Result<Account::UndoReport> Account::undo(const std::string& name, std::uint64_t
   if (report.records == 0 && conflicts == kRebases)
     return Error{Code::kConflict, "other devices keep writing to this vault; try again"};
   if (report.records == 0)
-    return Error{Code::kNotFound, "nothing that record " + std::to_string(n) +
-                                      " of vault \"" + name +
-                                      "\", or a later one, took away is left to bring back"};
+    return Error{Code::kNotFound, "nothing that record " + std::to_string(n) + " of vault \"" +
+                                      name + "\", or a later one, took away is left to bring back"};
   for (const circle::KeySegmentRef& ref : chain.records.back().key_segments)
     looked_for.push_back(ref.object);
   looked_for.insert(looked_for.end(), chain.records.back().index_segments.begin(),

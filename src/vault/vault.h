@@ -139,8 +139,8 @@ class Account {
   // Brings back what record `n` of the vault and all later ones took away. kNotFound: nothing.
   Result<UndoReport> undo(const std::string& vault, std::uint64_t n);
 
-  // When the newest snapshot of any vault was made, shown or not, by its writer's clock; none before
-  // the first.
+  // When the newest snapshot of any vault was made, shown or not, by its writer's clock; none
+  // before the first.
   std::optional<std::int64_t> newest_snapshot_ms() const;
   // Oldest first, without those that a record forgot. Damaged ones are in findings.
   Result<std::vector<SnapshotInfo>> snapshots(const std::string& vault,

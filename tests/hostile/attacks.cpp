@@ -91,7 +91,7 @@ Bytes another_pack(Honest& honest, const PackId& pack) {
   const Circle circle = circle_of(honest);
   for (const circle::Vault& vault : circle.vaults())
     for (const Bytes& bytes : records_of(honest, vault.id))
-      known.push_back(*record_in(bytes).snapshot);
+      if (const auto snapshot = record_in(bytes).snapshot) known.push_back(*snapshot);
   for (const PackId& id : known)
     if (id != pack) return sure(honest.get_pack(id));
   return {};
@@ -698,7 +698,7 @@ const std::map<std::string_view, std::function<Lies()>>& table() {
       {"newer-record",
        [] {
          return forged_snapshot(
-             [](circle::Record& record) { record.kind = circle::RecordKind::kForget; });
+             [](circle::Record& record) { record.kind = circle::RecordKind::kRekey; });
        }},
       // injection
       {"ghost-device", [] { return forge_statement(ghost_admission); }},

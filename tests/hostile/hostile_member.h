@@ -17,9 +17,10 @@ class NoJournal final : public archive::PackJournal {
 
 class HostileMember {
  public:
-  HostileMember(vault::Home& home, api::Store& store, const Clock& clock)
+  HostileMember(vault::Home& home, api::Store& store, const Clock& clock,
+                const std::string& vault = "main")
       : state_{home, store, clock, vault::signing_key(home.device_key()), replica(home, store)},
-        data_(open()),
+        data_(open(vault)),
         chunker_(data_.access.cutting),
         packer_(data_.cache, data_.access, data_.catalog, journal_, progress_),
         files_(packer_, chunker_, archive::ChunkType::kData),
@@ -97,6 +98,49 @@ class HostileMember {
     must(session().append_record(record.vault, bytes));
   }
 
+  // ---- a thief, who takes away ----
+
+  // A record of its own making after the newest one, signed.
+  using Alter = std::function<void(circle::Record&)>;
+  Bytes make_record(const Alter& alter) {
+    must_do(state_.sync());
+    circle::Record record = next_record();
+    alter(record);
+    return circle::sign_record(record, state_.signing);
+  }
+  Result<api::Receipt> send_record(const Bytes& record) {
+    return session().append_record(data_.vault.id, record);
+  }
+  void record(const Alter& alter) { must(send_record(make_record(alter))); }
+  void forget_everything() {
+    record([](circle::Record& record) {
+      record.kind = circle::RecordKind::kForget;
+      for (std::uint64_t n = 1; n < record.n; ++n) record.forgets.push_back(n);
+    });
+  }
+  // With all that would be needed to find it again.
+  void drop_everything() { drop(everything()); }
+  void drop(std::vector<PackId> packs) {
+    record([&](circle::Record& record) {
+      record.kind = circle::RecordKind::kPrune;
+      record.key_segments.clear();
+      record.index_segments.clear();
+      record.dropped = std::move(packs);
+    });
+  }
+  // All that the vault has: contents, names, indexes, snapshots and key segments.
+  std::vector<PackId> everything() {
+    std::vector<PackId> all;
+    for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i)
+      all.push_back(data_.catalog.pack_at(i).id);
+    for (const auto& ref : data_.newest()->key_segments) all.push_back(ref.object);
+    all.insert(all.end(), data_.newest()->index_segments.begin(),
+               data_.newest()->index_segments.end());
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return all;
+  }
+
  private:
   static vault::Replica replica(vault::Home& home, api::Store& store) {
     const ReaderId self = circle::reader_id(vault::device_info(home.device_key(), ""));
@@ -104,10 +148,10 @@ class HostileMember {
             self, crypto::derive<crypto::WrapPurpose>(home.device_key()),
             must(vault::log_ages(home))};
   }
-  vault::VaultData open() {
+  vault::VaultData open(const std::string& vault) {
     must_do(state_.sync());
     archive::Findings findings;
-    return must(vault::open_vault(state_, "main", findings));
+    return must(vault::open_vault(state_, vault, findings));
   }
   api::Session& session() { return state_.replica.session(); }
 
@@ -134,7 +178,7 @@ class HostileMember {
 
   circle::Record next_record() {
     circle::Record record;
-    if (const circle::Record* const newest = data_.newest()) {
+    if (const circle::LinkedRecord* const newest = data_.newest()) {
       record.key_segments = newest->key_segments;
       record.index_segments = newest->index_segments;
     }

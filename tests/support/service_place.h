@@ -26,7 +26,9 @@ inline std::string place_name(const ::testing::TestParamInfo<Place>& info) {
 
 class ServicePlace {
  public:
-  explicit ServicePlace(Place place) : place_(place) {
+  explicit ServicePlace(Place place,
+                        std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>())
+      : place_(place), clock_(std::move(clock)) {
     if (place_ != Place::kDirect) start();
   }
   ~ServicePlace() { stop(); }
@@ -35,6 +37,12 @@ class ServicePlace {
     if (place_ == Place::kDirect) return store::open_memory();
     return net::open_service({"127.0.0.1", server_->port()}, server_->pin(), "");
   }
+  // What the service does every minute.
+  void sweep() {
+    if (service_) must_do(service_->sweep());
+  }
+  // Null where there is no service.
+  server::Service* service() { return service_.get(); }
   // Takes into the log what it promised; nobody watches it.
   void include() {
     if (place_ != Place::kLogged) return;
@@ -57,7 +65,7 @@ class ServicePlace {
       if (net::HttpServer* const front = front_.load()) front->wake(account);
     };
     const Bytes pin = tls.pin();
-    service_ = must(server::Service::open(std::move(options), std::make_shared<SystemClock>()));
+    service_ = must(server::Service::open(std::move(options), clock_));
     routes_ = std::make_unique<net::Routes>(*service_, pin);
     server_ = must(net::HttpServer::start({}, std::move(tls), *routes_, metrics_));
     front_.store(server_.get());
@@ -68,6 +76,7 @@ class ServicePlace {
   }
 
   const Place place_;
+  const std::shared_ptr<const Clock> clock_;
   Folder folder_;
   std::atomic<net::HttpServer*> front_ = nullptr;
   net::Metrics metrics_;
