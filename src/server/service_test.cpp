@@ -10,6 +10,7 @@
 #include "server/replay.h"
 #include "server/storage.h"
 #include "server/test_data.h"
+#include "store/account.h"
 #include "support/circle_maker.h"
 
 namespace holdfast::server {
@@ -124,6 +125,34 @@ class ServiceTest : public testing::Test {
     ASSERT_TRUE(service_->accounts().set_quota(kAccount, used() + more).ok());
   }
   Result<void> put(const Bytes& bytes) { return session()->put_pack(name_of(bytes), bytes); }
+  std::vector<bool> have(const std::vector<Bytes>& packs) {
+    std::vector<PackId> names;
+    for (const Bytes& pack : packs) names.push_back(name_of(pack));
+    return session()->have_packs(names).value();
+  }
+  void sweep_after(TimeMs ms) {
+    clock_->advance(ms);
+    ASSERT_TRUE(service_->sweep().ok());
+  }
+  // The next record of a vault, if the service takes it.
+  Result<api::Receipt> append_record(const VaultId& vault, const circle::Record& record) {
+    CircleMaker next = maker_;
+    next.append_record(vault, record, next.first);
+    auto done = session()->append_record(vault, next.records(vault).back());
+    if (done.ok()) maker_ = next;
+    return done;
+  }
+  void drop(const VaultId& vault, const std::vector<Bytes>& packs) {
+    ASSERT_TRUE(append_record(vault, maker_.prune(vault, maker_.first, names_of(packs))).ok());
+  }
+  void keep(const VaultId& vault, const std::vector<Bytes>& packs) {
+    ASSERT_TRUE(append_record(vault, maker_.undo(vault, maker_.first, names_of(packs))).ok());
+  }
+  static std::vector<PackId> names_of(const std::vector<Bytes>& packs) {
+    std::vector<PackId> names;
+    for (const Bytes& pack : packs) names.push_back(name_of(pack));
+    return names;
+  }
 
   TemporaryFolder folder_;
   const std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(kNow);
@@ -610,13 +639,12 @@ TEST_F(ServiceTest, WhatIsRemovedCountsNoMore) {
   const VaultId vault = maker_.add_vault("home");
   push();
   const std::uint64_t with_pack = used();
-  Accounts& rows = service_->accounts();
-  ASSERT_TRUE(rows.apply_drops(kAccount, vault, {{1, {name_of(Bytes(10, 1))}, {}}}, kNow).ok());
-  clock_->advance(14 * kDay);
-  ASSERT_TRUE(service_->sweep().ok());
-  EXPECT_EQ(with_pack - used(), kPackCost + 10);
+  drop(vault, {Bytes(10, 1)});
+  const std::uint64_t record = used() - with_pack;
+  sweep_after(14 * kDay);
+  EXPECT_EQ(with_pack + record - used(), kPackCost + 10);
   start();
-  EXPECT_EQ(with_pack - used(), kPackCost + 10);
+  EXPECT_EQ(with_pack + record - used(), kPackCost + 10);
 }
 
 // ---- ends ----
@@ -675,19 +703,111 @@ TEST_F(ServiceTest, ADroppedPackIsKeptForTheGraceTime) {
   const Bytes gone = {1}, kept = {2};
   ASSERT_TRUE(put(gone).ok());
   ASSERT_TRUE(put(kept).ok());
+  drop(vault, {gone, kept});
   const std::uint64_t before = used();
-  Accounts& rows = service_->accounts();
-  ASSERT_TRUE(
-      rows.apply_drops(kAccount, vault, {{1, {name_of(gone), name_of(kept)}, {}}}, kNow).ok());
-  clock_->advance(14 * kDay - 1);
-  ASSERT_TRUE(service_->sweep().ok());
+  sweep_after(14 * kDay - 1);
   EXPECT_EQ(used(), before);
-  ASSERT_TRUE(rows.apply_drops(kAccount, vault, {{2, {}, {name_of(kept)}}}, kNow).ok());
-  clock_->advance(1);
-  ASSERT_TRUE(service_->sweep().ok());
-  EXPECT_EQ(session()->have_packs({name_of(gone), name_of(kept)}).value(),
-            (std::vector<bool>{false, true}));
-  ASSERT_TRUE(service_->sweep().ok());
+  keep(vault, {kept});
+  sweep_after(1);
+  EXPECT_EQ(have({gone, kept}), (std::vector<bool>{false, true}));
+  sweep_after(30 * kDay);
+  EXPECT_EQ(have({gone, kept}), (std::vector<bool>{false, true}));
+}
+
+// Neither ends earlier because somebody drops it again; kept and dropped anew, it begins anew.
+TEST_F(ServiceTest, TheGraceOfAPackDroppedAgain) {
+  sign_up();
+  const VaultId vault = maker_.add_vault("home");
+  push();
+  const Bytes twice = {1}, anew = {2};
+  ASSERT_TRUE(put(twice).ok());
+  ASSERT_TRUE(put(anew).ok());
+  drop(vault, {twice, anew});
+  clock_->advance(10 * kDay);
+  keep(vault, {anew});
+  drop(vault, {twice, anew});
+  sweep_after(4 * kDay - 1);
+  EXPECT_EQ(have({twice, anew}), (std::vector<bool>{true, true}));
+  sweep_after(1);
+  EXPECT_EQ(have({twice, anew}), (std::vector<bool>{false, true}));
+  sweep_after(10 * kDay - 1);
+  EXPECT_EQ(have({anew}), (std::vector<bool>{true}));
+  sweep_after(1);
+  EXPECT_EQ(have({anew}), (std::vector<bool>{false}));
+}
+
+// Killed right after the record was stored and before its packs were marked, or unmarked.
+TEST_F(ServiceTest, WhatARecordDropsAndKeepsSurvivesAKill) {
+  sign_up();
+  const VaultId vault = maker_.add_vault("home");
+  push();
+  const Bytes gone = {1}, kept = {2};
+  ASSERT_TRUE(put(gone).ok());
+  ASSERT_TRUE(put(kept).ok());
+  drop(vault, {kept});
+  service_.reset();
+  {
+    auto writer = Writer::open(options_.data + "/service.db", Storage::schema()).value();
+    auto storage = Storage::open(options_.data, *writer, note_changed).value();
+    store::Account account(storage->files(), kAccount);
+    maker_.append_record(vault, maker_.undo(vault, maker_.first, {name_of(kept)}), maker_.first);
+    ASSERT_TRUE(account.append_record(vault, maker_.records(vault).back()).ok());
+    maker_.append_record(vault, maker_.prune(vault, maker_.first, {name_of(gone)}), maker_.first);
+    ASSERT_TRUE(account.append_record(vault, maker_.records(vault).back()).ok());
+  }
+  start();
+  // The undo is seen before anything is deleted, and the drop counts from when it was seen.
+  sweep_after(14 * kDay);
+  EXPECT_EQ(have({gone, kept}), (std::vector<bool>{true, true}));
+  sweep_after(14 * kDay);
+  EXPECT_EQ(have({gone, kept}), (std::vector<bool>{false, true}));
+}
+
+TEST_F(ServiceTest, VaultsOfAnAccountDropAndKeepForThemselves) {
+  sign_up();
+  const VaultId home = maker_.add_vault("home");
+  const VaultId photos = maker_.add_vault("photos");
+  push();
+  const Bytes both = {1}, one = {2};
+  ASSERT_TRUE(put(both).ok());
+  ASSERT_TRUE(put(one).ok());
+  drop(home, {both, one});
+  drop(photos, {both});
+  keep(home, {both, one});
+  sweep_after(14 * kDay);
+  EXPECT_EQ(have({both, one}), (std::vector<bool>{false, true}));
+}
+
+// A thief filled the account, and dropped everything.
+TEST_F(ServiceTest, AFullAccountCanUndo) {
+  options_.small_reserve = 20'000;
+  start();
+  sign_up();
+  const testkit::TestDevice phone = maker_.admit_new("phone");
+  const VaultId vault = maker_.add_vault("home");
+  push();
+  const Bytes pack = {1};
+  ASSERT_TRUE(put(pack).ok());
+  limit_to(0);
+  drop(vault, {pack});
+  const auto prune = [&] { return maker_.prune(vault, maker_.first, {name_of(pack)}); };
+  const auto undo = [&] { return maker_.undo(vault, maker_.first, {name_of(pack)}); };
+  for (int i = 0; i < 100; ++i)
+    if (!append_record(vault, prune()).ok()) break;
+  ASSERT_EQ(code(append_record(vault, prune())), Code::kUnavailable);
+  ASSERT_TRUE(append_record(vault, undo()).ok());
+  // Not without end: whoever is a member could fill the disk with it.
+  int undone = 0;
+  while (undone < 100 && append_record(vault, undo()).ok()) ++undone;
+  EXPECT_GT(undone, 0);
+  EXPECT_LT(undone, 100);
+  // With the thief gone there is room again.
+  maker_.append(maker_.remove({phone.id}), maker_.first);
+  push();
+  EXPECT_EQ(code(append_record(vault, prune())), Code::kUnavailable);
+  EXPECT_TRUE(append_record(vault, undo()).ok());
+  sweep_after(15 * kDay);
+  EXPECT_EQ(have({pack}), (std::vector<bool>{true}));
 }
 
 // ---- changes and connections ----

@@ -247,11 +247,28 @@ class CircleMaker {
         PackId(crypto::sha256("test/index/", wire::encode_array(out.n)).bytes));
     return out;
   }
+  cc::Record prune(const VaultId& vault, const Signer& by, std::vector<PackId> packs) const {
+    cc::Record out = record(vault, by);
+    out.kind = cc::RecordKind::kPrune;
+    out.snapshot.reset();
+    std::sort(packs.begin(), packs.end());
+    out.dropped = std::move(packs);
+    return out;
+  }
+  cc::Record undo(const VaultId& vault, const Signer& by, std::vector<PackId> packs) const {
+    cc::Record out = prune(vault, by, std::move(packs));
+    out.kind = cc::RecordKind::kUndo;
+    std::swap(out.kept, out.dropped);
+    return out;
+  }
   Result<cc::LinkedRecord> extend(const VaultId& vault, BytesView signed_record) const {
     return cc::extend(circle_, vault, tips_.at(vault), signed_record);
   }
   void append_record(const VaultId& vault, const Signer& by) {
-    Bytes bytes = cc::sign_record(record(vault, by), *by.key);
+    append_record(vault, record(vault, by), by);
+  }
+  void append_record(const VaultId& vault, const cc::Record& record, const Signer& by) {
+    Bytes bytes = cc::sign_record(record, *by.key);
     const auto linked = extend(vault, bytes);
     HF_CHECK(linked.ok());
     tips_[vault] = linked->tip;
