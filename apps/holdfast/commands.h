@@ -25,6 +25,11 @@ Result<int> run_recovery_cancel(const Common& common, const WaitingKeyArgs& args
 // An attacker may have proposed it: a warning for each.
 Result<void> tell_waiting_keys(vault::Account& account, Console& console);
 
+// ---- commands_undo.cpp: what devices took away ----
+Result<int> run_undo(const Common& common, const UndoArgs& args, Console& console);
+// A warning for each other device that took something.
+Result<void> tell_losses(vault::Account& account, TimeMs now, Console& console);
+
 Result<int> run_vault_list(const Common& common, Console& console);
 Result<int> run_vault_create(const Common& common, const VaultCreateArgs& args, Console& console);
 Result<int> run_region_set(const Common& common, const std::string& region, Console& console);

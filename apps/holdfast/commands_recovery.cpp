@@ -68,7 +68,7 @@ Result<void> tell_waiting_keys(vault::Account& account, Console& console) {
 }
 
 Result<int> run_recovery_show(const Common& common, Console& console) {
-  const auto opened = TRY(open_account(common, console, Waiting::kLeave));
+  const auto opened = TRY(open_account(common, console, Tell::kNoWaiting));
   vault::Account& account = opened->account();
   const std::vector<WaitingKey> waiting = TRY(account.waiting_keys());
   const auto& recovery = account.circle().recovery();
@@ -89,7 +89,7 @@ Result<int> run_recovery_show(const Common& common, Console& console) {
 
 Result<int> run_recovery_complete(const Common& common, const WaitingKeyArgs& args,
                                   Console& console) {
-  const auto opened = TRY(open_account(common, console, Waiting::kLeave));
+  const auto opened = TRY(open_account(common, console, Tell::kNoWaiting));
   vault::Account& account = opened->account();
   const std::vector<WaitingKey> keys = TRY(chosen(account, args.number));
   if (keys.size() > 1)
@@ -113,7 +113,7 @@ Result<int> run_recovery_complete(const Common& common, const WaitingKeyArgs& ar
 
 Result<int> run_recovery_cancel(const Common& common, const WaitingKeyArgs& args,
                                 Console& console) {
-  const auto opened = TRY(open_account(common, console, Waiting::kLeave));
+  const auto opened = TRY(open_account(common, console, Tell::kNoWaiting));
   vault::Account& account = opened->account();
   for (const WaitingKey& key : TRY(chosen(account, args.number))) {
     TRY(account.cancel_recovery(key.number));

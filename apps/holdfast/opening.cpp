@@ -156,7 +156,7 @@ Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::str
 }
 
 Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console,
-                                             Waiting waiting) {
+                                             Tell tell) {
   auto opened = TRY(open_member(common, "", console));
   opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
   const auto& log = opened->account().log_status();
@@ -166,7 +166,9 @@ Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& cons
     console.warn("The newest state of the service's log that witnesses signed is " +
                  human_duration(static_cast<double>(*log->age_s)) +
                  " old. Backups go on; after three days nobody is admitted by it.");
-  if (waiting == Waiting::kTell) TRY(tell_waiting_keys(opened->account(), console));
+  if (tell != Tell::kNoWaiting) TRY(tell_waiting_keys(opened->account(), console));
+  if (tell != Tell::kNoLosses)
+    TRY(tell_losses(opened->account(), opened->clock.now(), console));
   return opened;
 }
 

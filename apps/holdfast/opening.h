@@ -24,10 +24,11 @@ struct Opened {
 
   vault::Account& account() { return *opened; }
 };
-// What waits for three days in this account is said at every command, but those that are about it.
-enum class Waiting { kTell, kLeave };
+// What waits for three days in this account, and what other devices took away, is said at every
+// command but those that are about it.
+enum class Tell { kAll, kNoWaiting, kNoLosses };
 Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console,
-                                             Waiting waiting = Waiting::kTell);
+                                             Tell tell = Tell::kAll);
 // Without reading the account: `opened` is empty.
 Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::string& invitation,
                                             Console& console);

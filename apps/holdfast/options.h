@@ -57,6 +57,11 @@ struct WaitingKeyArgs {
   std::uint64_t number = 0;  // of its proposal; 0: the only one
 };
 
+struct UndoArgs {
+  std::string vault;         // "": all, or main
+  std::uint64_t number = 0;  // of a record; 0: list them
+};
+
 struct VaultCreateArgs {
   std::string name;
   bool always_e2e = false;

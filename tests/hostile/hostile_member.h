@@ -120,6 +120,14 @@ class HostileMember {
   }
   // With all that would be needed to find it again.
   void drop_everything() { drop(everything()); }
+  // A snapshot like any other, after which the vault lists nothing.
+  void list_nothing() {
+    record([](circle::Record& record) {
+      record.snapshot = PackId{};
+      record.key_segments.clear();
+      record.index_segments.clear();
+    });
+  }
   void drop(std::vector<PackId> packs) {
     record([&](circle::Record& record) {
       record.kind = circle::RecordKind::kPrune;

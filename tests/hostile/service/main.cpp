@@ -277,6 +277,15 @@ Result<void> write(const Options& options) {
         wire::encode(HostileMember::named(0, "planted", archive::EntryKind::kDirectory))));
     return Ok{};
   }
+  if (what == "drop-everything") {
+    member.forget_everything();
+    member.drop_everything();
+    return Ok{};
+  }
+  if (what == "list-nothing") {
+    member.list_nothing();
+    return Ok{};
+  }
   const auto plant = plants().find(what);
   if (plant == plants().end()) return Error{Code::kInvalid, "nobody plants " + what};
   plant->second(member, options.at("--outside"));
