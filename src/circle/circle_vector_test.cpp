@@ -19,7 +19,8 @@ const std::vector<std::string> kStatements = {
     "00-genesis",      "01-admit",  "02-set_vault",          "03-set_region",
     "04-set_recovery", "05-rotate", "06-set_recovery-again", "07-set_vault-always_e2e",
     "08-remove",       "09-recover"};
-const std::vector<std::string> kRecords = {"home-1", "home-2"};
+const std::vector<std::string> kRecords = {"home-1", "home-2", "home-3-forget", "home-4-prune",
+                                           "home-5-undo"};
 
 Bytes read_vector(const std::string& name) {
   std::ifstream in(kFolder + name + ".hex");
@@ -73,13 +74,19 @@ TEST(Vectors, RecordsGiveTheHeadsThatAnotherImplementationComputed) {
   const auto expected = read_expected();
   const Circle circle = replay();
   ChainTip tip;
+  VaultState state;
   for (const std::string& name : kRecords) {
     const auto linked = extend(circle, testkit::vault_id("home"), tip, read_vector(name));
     ASSERT_TRUE(linked.ok()) << name << ": " << linked.error().message;
     tip = linked->tip;
     EXPECT_EQ(tip.head.hex(), expected.at(name + " head"));
     EXPECT_EQ(std::to_string(tip.n), expected.at(name + " n"));
+    state.add(*linked);
   }
+  EXPECT_TRUE(state.forgotten.empty());
+  std::string dropped;
+  for (const auto& [pack, since] : state.dropped) dropped += pack.hex();
+  EXPECT_EQ(dropped, expected.at("home-5-undo dropped"));
 }
 
 TEST(Vectors, BlobsStandInTheStatedOrder) {
@@ -96,6 +103,22 @@ TEST(Vectors, KeysComeFromTheirSeeds) {
   EXPECT_EQ(wire::encode(circle.devices()[0].info), wire::encode(make_device("laptop").info));
   EXPECT_EQ(wire::encode(circle.devices()[1].info), wire::encode(make_device("desktop").info));
   EXPECT_EQ(wire::encode(circle.recovery()->info), wire::encode(make_recovery("new paper").info));
+}
+
+// Of each kind but a snapshot, after two snapshots: one is forgotten, two packs are dropped, then
+// the snapshot and one of the packs come back.
+void make_other_kinds(Record& record) {
+  const auto pack = [](std::uint64_t n) {
+    return PackId(crypto::sha256("test/pack/", wire::encode_array(n)).bytes);
+  };
+  record.snapshot.reset();
+  record.kind = record.n == 3   ? RecordKind::kForget
+                : record.n == 4 ? RecordKind::kPrune
+                                : RecordKind::kUndo;
+  if (record.n != 4) record.forgets = {1};
+  if (record.n == 4) record.dropped = {pack(1), pack(2)};
+  std::sort(record.dropped.begin(), record.dropped.end());
+  if (record.n == 5) record.kept = {pack(1)};
 }
 
 void write_vector(const std::string& name, BytesView bytes) {
@@ -123,6 +146,11 @@ TEST(Vectors, DISABLED_WritesNewOnes) {
   maker.append(maker.set_vault("home", true), desktop);
   maker.append(maker.remove({maker.first.id}), desktop);
   maker.append(maker.recover(make_device("found"), {desktop.id}), make_recovery("new paper"));
+  for (int i = 0; i < 3; ++i) {
+    Record record = maker.record(home, desktop);
+    make_other_kinds(record);
+    maker.append_record(home, record, desktop);
+  }
   for (std::size_t i = 0; i < kStatements.size(); ++i)
     write_vector(kStatements[i], maker.statements()[i]);
   for (std::size_t i = 0; i < kRecords.size(); ++i)

@@ -402,6 +402,12 @@ Result<void> Accounts::forget_drop(const AccountPack& pack) {
   });
 }
 
+Result<void> Accounts::restart_grace(const std::string& path, TimeMs now) {
+  auto database = TRY(sql::Database::open(path));
+  TRY(database.execute(kSchema));
+  return run(database, "UPDATE dropped SET received_ms = ?1", now);
+}
+
 // ---- undoing in a full account ----
 
 Result<std::uint64_t> Accounts::undo_bytes(const std::string& account, std::uint32_t epoch) {

@@ -95,6 +95,9 @@ class Accounts {
   Result<std::vector<AccountPack>> dropped(TimeMs until, std::size_t limit);
   Result<bool> is_dropped(const AccountPack& pack);
   Result<void> forget_drop(const AccountPack& pack);
+  // In a database that was put back from an older copy, whose records that keep packs may be lost:
+  // what is dropped in it waits anew, until devices have sent those again.
+  static Result<void> restart_grace(const std::string& path, TimeMs now);
 
   // ---- undoing in a full account ----
 

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "crypto/hash.h"
+#include "server/accounts.h"
 #include "server/pack_files.h"
 #include "server/replay.h"
 #include "sql/sqlite.h"
@@ -577,6 +578,7 @@ Result<CopyReport> restore_store(const std::string& backup, const std::string& d
   }
   if (exists(backup + "/files")) TRY(copy_side_files(backup + "/files", data));
   TRY(Replay::raise_floor(copy, SystemClock().now()));
+  TRY(Accounts::restart_grace(copy, SystemClock().now()));
   TRY(sync_all(data));
   TRY(rename_file(copy, data + "/" + std::string(kDatabase)));
   TRY(sync_all(data));

@@ -7,6 +7,7 @@
 
 #include "crypto/hash.h"
 #include "server/joins.h"
+#include "server/maintenance.h"
 #include "server/replay.h"
 #include "server/storage.h"
 #include "server/test_data.h"
@@ -761,6 +762,26 @@ TEST_F(ServiceTest, WhatARecordDropsAndKeepsSurvivesAKill) {
   EXPECT_EQ(have({gone, kept}), (std::vector<bool>{true, true}));
   sweep_after(14 * kDay);
   EXPECT_EQ(have({gone, kept}), (std::vector<bool>{false, true}));
+}
+
+// The record that keeps it may be lost with the days since the copy: its device sends it again.
+TEST_F(ServiceTest, AfterARestoreTheGraceBeginsAnew) {
+  sign_up();
+  const VaultId vault = maker_.add_vault("home");
+  push();
+  const Bytes pack = {1};
+  ASSERT_TRUE(put(pack).ok());
+  drop(vault, {pack});
+  service_.reset();
+  ASSERT_TRUE(backup_store(options_.data, folder_.file("copy")).ok());
+  ASSERT_TRUE(restore_store(folder_.file("copy"), folder_.file("restored")).ok());
+  options_.data = folder_.file("restored");
+  clock_->advance(SystemClock().now() - kNow);
+  start();
+  sweep_after(13 * kDay);
+  EXPECT_EQ(have({pack}), (std::vector<bool>{true}));
+  sweep_after(kDay);
+  EXPECT_EQ(have({pack}), (std::vector<bool>{false}));
 }
 
 TEST_F(ServiceTest, VaultsOfAnAccountDropAndKeepForThemselves) {

@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 STATEMENTS = ["00-genesis", "01-admit", "02-set_vault", "03-set_region", "04-set_recovery",
               "05-rotate", "06-set_recovery-again", "07-set_vault-always_e2e", "08-remove",
               "09-recover"]
-RECORDS = ["home-1", "home-2"]
+RECORDS = ["home-1", "home-2", "home-3-forget", "home-4-prune", "home-5-undo"]
 
 
 def sha(*parts):
@@ -173,6 +173,7 @@ def main():
         if kind != 7:
             out.append((name, "blobs", ",".join(blob.hex() for blob in blobs)))
     before = bytes(32)
+    forgotten, dropped = set(), set()
     for number, name in enumerate(RECORDS, 1):
         data = load(name)
         record, signature = decode(data)
@@ -183,6 +184,15 @@ def main():
         verify(keys[fields[11]], b"holdfast/v1/record/sig", record, signature)
         before = sha(b"holdfast/v1/record/head", data)
         out += [(name, "n", str(number)), (name, "head", before.hex())]
+        kind, snapshot, forgets, drops, keeps = fields[10], fields[12], *fields[15:18]
+        assert (kind == 1) == (snapshot is not None)
+        assert all(part == sorted(set(part)) for part in (forgets, drops, keeps))
+        assert (not forgets or kind in (2, 5)) and (not drops or kind == 4) and (not keeps or kind == 5)
+        assert all(0 < n < number for n in forgets)
+        forgotten = forgotten - set(forgets) if kind == 5 else forgotten | set(forgets)
+        dropped = (dropped | set(drops)) - set(keeps)
+    out.append((RECORDS[-1], "dropped", "".join(pack.hex() for pack in sorted(dropped))))
+    assert not forgotten
     text = "".join(" ".join(line) + "\n" for line in out)
     if sys.argv[1:] == ["--check"]:
         with open(os.path.join(HERE, "expected.txt"), encoding="ascii") as file:
