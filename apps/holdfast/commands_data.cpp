@@ -327,7 +327,7 @@ Result<int> run_snapshots(const Common& common, const std::string& vault, Consol
       line += "  (" + std::to_string(snapshot.root.problems) + " could not be read)";
     console.print(line);
   }
-  if (all.empty()) console.say("No snapshots in vault " + printable(vault) + " yet.");
+  if (all.empty()) console.say("Vault " + printable(vault) + " shows no snapshots.");
   console.findings(findings, "open");
   return findings.problems.empty() ? kOk : kFailed;
 }

@@ -15,7 +15,7 @@ void report(const api::Usage& usage, Console& console) {
   if (usage.deletion_ms) object.integer("deletion_ms", *usage.deletion_ms);
   console.event(object);
   if (!usage.bytes) {
-    console.print("The store is a folder: it sets no limit but its disk.");
+    console.print("The store is a folder: it sets no limit but its disk, and deletes nothing.");
     return;
   }
   console.print("Stored: " + human_bytes(*usage.bytes) +
@@ -83,7 +83,7 @@ Result<int> run_account_resend(const Common& common, const ResendArgs& args, Con
     console.print("The store has everything that this device saw of the account's lists.");
   } else {
     console.print("Sent what the store had lost: " + std::to_string(sent.statements) +
-                  " statements of the circle, " + std::to_string(sent.records) + " snapshots.");
+                  " statements of the circle, " + std::to_string(sent.records) + " records of vaults.");
   }
   console.print(
       "File contents may be missing still: run holdfast backup, which sends what this machine has, "

@@ -100,8 +100,7 @@ void report(const vault::Account::UndoReport& report, const UndoArgs& args, Cons
                 " shown again, " + human_count(report.packs, "pack stays", "packs stay") +
                 ", and what it takes to find and open them is listed again.");
   if (report.given_back > 0)
-    console.print("The store had deleted " +
-                  human_count(report.given_back, "of them", "of them") +
+    console.print("The store had deleted " + human_count(report.given_back, "of them", "of them") +
                   ", which this device still had and gave back.");
   if (report.left_out > 0)
     console.warn(human_count(report.left_out, "list", "lists") +
@@ -117,9 +116,8 @@ void report(const vault::Account::UndoReport& report, const UndoArgs& args, Cons
 
 Result<void> tell_losses(vault::Account& account, TimeMs now, Console& console) {
   auto losses = TRY(account.losses());
-  std::erase_if(losses, [&](const Loss& loss) {
-    return !loss.recent || loss.signer == account.self().id;
-  });
+  std::erase_if(losses,
+                [&](const Loss& loss) { return !loss.recent || loss.signer == account.self().id; });
   for (const Loss& loss : together(losses)) warn_of(account, loss, now, console);
   return Ok{};
 }
@@ -135,8 +133,8 @@ Result<int> run_undo(const Common& common, const UndoArgs& args, Console& consol
     return undone.gone > 0 ? kIncomplete : kOk;
   }
   if (!args.vault.empty() && account.circle().vault_named(args.vault) == nullptr)
-    return Error{Code::kNotFound, "There is no vault " + printable(args.vault) +
-                                      ": see holdfast vault list."};
+    return Error{Code::kNotFound,
+                 "There is no vault " + printable(args.vault) + ": see holdfast vault list."};
   bool any = false;
   for (const Loss& loss : TRY(account.losses())) {
     if (!args.vault.empty() && loss.vault != args.vault) continue;

@@ -332,11 +332,11 @@ void add_restore_and_check(Line& line) {
   restore->add_flag("--numeric-ids", args.numeric_ids, "Owners by number, not by name");
   restore->add_option("--vault", args.vault, "Of which vault");
 
-  CLI::App* undo = add_command(line, line.app, "undo",
-                               "Bring back what a device forgot or dropped; lists it without NUMBER",
-                               [&line](const Common& common, Console& console) {
-                                 return run_undo(common, line.undo, console);
-                               });
+  CLI::App* undo = add_command(
+      line, line.app, "undo", "Bring back what a device forgot or dropped; lists it without NUMBER",
+      [&line](const Common& common, Console& console) {
+        return run_undo(common, line.undo, console);
+      });
   undo->add_option("NUMBER", line.undo.number, "From this record on, as the list shows it")
       ->check(CLI::PositiveNumber);
   undo->add_option("--vault", line.undo.vault, "Of which vault (default: list all, undo in main)");

@@ -155,8 +155,7 @@ Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::str
   return std::unique_ptr<Opened>(new Opened{std::move(home), std::move(store), {}, {}});
 }
 
-Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console,
-                                             Tell tell) {
+Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console, Tell tell) {
   auto opened = TRY(open_member(common, "", console));
   opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
   const auto& log = opened->account().log_status();
@@ -167,8 +166,7 @@ Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& cons
                  human_duration(static_cast<double>(*log->age_s)) +
                  " old. Backups go on; after three days nobody is admitted by it.");
   if (tell != Tell::kNoWaiting) TRY(tell_waiting_keys(opened->account(), console));
-  if (tell != Tell::kNoLosses)
-    TRY(tell_losses(opened->account(), opened->clock.now(), console));
+  if (tell != Tell::kNoLosses) TRY(tell_losses(opened->account(), opened->clock.now(), console));
   return opened;
 }
 
