@@ -83,7 +83,8 @@ Result<int> run_account_resend(const Common& common, const ResendArgs& args, Con
     console.print("The store has everything that this device saw of the account's lists.");
   } else {
     console.print("Sent what the store had lost: " + std::to_string(sent.statements) +
-                  " statements of the circle, " + std::to_string(sent.records) + " records of vaults.");
+                  " statements of the circle, " + std::to_string(sent.records) +
+                  " records of vaults.");
   }
   console.print(
       "File contents may be missing still: run holdfast backup, which sends what this machine has, "

@@ -254,6 +254,24 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
   return Error{Code::kConflict, "other devices keep changing the account; try again"};
 }
 
+// Honest devices write them anew long before: somebody filled the list.
+Error Account::State::too_many_segments(const VaultId& vault) {
+  const auto& records = replica.chain(vault).records;
+  const auto first = std::ranges::find_if(records, [](const circle::LinkedRecord& record) {
+    return std::max(record.key_segments.size(), record.index_segments.size()) >
+           circle::kMaxSegments / 2;
+  });
+  const std::string sentence =
+      "the vault lists more segments of keys or indexes than there is place for";
+  if (first == records.end()) return {Code::kInvalid, sentence};
+  const circle::Device* const device = circle().device(first->signer);
+  const std::string n = std::to_string(first->tip.n);
+  return {Code::kInvalid, sentence + ", since record " + n + " by \"" +
+                              (device != nullptr ? device->info.name : "?") +
+                              "\". If that was not you, remove that device; then: holdfast undo " +
+                              n};
+}
+
 circle::Record Account::State::next_record(const VaultId& vault, circle::RecordKind kind) {
   const Chain& chain = replica.chain(vault);
   circle::Record record;

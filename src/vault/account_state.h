@@ -38,6 +38,8 @@ struct Account::State {
   // A record that would follow the newest one of a vault as this device knows it; its kind, what
   // belongs to that and the segments are the caller's.
   circle::Record next_record(const VaultId& vault, circle::RecordKind kind);
+  // For a list of key or index segments that is to grow beyond its limit.
+  Error too_many_segments(const VaultId& vault);
   // Signed, sent, and seen in the vault after that. nullopt: something else came first.
   Result<std::optional<circle::LinkedRecord>> append_record(const circle::Record& record);
   Result<void> check();  // the log, with the roots that count now

@@ -271,10 +271,13 @@ Result<std::optional<circle::LinkedRecord>> commit(Account::State& account, Vaul
 
     circle::Record record = account.next_record(vault.id, circle::RecordKind::kSnapshot);
     record.snapshot = addition.snapshot;
-    for (const archive::SegmentRef& ref : TRY(key_segments(data, addition, base.dropped, stored)))
+    const auto refs = TRY(key_segments(data, addition, base.dropped, stored));
+    const auto indexes = merged_index(addition, base.index_segments);
+    if (std::max(refs.size(), indexes.size()) > circle::kMaxSegments)
+      return account.too_many_segments(vault.id);
+    for (const archive::SegmentRef& ref : refs)
       record.key_segments.push_back({ref.object, ref.epoch});
-    for (const PackId& id : merged_index(addition, base.index_segments))
-      record.index_segments.push_back(id);
+    record.index_segments = indexes;
     auto linked = TRY(account.append_record(record));
     if (linked) return linked;
   }

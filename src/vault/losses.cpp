@@ -17,8 +17,8 @@ constexpr std::int64_t kMostToldMs = 400 * kDayMs;
 // The time of the last look is written down no more often than this.
 constexpr std::int64_t kLookMs = 60'000;
 constexpr std::size_t kMostNotes = 1024;
-constexpr unsigned kJudged =
-    16;  // lists at one time: the oldest count, and somebody may write many
+// Lists that are judged at one time: the oldest count, and somebody may write many.
+constexpr unsigned kJudged = 16;
 constexpr const char* kLookSetting = "looked_ms";
 
 using circle::LinkedRecord;
@@ -86,7 +86,8 @@ TimeMs last_look(const Home& home) {
 
 Result<void> Account::State::note_losses() {
   const TimeMs now = clock.now();
-  const TimeMs before = last_look(home);
+  const TimeMs looked = last_look(home);
+  const TimeMs before = looked <= now ? looked : 0;  // a clock that was wrong proves nothing
   for (const circle::Vault& vault : circle().vaults()) {
     const Chain& chain = replica.chain(vault.id);
     LossNotes notes = read_notes(home, vault.id);
@@ -97,7 +98,7 @@ Result<void> Account::State::note_losses() {
     notes.read = chain.records.size();
     TRY(write_notes(home, vault.id, notes));
   }
-  if (now >= before && now - before < kLookMs) return Ok{};
+  if (looked <= now && now - looked < kLookMs) return Ok{};
   return home.set_setting(kLookSetting, std::to_string(std::max<TimeMs>(now, 0)));
 }
 
@@ -229,8 +230,9 @@ namespace {
 struct Segments {
   std::vector<circle::KeySegmentRef> keys;
   std::vector<PackId> indexes;
-  std::uint64_t added = 0;  // that the newest record does not list
-  std::uint64_t left_out = 0;
+  std::uint64_t added = 0;     // that the newest record does not list
+  std::uint64_t left_out = 0;  // that it lists, perhaps
+  bool changed = false;
 };
 
 const PackId& object_of(const circle::KeySegmentRef& ref) { return ref.object; }
@@ -251,7 +253,9 @@ const std::vector<T>& list_of(const LinkedRecord& record) {
 template <class T>
 class Gathering {
  public:
-  Gathering(Account::State& account, const Chain& chain) : account_(account) {
+  // For an undo from record `n` on.
+  Gathering(Account::State& account, const Chain& chain, std::uint64_t n)
+      : account_(account), suspect_(chain.records[n - 1].signer) {
     for (const LinkedRecord& record : chain.records)
       for (const T& item : list_of<T>(record)) first_.try_emplace(object_of(item), record.signer);
   }
@@ -262,12 +266,12 @@ class Gathering {
     based_ = true;
   }
   // The first record's come first and stay, as does what devices of the account brought. Of one
-  // that was taken out it may be anything: only what the store has, and as much as there is place
-  // for.
+  // that was taken out, or made what is undone, it may be anything: only what the store has, and as
+  // much as there is place for.
   Result<std::vector<T>> finish(std::uint64_t& left_out) {
     std::vector<PackId> doubtful;
     for (std::size_t i = base_; i < all_.size(); ++i)
-      if (!by_member(all_[i])) doubtful.push_back(object_of(all_[i]));
+      if (!trusted(all_[i])) doubtful.push_back(object_of(all_[i]));
     const auto missing = TRY(archive::absent_packs(account_.replica.session(), doubtful));
     const std::set<PackId> absent(missing.begin(), missing.end());
     const std::size_t before = all_.size();
@@ -276,18 +280,20 @@ class Gathering {
                               [&](const T& item) { return absent.contains(object_of(item)); }),
                all_.end());
     std::stable_partition(all_.begin() + static_cast<std::ptrdiff_t>(base_), all_.end(),
-                          [&](const T& item) { return by_member(item); });
+                          [&](const T& item) { return trusted(item); });
     if (all_.size() > circle::kMaxSegments) all_.resize(circle::kMaxSegments);
     left_out += before - all_.size();
     return std::move(all_);
   }
 
  private:
-  bool by_member(const T& item) const {
-    return account_.circle().member(first_.at(object_of(item))) != nullptr;
+  bool trusted(const T& item) const {
+    const ReaderId& by = first_.at(object_of(item));
+    return by != suspect_ && account_.circle().member(by) != nullptr;
   }
 
   Account::State& account_;
+  const ReaderId suspect_;
   std::map<PackId, ReaderId> first_;  // who listed it first
   std::vector<T> all_;
   std::set<std::pair<PackId, std::uint32_t>> known_;  // of them
@@ -305,8 +311,8 @@ std::uint64_t count_new(const std::vector<T>& list, const std::vector<T>& known)
 Result<Segments> segments_since(Account::State& account, const circle::Vault& vault,
                                 std::uint64_t n) {
   const Chain& chain = account.replica.chain(vault.id);
-  Gathering<circle::KeySegmentRef> keys(account, chain);
-  Gathering<PackId> indexes(account, chain);
+  Gathering<circle::KeySegmentRef> keys(account, chain, n);
+  Gathering<PackId> indexes(account, chain, n);
   const auto add = [&](const LinkedRecord& record) {
     keys.add(record);
     indexes.add(record);
@@ -321,10 +327,11 @@ Result<Segments> segments_since(Account::State& account, const circle::Vault& va
   out.indexes = TRY(indexes.finish(out.left_out));
   out.added =
       count_new(out.keys, newest.key_segments) + count_new(out.indexes, newest.index_segments);
-  if (out.added > 0) return out;
+  out.changed = out.added > 0 || out.keys.size() != newest.key_segments.size() ||
+                out.indexes.size() != newest.index_segments.size();
+  if (out.changed) return out;
   out.keys = newest.key_segments;
   out.indexes = newest.index_segments;
-  out.left_out = 0;
   return out;
 }
 
@@ -380,7 +387,7 @@ Result<Account::UndoReport> Account::undo(const std::string& name, std::uint64_t
     Back back = hidden_since(chain, n);
     Segments segments;
     if (report.records == 0) segments = TRY(segments_since(*state_, vault, n));
-    if (back.records.empty() && back.packs.empty() && segments.added == 0) break;
+    if (back.records.empty() && back.packs.empty() && !segments.changed) break;
     circle::Record record = state_->next_record(vault.id, circle::RecordKind::kUndo);
     const LinkedRecord& newest = chain.records.back();
     record.key_segments = report.records == 0 ? segments.keys : newest.key_segments;

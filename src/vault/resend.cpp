@@ -191,7 +191,8 @@ Result<std::string> tell_older(api::Session& session, const VaultId& vault,
   const auto end = TRY(find_end(session, vault, records.size()));
   std::optional<TimeMs> has;
   if (end) has = records[end->n - 1].time_ms;
-  return older("record of a vault", has, records.back().time_ms);
+  const bool taken = std::holds_alternative<circle::Taken>(records.back().act);
+  return older(taken ? "snapshot of a vault" : "record of a vault", has, records.back().time_ms);
 }
 
 Result<ResendReport> resend(Home& home, api::Store& store) {

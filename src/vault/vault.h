@@ -128,11 +128,13 @@ class Account {
   // Of all vaults, those of which something may be left; by vault, oldest first.
   Result<std::vector<Loss>> losses();
   struct UndoReport {
-    std::uint64_t records = 0;     // written
-    std::uint64_t snapshots = 0;   // shown again
-    std::uint64_t packs = 0;       // that stay
-    std::uint64_t segments = 0;    // of keys and indexes, listed again
-    std::uint64_t left_out = 0;    // of removed devices, for which there was no place
+    std::uint64_t records = 0;    // written
+    std::uint64_t snapshots = 0;  // shown again
+    std::uint64_t packs = 0;      // that stay
+    std::uint64_t segments = 0;   // of keys and indexes, listed again
+    // Segments of a removed device, or of the one that is undone, that the store has not, or for
+    // which there was no place.
+    std::uint64_t left_out = 0;
     std::uint64_t given_back = 0;  // that the store had deleted, and this device had
     std::uint64_t gone = 0;        // that nobody has any more
   };

@@ -188,6 +188,32 @@ TEST_P(Undo, SeesARecordThatOnlyStopsListingKeys) {
   EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha and more");
 }
 
+// No place is left for those of a backup, which says so, and who did it.
+TEST_P(Undo, OfAListThatAThiefFilled) {
+  thief().record([](circle::Record& record) {
+    record.snapshot = PackId{};
+    for (std::uint32_t i = 0; record.key_segments.size() < circle::kMaxSegments; ++i) {
+      PackId junk;
+      junk.bytes[0] = static_cast<std::uint8_t>(i);
+      junk.bytes[1] = static_cast<std::uint8_t>(i >> 8);
+      record.key_segments.push_back({junk, 1});
+    }
+  });
+  must_do(laptop_->sync());
+  archive::Progress progress;
+  vault::Account::BackupOptions options;
+  options.walk.roots = {data()};
+  const auto refused = laptop_->backup(options, progress);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("record 3 by \"nas\""), std::string::npos)
+      << refused.error().message;
+  // Whether the thief is out by then, or not yet.
+  must(laptop_->undo("main", 3));
+  backup_id(*laptop_, data());
+  restore_to(*laptop_, data(), folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha and more");
+}
+
 // Backups of honest devices between the thief's records are not lost with them.
 TEST_P(Undo, KeepsWhatHonestDevicesAddedMeanwhile) {
   auto nas = thief();
