@@ -255,15 +255,27 @@ TEST_P(Undo, CountsWhatARecordOfAnotherVaultDropped) {
   expect_all_back(*laptop_);
 }
 
+// Whether it began before or after: its contents, names, keys and indexes are all sent again.
 TEST_P(Undo, ABackupRestsOnNothingThatWasDropped) {
-  thief().drop_everything();
-  must_do(laptop_->sync());
-  backup_id(*laptop_, data());
-  wait_and_sweep(15 * kDay);
-  auto bare = bare_device();
-  restore_to(bare, data(), folder_ / "out");
-  EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha and more");
-  EXPECT_EQ(read(folder_ / "out/sub/b.bin"), read(data() + "/sub/b.bin"));
+  must_do(laptop_->create_vault("photos", false));
+  auto nas = thief();
+  auto main = nas.everything();
+  for (const bool overtaken : {false, true}) {
+    thief("photos").drop(main);  // whose lists of `main` stay as they are
+    if (!overtaken) must_do(laptop_->sync());
+    backup_id(*laptop_, data());
+    wait_and_sweep(15 * kDay);
+    auto bare = bare_device();
+    const std::string out = folder_ / (overtaken ? "out-overtaken" : "out-after");
+    restore_to(bare, data(), out);
+    EXPECT_EQ(read(out + "/a.txt"), "alpha and more");
+    EXPECT_EQ(read(out + "/sub/b.bin"), read(data() + "/sub/b.bin"));
+    if (overtaken) return;
+    must_do(laptop_->sync());
+    nas_home_ = new_home(folder_ / "nas-again");
+    join(*laptop_, nas_home_, *store_, *clock_, "nas2");
+    main = thief().everything();
+  }
 }
 
 // The laptop has read the vault and is about to commit when the thief drops what it rests on.
