@@ -709,6 +709,22 @@ const std::map<std::string_view, std::function<Lies()>>& table() {
       {"ghost-snapshot", [] { return forged_snapshot(kNothing); }},
       {"ghost-snapshot-by-itself",
        [] { return forged_snapshot([](circle::Record& record) { record.signer = ghost().id; }); }},
+      {"ghost-forget",
+       [] {
+         return forged_snapshot([](circle::Record& record) {
+           record.kind = circle::RecordKind::kForget;
+           record.snapshot.reset();
+           for (std::uint64_t n = 1; n < record.n; ++n) record.forgets.push_back(n);
+         });
+       }},
+      {"ghost-prune",
+       [] {
+         return forged_snapshot([](circle::Record& record) {
+           record.kind = circle::RecordKind::kPrune;
+           record.dropped.push_back(*record.snapshot);
+           record.snapshot.reset();
+         });
+       }},
       {"repeated-snapshot", repeated_snapshot},
       {"account-of-its-own", account_of_its_own},
       {"account-of-its-own-to-newcomers", account_of_its_own_to_newcomers},

@@ -108,8 +108,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         all("ghost-device", kForged), all("ghost-device-by-itself", kStranger),
         all("ghost-vault", kForged), all("ghost-recovery-key", kForged),
-        all("ghost-epoch", kForged), all("ghost-snapshot", kForged),
-        all("ghost-snapshot-by-itself", kStranger), all("repeated-snapshot", kDisorder),
+        all("ghost-epoch", kForged), all("ghost-snapshot", kForged), all("ghost-forget", kForged),
+        all("ghost-prune", kForged), all("ghost-snapshot-by-itself", kStranger),
+        all("repeated-snapshot", kDisorder),
         Case{"account-of-its-own", kOlder, kOlder, {"unsafe", "another account"}},
         Case{"account-around-the-recovery-key", kOlder, kOlder, {"unsafe", "another account"}}),
     case_name);
