@@ -13,21 +13,27 @@ std::string device_of(const vault::Account& account, const Loss& loss) {
   return printable(loss.device) + (loss.signer == account.self().id ? " (this device)" : "");
 }
 
-// "hid 3 snapshots, dropped 12 packs"
+// "hid 3 snapshots and dropped 12 packs"
 std::string what_it_did(const Loss& loss) {
-  std::string text;
+  std::vector<std::string> parts;
   const auto add = [&](std::uint64_t n, const std::string& verb, std::string_view one,
-                       std::string_view many, const std::string& end) {
-    if (n > 0) text += (text.empty() ? "" : ", ") + verb + human_count(n, one, many) + end;
+                       std::string_view many) {
+    if (n > 0) parts.push_back(verb + human_count(n, one, many));
   };
-  add(loss.snapshots, "hid ", "snapshot", "snapshots", "");
-  add(loss.packs, "dropped ", "pack", "packs", "");
-  add(loss.unlisted, "left out the keys or places of ", "pack", "packs", "");
+  add(loss.snapshots, "hid ", "snapshot", "snapshots");
+  add(loss.packs, "dropped ", "pack", "packs");
+  add(loss.unlisted, "left out the keys or places of ", "pack", "packs");
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0) text += i + 1 == parts.size() ? " and " : ", ";
+    text += parts[i];
+  }
   return text;
 }
 
 std::string how_long(const Loss& loss, TimeMs now) {
   if (!loss.kept_until_ms) return "A folder deletes nothing.";
+  if (loss.packs == 0) return "Nothing is deleted because of that.";
   if (*loss.kept_until_ms <= now)
     return "The service may have begun to delete what was dropped: undo it now.";
   return "The service keeps what was dropped until " + human_time(*loss.kept_until_ms) +
@@ -85,10 +91,11 @@ void warn_of(const vault::Account& account, const Loss& loss, TimeMs now, Consol
                undo_command(loss));
 }
 
-void report(const vault::Account::UndoReport& report, const UndoArgs& args, Console& console) {
+void report(const vault::Account::UndoReport& report, const std::string& vault, std::uint64_t n,
+            Console& console) {
   console.event(JsonObject("undone")
-                    .text("vault", args.vault)
-                    .number("record", args.number)
+                    .text("vault", vault)
+                    .number("record", n)
                     .number("records", report.records)
                     .number("snapshots", report.snapshots)
                     .number("packs", report.packs)
@@ -125,11 +132,10 @@ Result<void> tell_losses(vault::Account& account, TimeMs now, Console& console) 
 Result<int> run_undo(const Common& common, const UndoArgs& args, Console& console) {
   const auto opened = TRY(open_account(common, console, Tell::kNoLosses));
   vault::Account& account = opened->account();
-  if (args.number > 0) {
-    UndoArgs chosen = args;
-    if (chosen.vault.empty()) chosen.vault = "main";
-    const auto undone = TRY(account.undo(chosen.vault, chosen.number));
-    report(undone, chosen, console);
+  if (args.number) {
+    const std::string vault = args.vault.empty() ? "main" : args.vault;
+    const auto undone = TRY(account.undo(vault, *args.number));
+    report(undone, vault, *args.number, console);
     return undone.gone > 0 ? kIncomplete : kOk;
   }
   if (!args.vault.empty() && account.circle().vault_named(args.vault) == nullptr)

@@ -337,8 +337,7 @@ void add_restore_and_check(Line& line) {
       [&line](const Common& common, Console& console) {
         return run_undo(common, line.undo, console);
       });
-  undo->add_option("NUMBER", line.undo.number, "From this record on, as the list shows it")
-      ->check(CLI::PositiveNumber);
+  undo->add_option("NUMBER", line.undo.number, "From this record on, as the list shows it");
   undo->add_option("--vault", line.undo.vault, "Of which vault (default: list all, undo in main)");
 
   CLI::App* check = add_command(line, line.app, "check", "Prove that a restore would work",

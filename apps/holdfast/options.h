@@ -1,6 +1,7 @@
 // What was typed, as plain values: main.cpp fills them and nothing else knows the command line.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,8 +59,8 @@ struct WaitingKeyArgs {
 };
 
 struct UndoArgs {
-  std::string vault;         // "": all, or main
-  std::uint64_t number = 0;  // of a record; 0: list them
+  std::string vault;                         // "": all, or main
+  std::optional<std::uint64_t> number = {};  // of a record; none: list them
 };
 
 struct VaultCreateArgs {
