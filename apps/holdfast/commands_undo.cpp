@@ -74,6 +74,7 @@ std::vector<Loss> together(const std::vector<Loss>& losses) {
       sum.kept_until_ms = loss.kept_until_ms;
   }
   std::vector<Loss> all;
+  all.reserve(sums.size());
   for (auto& [key, loss] : sums) all.push_back(std::move(loss));
   return all;
 }

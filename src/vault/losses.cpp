@@ -235,8 +235,8 @@ struct Segments {
   bool changed = false;
 };
 
-const PackId& object_of(const circle::KeySegmentRef& ref) { return ref.object; }
-const PackId& object_of(const PackId& id) { return id; }
+PackId object_of(const circle::KeySegmentRef& ref) { return ref.object; }
+PackId object_of(const PackId& id) { return id; }
 std::uint32_t epoch_of(const circle::KeySegmentRef& ref) { return ref.epoch; }
 std::uint32_t epoch_of(const PackId&) { return 0; }
 
@@ -262,28 +262,27 @@ class Gathering {
   void add(const LinkedRecord& record) {
     for (const T& item : list_of<T>(record))
       if (known_.emplace(object_of(item), epoch_of(item)).second) all_.push_back(item);
-    if (!based_) base_ = all_.size();
-    based_ = true;
   }
-  // The first record's come first and stay, as does what devices of the account brought. Of one
+  // What was added so far is from before.
+  void mark_base() { base_ = all_.size(); }
+  // What is from before comes first and stays, as does what devices of the account brought. Of one
   // that was taken out, or made what is undone, it may be anything: only what the store has, and as
   // much as there is place for.
   Result<std::vector<T>> finish(std::uint64_t& left_out) {
-    std::vector<PackId> doubtful;
-    for (std::size_t i = base_; i < all_.size(); ++i)
-      if (!trusted(all_[i])) doubtful.push_back(object_of(all_[i]));
-    const auto missing = TRY(archive::absent_packs(account_.replica.session(), doubtful));
+    std::vector<T> out;
+    std::vector<T> doubtful;
+    std::vector<PackId> asked;
+    for (std::size_t i = 0; i < all_.size(); ++i)
+      (i < base_ || trusted(all_[i]) ? out : doubtful).push_back(all_[i]);
+    asked.reserve(doubtful.size());
+    for (const T& item : doubtful) asked.push_back(object_of(item));
+    const auto missing = TRY(archive::absent_packs(account_.replica.session(), asked));
     const std::set<PackId> absent(missing.begin(), missing.end());
-    const std::size_t before = all_.size();
-    const auto rest = all_.begin() + static_cast<std::ptrdiff_t>(base_);
-    all_.erase(std::remove_if(rest, all_.end(),
-                              [&](const T& item) { return absent.contains(object_of(item)); }),
-               all_.end());
-    std::stable_partition(all_.begin() + static_cast<std::ptrdiff_t>(base_), all_.end(),
-                          [&](const T& item) { return trusted(item); });
-    if (all_.size() > circle::kMaxSegments) all_.resize(circle::kMaxSegments);
-    left_out += before - all_.size();
-    return std::move(all_);
+    std::ranges::copy_if(doubtful, std::back_inserter(out),
+                         [&](const T& item) { return !absent.contains(object_of(item)); });
+    if (out.size() > circle::kMaxSegments) out.resize(circle::kMaxSegments);
+    left_out += all_.size() - out.size();
+    return out;
   }
 
  private:
@@ -298,7 +297,6 @@ class Gathering {
   std::vector<T> all_;
   std::set<std::pair<PackId, std::uint32_t>> known_;  // of them
   std::size_t base_ = 0;
-  bool based_ = false;
 };
 
 template <class T>
@@ -318,6 +316,8 @@ Result<Segments> segments_since(Account::State& account, const circle::Vault& va
     indexes.add(record);
   };
   if (n >= 2) add(chain.records[n - 2]);
+  keys.mark_base();
+  indexes.mark_base();
   for (const auto& [lossy, lost] : TRY(ListJudge(account, vault).lossy()))
     if (lossy > n) add(chain.records[lossy - 2]);
   const LinkedRecord& newest = chain.records.back();

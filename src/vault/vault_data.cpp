@@ -6,6 +6,7 @@ namespace holdfast::vault {
 
 std::vector<archive::SegmentRef> segment_refs(const circle::LinkedRecord& record) {
   std::vector<archive::SegmentRef> refs;
+  refs.reserve(record.key_segments.size());
   for (const circle::KeySegmentRef& ref : record.key_segments)
     refs.push_back({ref.object, ref.epoch});
   return refs;
