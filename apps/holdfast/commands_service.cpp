@@ -77,8 +77,10 @@ Result<int> run_account_resend(const Common& common, const ResendArgs& args, Con
   const auto sent = TRY(vault::resend(opened->home, *opened->store));
   // What came of it is judged as always.
   TRY(vault::Account::open(opened->home, *opened->store, opened->clock));
-  console.event(
-      JsonObject("resent").number("statements", sent.statements).number("snapshots", sent.records));
+  console.event(JsonObject("resent")
+                    .number("statements", sent.statements)
+                    .number("snapshots", sent.records)
+                    .number("drops", sent.drops));
   if (sent.statements + sent.records == 0) {
     console.print("The store has everything that this device saw of the account's lists.");
   } else {
@@ -86,6 +88,11 @@ Result<int> run_account_resend(const Common& common, const ResendArgs& args, Con
                   " statements of the circle, " + std::to_string(sent.records) +
                   " records of vaults.");
   }
+  if (sent.drops > 0)
+    console.print(
+        std::to_string(sent.drops) +
+        " of these drop packs, for which the service waits anew: holdfast undo lists what "
+        "can be brought back.");
   console.print(
       "File contents may be missing still: run holdfast backup, which sends what this machine has, "
       "and holdfast check, which says what is gone.");

@@ -47,6 +47,12 @@ Result<circle::Statement> open_statement(BytesView bytes) {
   return wire::decode<circle::Statement>(outer.statement);
 }
 
+Result<bool> drops(BytesView bytes) {
+  const auto outer = TRY(wire::decode<circle::SignedRecord>(bytes));
+  const auto record = TRY(wire::decode<circle::Record>(outer.record));
+  return record.kind == circle::RecordKind::kPrune;
+}
+
 // Both times are of what this device saw: the store is believed the number only.
 std::string older(const std::string& what, const std::optional<TimeMs>& has, TimeMs saw) {
   return "the store is older than what this device saw: " +
@@ -132,8 +138,10 @@ class Resender {
     if (it == chains_.end()) return Ok{};
     Chain& chain = it->second;
     for (; chain.stored < std::min<std::uint64_t>(until, chain.records.size()); ++chain.stored) {
-      TRY(session_.append_record(vault, chain.records[chain.stored]));
+      const Bytes& record = chain.records[chain.stored];
+      TRY(session_.append_record(vault, record));
       ++report_.records;
+      if (TRY(drops(record))) ++report_.drops;
     }
     return Ok{};
   }

@@ -242,6 +242,7 @@ Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
 struct ResendReport {
   std::uint64_t statements = 0;
   std::uint64_t records = 0;
+  std::uint64_t drops = 0;  // of the records, those that drop packs: their grace begins anew
 };
 // Gives the store what it has no longer of what this device saw: statements with their keys, and
 // records; the whole account if it is gone. Packs come with the next backup. Sends nothing that the

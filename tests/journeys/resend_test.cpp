@@ -1,4 +1,5 @@
 // A store that was put back from an older copy, and a device that saw more.
+#include "hostile/hostile_member.h"
 #include "support/journey.h"
 
 namespace holdfast {
@@ -77,6 +78,29 @@ TEST_F(Resend, LostSnapshotsComeBack) {
   EXPECT_EQ(snapshots[2].id.hex(), third);
   restore_to(*laptop_, folder_ / "data", folder_ / "out");
   EXPECT_EQ(read(folder_ / "out/c.txt"), "gamma");
+}
+
+// Also of a thief, and what undid it.
+TEST_F(Resend, RecordsThatForgetDropAndUndoComeBack) {
+  vault::Home nas_home = new_home(folder_ / "nas");
+  join(nas_home, "nas");
+  save();
+  {
+    hostile::HostileMember thief(nas_home, *store_, clock_);
+    thief.forget_everything();
+    thief.drop_everything();
+  }
+  must_do(laptop_->sync());
+  must(laptop_->undo("main", 2));
+  put_back();
+  expect_older(laptop_home_);
+  const auto sent = must(vault::resend(laptop_home_, *store_));
+  EXPECT_EQ(sent.records, 3u);
+  EXPECT_EQ(sent.drops, 1u);
+  laptop_.emplace(must(open(laptop_home_)));
+  EXPECT_TRUE(must(laptop_->losses()).empty());
+  restore_to(*laptop_, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha");
 }
 
 // Epochs, devices and snapshots of two vaults in turn: each must come in its place.
