@@ -147,29 +147,12 @@ Result<void> Account::State::sync() {
   roots_now = TRY(roots_in_effect(home, roots));
   TRY(check_store(roots_now, store));
   if (roots.log.empty()) return Ok{};
-  auto checked = check();
-  if (!checked.ok() && checked.error().code == Code::kUnsafe) {
-    // Something may have been added between the two looks, or others sign the log by now.
-    TRY(replica.sync(&home));
-    while (TRY(follow_trust_change(home, store, roots_now, clock.now())))
-      roots_now = TRY(roots_in_effect(home, roots));
-    checked = check();
-  }
-  TRY(checked);
-  return close_until_included();
-}
-
-Result<void> Account::State::check() {
   const keys::LookupKey lookup = TRY(home.lookup());
-  log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
-  log_status = TRY(check_log(home, replica, store, roots_now, lookup, clock.now()));
-  if (!log_status->trust_change_s ||
-      *log_status->trust_change_s > static_cast<std::uint64_t>(clock.now() / 1000))
-    return Ok{};
-  while (TRY(follow_trust_change(home, store, roots_now, clock.now())))
-    roots_now = TRY(roots_in_effect(home, roots));
-  log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
-  return Ok{};
+  LogSight sight = TRY(look_at_log(home, &home, replica, store, roots, lookup, clock.now()));
+  roots_now = std::move(sight.roots);
+  log = std::move(sight.log);
+  log_status = std::move(sight.status);
+  return close_until_included();
 }
 
 // A device that another one admitted opens nothing before all others can see in the log that it
@@ -416,9 +399,14 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
     return std::move(circle).error();
   api::Append append{statement, {envelope}, std::nullopt};
   if (genesis.has_log) append.lookup = for_the_map(lookup);
-  TRY(store.create_account(options.account, append));
+  const api::Receipt receipt = TRY(store.create_account(options.account, append));
   TRY(home.add_blobs({envelope}));
   TRY(become_member(home, options.account, options.device_name, lookup, roots, {statement}));
+  if (genesis.has_log) {
+    const auto log = TRY(wire::decode<tlog::LogRoots>(roots.log));
+    TRY(keep_promise(home, log, id, 0, circle::statement_head(statement), receipt.promise,
+                     clock.now()));
+  }
   Account account = TRY(Account::open(home, store, clock));
   TRY(account.create_vault("main", false));
   auto recovery = keys::RecoveryKey::random();

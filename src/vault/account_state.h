@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "vault/format.h"
-#include "vault/log_check.h"
+#include "vault/log_sight.h"
 #include "vault/replica.h"
 #include "vault/vault.h"
 
@@ -35,7 +35,6 @@ struct Account::State {
         {};  // where a device is admitted
   };
   Result<void> append(const std::function<Result<Made>()>& make);
-  Result<void> check();  // the log, with the roots that count now
   Result<void> close_until_included();
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);
 };

@@ -71,7 +71,7 @@ class Check {
  public:
   Check(Home& home, Replica& replica, api::Visitor& files, const circle::TrustRoots& trust,
         const tlog::LogRoots& roots, tlog::TrustedLog trusted, const keys::LookupKey& lookup,
-        TimeMs now, LogPins pins)
+        TimeMs now, Keep keep, LogPins pins)
       : home_(home),
         replica_(replica),
         files_(files),
@@ -80,6 +80,7 @@ class Check {
         trusted_(std::move(trusted)),
         lookup_(lookup),
         now_(now),
+        keep_(keep),
         pins_(std::move(pins)) {}
 
   Result<LogStatus> run() {
@@ -223,18 +224,18 @@ class Check {
     const circle::Circle& circle = replica_.circle();
     const std::uint64_t known = circle.seq() + 1;
     if (view.circle_next > known)
-      return Error{Code::kUnsafe,
-                   "the log has statement " + std::to_string(view.circle_next - 1) +
-                       " of this account's circle, and the service does not show it: something "
-                       "was done in this account that is kept from this device"};
+      return differs(view, view.circle_proof,
+                     "the log has statement " + std::to_string(view.circle_next - 1) +
+                         " of this account's circle, and the service does not show it: something "
+                         "was done in this account that is kept from this device");
     const Digest last = view.circle_next > 0 ? circle.head_at(view.circle_next - 1) : Digest();
     auto held = check_series(view.circle_proof, view.circle_next, last,
                              tlog::circle_label<keys::LookupPurpose>);
     if (!held.ok() && held.error().code == Code::kUnsafe)
-      return Error{Code::kUnsafe,
-                   "the log shows another history of this account's circle than the service shows "
-                   "this device (" +
-                       held.error().message + ")"};
+      return differs(view, view.circle_proof,
+                     "the log shows another history of this account's circle than the service "
+                     "shows this device (" +
+                         held.error().message + ")");
     TRY(held);
     status_.circle_included = view.circle_next == known;
     pins_.included = status_.included = view.circle_next;
@@ -267,9 +268,9 @@ class Check {
           view.data_heads, [&](const auto& one) { return one.first == vault.id; });
       const std::uint64_t n = named == view.data_heads.end() ? 0 : named->second;
       if (n > chain.records.size())
-        return Error{Code::kUnsafe,
-                     "the log has newer snapshots of the vault \"" + vault.name +
-                         "\" than the service shows this device: they are kept from it"};
+        return differs(view, view.data_proof,
+                       "the log has newer snapshots of the vault \"" + vault.name +
+                           "\" than the service shows this device: they are kept from it");
       if (n < chain.records.size()) all = false;
       if (n > 0) heads.push_back({vault.id, n, chain.records[n - 1].tip.head});
     }
@@ -277,10 +278,10 @@ class Check {
     auto held =
         check_series(view.data_proof, view.data_next, last, tlog::data_label<keys::LookupPurpose>);
     if (!held.ok() && held.error().code == Code::kUnsafe)
-      return Error{Code::kUnsafe,
-                   "the log shows other snapshots of this account than the service shows this "
-                   "device (" +
-                       held.error().message + ")"};
+      return differs(view, view.data_proof,
+                     "the log shows other snapshots of this account than the service shows this "
+                     "device (" +
+                         held.error().message + ")");
     TRY(held);
     status_.data_included = all;
     return wait_for(all, view.data_next, pins_.data_behind, pins_.data_behind_ms,
@@ -308,13 +309,29 @@ class Check {
 
   // ---- evidence ----
 
+  // What the log has of this account, beside what the service shows of it. The service signs only
+  // the first, so it convinces this person, and whoever else has the account's lookup key.
+  Error differs(const api::LogView& view, const Bytes& proof, std::string sentence) const {
+    if (keep_ == Keep::kNothing) return {Code::kUnsafe, std::move(sentence)};
+    std::vector<Bytes> items = {view.checkpoint, pins_.epoch_entry, proof,
+                                replica_.statements().back()};
+    const auto path = home_.save_evidence("log-account", items);
+    if (path.ok()) sentence += ". What both show is kept in " + *path;
+    return {Code::kUnsafe, std::move(sentence)};
+  }
+
   Error contradiction(EvidenceKind kind, const Bytes& newer, std::string sentence) const {
+    if (keep_ == Keep::kNothing) return {Code::kUnsafe, std::move(sentence)};
     return contradict(home_, files_, trusted_, {{}, kind, roots_, pins_.checkpoint, newer},
                       std::move(sentence));
   }
 
   Result<void> missed(const Bytes& signed_promise, const tlog::Promise& promise,
                       const api::LogView& view, const tlog::Checkpoint& checkpoint) const {
+    const std::string sentence = "the log promised to have statement " +
+                                 std::to_string(promise.seq) +
+                                 " of this account's circle, and has not";
+    if (keep_ == Keep::kNothing) return Error{Code::kUnsafe, sentence};
     Evidence evidence;
     evidence.kind = EvidenceKind::kMissedPromise;
     evidence.roots = roots_;
@@ -334,9 +351,7 @@ class Check {
       if (inclusion.ok())
         for (const Digest& hash : *inclusion) evidence.inclusion.push_back(hash);
     }
-    return saved(home_, evidence,
-                 "the log promised to have statement " + std::to_string(promise.seq) +
-                     " of this account's circle, and has not");
+    return saved(home_, evidence, sentence);
   }
 
   Home& home_;
@@ -347,6 +362,7 @@ class Check {
   const tlog::TrustedLog trusted_;
   const keys::LookupKey& lookup_;
   const TimeMs now_;
+  const Keep keep_;
   LogPins pins_;
   LogStatus status_;
   std::vector<tlog::ReleaseBatch> fresh_;  // batches that this device sees for the first time
@@ -356,11 +372,12 @@ class Check {
 
 Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
                             const circle::TrustRoots& trust, const keys::LookupKey& lookup,
-                            TimeMs now) {
+                            TimeMs now, Keep keep) {
   const auto roots = TRY(wire::decode<tlog::LogRoots>(trust.log));
   auto trusted = TRY(tlog::TrustedLog::open(roots));
   auto pins = TRY(load_pins(home));
-  return Check(home, replica, files, trust, roots, std::move(trusted), lookup, now, std::move(pins))
+  return Check(home, replica, files, trust, roots, std::move(trusted), lookup, now, keep,
+               std::move(pins))
       .run();
 }
 

@@ -48,12 +48,15 @@ struct LogStatus {
   bool stops_approvals() const { return age_s && *age_s > 3 * tlog::kMaxCheckpointAge_s; }
 };
 
-// Reads what is new in the log, verifies it against what this device saw and pins it. kUnsafe, with
-// evidence in the home: the log contradicts itself, or this account. kUnavailable: it is not whole.
+// Whether what shows a contradiction is kept in the home, as a file.
+enum class Keep { kNothing, kEvidence };
+
+// Reads what is new in the log, verifies it against what this device saw and pins it. kUnsafe: the
+// log contradicts itself, or this account. kUnavailable: it is not whole.
 // `files`: where the log's tiles are, for evidence.
 Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
                             const circle::TrustRoots& trust, const keys::LookupKey& lookup,
-                            TimeMs now);
+                            TimeMs now, Keep keep);
 
 // S9: what another of the account's devices saw of the log, as its sealed snapshot says, against
 // what this one sees. kUnsafe, with evidence: the service shows its devices different logs.

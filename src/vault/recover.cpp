@@ -93,11 +93,49 @@ Result<api::Append> make_recover(const Home& home, Replica& replica, const Clock
 
 }  // namespace
 
-Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
-                        const keys::RecoveryKey& key, const RecoverOptions& options) {
-  TRY(check_typed(options.device_name));
-  const Found found = TRY(find_account(store, key));
-  const crypto::SigningKey signing(crypto::derive<crypto::SigningPurpose>(key));
+struct Recovery::State {
+  Home& home;
+  api::Store& store;
+  const Clock& clock;
+  Found found;
+  crypto::SigningKey signing;
+  Replica replica;
+  std::int64_t newest_ms = 0;       // of the newest statement, by its signer's clock
+  std::optional<LogSight> sight{};  // none: the account has no log
+
+  // Everything that can be verified, before a key of the account is opened or anything is changed.
+  Result<void> look() {
+    TRY(replica.sync(nullptr));
+    TRY(check_found(replica, found));
+    const circle::TrustRoots& roots = found.capsule.trust_roots;
+    TRY(check_store(roots, store));
+    if (replica.circle().has_log() == roots.log.empty())
+      return Error{Code::kUnsafe,
+                   "the account's circle and its recovery key do not agree on whether it has a "
+                   "log: do not trust this store"};
+    TRY(read_time());
+    if (roots.log.empty()) return Ok{};
+    sight = TRY(look_at_log(home, nullptr, replica, store, roots, *found.lookup, clock.now()));
+    // What was added between the two looks.
+    TRY(check_found(replica, found));
+    TRY(read_time());
+    return check_admits(sight->status);
+  }
+  Result<void> read_time() {
+    const auto outer = TRY(wire::decode<circle::SignedStatement>(replica.statements().back()));
+    newest_ms = TRY(wire::decode<circle::Statement>(outer.statement)).time_ms;
+    return Ok{};
+  }
+};
+
+Recovery::Recovery(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Recovery::Recovery(Recovery&&) noexcept = default;
+Recovery::~Recovery() = default;
+
+Result<Recovery> Recovery::find(Home& home, api::Store& store, const Clock& clock,
+                                const keys::RecoveryKey& key) {
+  Found found = TRY(find_account(store, key));
+  crypto::SigningKey signing(crypto::derive<crypto::SigningPurpose>(key));
   circle::RecoveryInfo public_keys;
   public_keys.verify_key = signing.verify_key().bytes;
   public_keys.wrap_key = crypto::wrap_public_key(crypto::derive<crypto::WrapPurpose>(key)).bytes;
@@ -106,23 +144,54 @@ Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
       reader, std::make_shared<const crypto::SigningKey>(
                   crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(key)))};
   auto session = TRY(store.open_account(found.account, recovering));
-  Replica replica(std::move(session), reader, crypto::derive<crypto::WrapPurpose>(key),
-                  TRY(log_ages(found.capsule.trust_roots, found.lookup)));
+  auto ages = TRY(log_ages(found.capsule.trust_roots, found.lookup));
+  auto state = std::make_unique<State>(
+      State{home, store, clock, std::move(found), std::move(signing),
+            Replica(std::move(session), reader, crypto::derive<crypto::WrapPurpose>(key),
+                    std::move(ages))});
+  TRY(state->look());
+  return Recovery(std::move(state));
+}
+
+Recovery::Shown Recovery::shown() const {
+  Shown shown;
+  shown.statement_ms = state_->newest_ms;
+  for (const circle::Vault& vault : state_->replica.circle().vaults()) {
+    const Chain& chain = state_->replica.chain(vault.id);
+    if (!chain.records.empty())
+      shown.record_ms =
+          std::max(shown.record_ms.value_or(INT64_MIN), chain.records.back().record.time_ms);
+  }
+  if (state_->sight) shown.log = state_->sight->status;
+  return shown;
+}
+
+Result<Account> Recovery::finish(const RecoverOptions& options) {
+  State& s = *state_;
+  TRY(check_typed(options.device_name));
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
-    TRY(replica.sync(nullptr));
-    TRY(check_found(replica, found));
-    TRY(check_store(found.capsule.trust_roots, store));
-    const api::Append append = TRY(make_recover(home, replica, clock, signing, options));
-    auto receipt = replica.session().append(append);
+    if (attempt > 0) TRY(s.look());
+    const circle::Circle& circle = s.replica.circle();
+    const api::Append append = TRY(make_recover(s.home, s.replica, s.clock, s.signing, options));
+    auto receipt = s.replica.session().append(append);
     if (!receipt.ok() && receipt.error().code == Code::kConflict) continue;
     if (!receipt.ok()) return std::move(receipt).error();
-    std::vector<Bytes> statements = replica.statements();
+    std::vector<Bytes> statements = s.replica.statements();
     statements.push_back(append.statement);
-    TRY(become_member(home, found.account, options.device_name, *found.lookup,
-                      found.capsule.trust_roots, statements));
-    return Account::open(home, store, clock);
+    TRY(become_member(s.home, s.found.account, options.device_name, *s.found.lookup,
+                      s.found.capsule.trust_roots, statements));
+    if (s.sight)
+      TRY(keep_promise(s.home, s.sight->log, circle.id(), circle.seq() + 1,
+                       circle::statement_head(append.statement), receipt->promise, s.clock.now()));
+    return Account::open(s.home, s.store, s.clock);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};
+}
+
+Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
+                        const keys::RecoveryKey& key, const RecoverOptions& options) {
+  Recovery recovery = TRY(Recovery::find(home, store, clock, key));
+  return recovery.finish(options);
 }
 
 }  // namespace holdfast::vault

@@ -202,7 +202,34 @@ struct RecoverOptions {
   std::string device_name;
   std::vector<std::string> keep;  // devices that stay members; all others are removed
 };
-// Back from nothing but the recovery key and the store.
+// Back from nothing but the recovery key and the store. find() verifies all that the store and its
+// log show and changes nothing; finish() acts on that.
+class Recovery {
+ public:
+  // kUnsafe, with evidence in the home: another or an older account than the key was made for, or
+  // than the log shows. kUnavailable: the log is too old to admit anybody by.
+  static Result<Recovery> find(Home& home, api::Store& store, const Clock& clock,
+                               const keys::RecoveryKey& key);
+  Recovery(Recovery&&) noexcept;
+  ~Recovery();
+
+  struct Shown {
+    std::int64_t statement_ms = 0;            // the newest, by its signer's clock
+    std::optional<std::int64_t> record_ms{};  // of the newest snapshot; none: there is none
+    std::optional<LogStatus> log{};           // none: the account has no log
+    // By when others vouch for it; else only the person can tell whether it is the newest state.
+    bool witnessed() const { return log && log->age_s; }
+  };
+  Shown shown() const;
+  // The device becomes a member; all that are not kept are removed.
+  Result<Account> finish(const RecoverOptions& options);
+
+ private:
+  struct State;
+  explicit Recovery(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+// Both at once.
 Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
                         const keys::RecoveryKey& key, const RecoverOptions& options);
 

@@ -1,5 +1,6 @@
 // The public log end to end: a service, a witness who audits, devices; and what a service may lie.
 #include "crypto/hash.h"
+#include "hostile/lies.h"
 #include "net/client.h"
 #include "net/http_server.h"
 #include "net/routes.h"
@@ -7,118 +8,42 @@
 #include "support/custodian.h"
 #include "support/journey.h"
 #include "tlog/notice.h"
+#include "vault/account_state.h"
 #include "vault/log_audit.h"
 #include "witness/witness.h"
 
 namespace holdfast {
 namespace {
 
-using Alter = std::function<void(api::LogView&)>;
+using hostile::HostileStore;
+using hostile::Lies;
 
-// A member's session whose view of the log, and of the account, may be altered on the way.
-struct Lies {
-  Alter view;
-  std::function<void(std::vector<api::BatchView>&)> batches = {};
-  std::function<void(api::Receipt&)> receipt = {};
-  server::PublicLog* other_log = nullptr;  // shown in place of the service's own
-  std::size_t hidden_statements = 0;
-  bool hide_newest_record = false;
-};
-
-class LyingSession final : public api::Session {
- public:
-  LyingSession(std::unique_ptr<api::Session> inner, const Lies& lies)
-      : inner_(std::move(inner)), lies_(lies) {}
-  Result<api::LogView> read_log(std::uint64_t from) override {
-    auto view =
-        lies_.other_log != nullptr ? lies_.other_log->view("me", from) : inner_->read_log(from);
-    if (view.ok() && lies_.view) lies_.view(*view);
-    return view;
-  }
-  Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
-    auto page = inner_->read_batches(from);
-    if (page.ok() && lies_.batches) lies_.batches(*page);
-    return page;
-  }
-  Result<std::vector<Bytes>> read_circle(std::uint64_t from) override {
-    auto page = TRY(inner_->read_circle(from));
-    page.resize(page.size() - std::min(page.size(), lies_.hidden_statements));
-    return page;
-  }
-  Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
-    auto page = TRY(inner_->read_records(vault, from));
-    if (lies_.hide_newest_record && !page.empty()) page.pop_back();
-    return page;
-  }
-  Result<api::Receipt> append(const api::Append& append) override {
-    auto receipt = inner_->append(append);
-    if (receipt.ok() && lies_.receipt) lies_.receipt(*receipt);
-    return receipt;
-  }
-  Result<Bytes> get_blob(const BlobId& blob) override { return inner_->get_blob(blob); }
-  Result<std::vector<RequestId>> list_joins() override { return inner_->list_joins(); }
-  Result<void> drop_join(const RequestId& request) override { return inner_->drop_join(request); }
-  Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
-    return inner_->append_record(vault, record);
-  }
-  Result<void> put_pack(const PackId& pack, BytesView bytes) override {
-    return inner_->put_pack(pack, bytes);
-  }
-  Result<Bytes> get_pack(const PackId& pack) override { return inner_->get_pack(pack); }
-  Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) override {
-    return inner_->have_packs(packs);
-  }
-  Result<api::Usage> usage() override { return inner_->usage(); }
-  Result<api::Usage> delete_account() override { return inner_->delete_account(); }
-  Result<api::Usage> keep_account() override { return inner_->keep_account(); }
-  Result<std::vector<api::Connection>> connections() override { return inner_->connections(); }
-  Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
-    return inner_->wait_for_change(seen, patience_ms);
-  }
-
- private:
-  const std::unique_ptr<api::Session> inner_;
-  const Lies& lies_;
-};
-
-class LyingStore final : public api::Store {
- public:
-  LyingStore(api::Store& inner, const Lies& lies) : inner_(inner), lies_(lies) {}
-  Result<std::vector<std::string>> accounts() override { return inner_.accounts(); }
-  Result<api::Receipt> create_account(const std::string& account,
-                                      const api::Append& genesis) override {
-    return inner_.create_account(account, genesis);
-  }
-  Result<void> put_join(const std::string& account, const RequestId& request,
-                        api::JoinMessage which, BytesView message) override {
-    return inner_.put_join(account, request, which, message);
-  }
-  Result<Bytes> get_join(const std::string& account, const RequestId& request,
-                         api::JoinMessage which) override {
-    return inner_.get_join(account, request, which);
-  }
-  Result<Admitted> get_admission(const std::string& account, const RequestId& request) override {
-    return inner_.get_admission(account, request);
-  }
-  Result<Capsule> find_capsule(const LocateId& locate) override {
-    return inner_.find_capsule(locate);
-  }
-  Result<Bytes> get_log(const std::string& path) override {
-    if (lies_.other_log == nullptr) return inner_.get_log(path);
-    const auto file = TRY(lies_.other_log->open_file(path));
-    return read_fd(file.file.get(), file.size);
-  }
-  Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
-                                                     const api::Caller& caller) override {
-    auto session = TRY(inner_.open_account(account, caller));
-    return std::unique_ptr<api::Session>(std::make_unique<LyingSession>(std::move(session), lies_));
-  }
-  Bytes tls_pin() const override { return inner_.tls_pin(); }
-
- private:
-  api::Store& inner_;
-  const Lies& lies_;
-};
+// What the service says of its log, altered on the way.
+void alter_view(Lies& lies, std::function<void(api::LogView&)> alter) {
+  lies.log = [alter = std::move(alter)](Lies::Honest&, std::uint64_t, Result<api::LogView>& view) {
+    if (view.ok()) alter(*view);
+  };
+}
+void hide_statement(Lies& lies) {
+  lies.circle = [](Lies::Honest&, std::uint64_t, std::vector<Bytes>& page) {
+    if (!page.empty()) page.pop_back();
+  };
+}
+void hide_record(Lies& lies) {
+  lies.records = [](Lies::Honest&, const VaultId&, std::uint64_t, std::vector<Bytes>& page) {
+    if (!page.empty()) page.pop_back();
+  };
+}
+// Another log in place of the service's own.
+void show_log(Lies& lies, server::PublicLog& other) {
+  lies.log = [&](Lies::Honest&, std::uint64_t from, Result<api::LogView>& view) {
+    view = other.view("me", from);
+  };
+  lies.log_file = [&](const std::string& path, Result<Bytes>& bytes) {
+    const auto file = other.open_file(path);
+    bytes = file.ok() ? read_fd(file->file.get(), file->size) : Result<Bytes>(file.error());
+  };
+}
 
 crypto::Ed25519Key policy_key() {
   return crypto::Ed25519Key(
@@ -180,7 +105,9 @@ class PublicLog : public ::testing::Test {
     watch();
     write(folder_ / "data/a", "alpha");
     step();
-    account_.emplace(must(vault::init(home_, *store_, clock_, {"me", "laptop", "ZZ"})).account);
+    auto begun = must(vault::init(home_, *store_, clock_, {"me", "laptop", "ZZ"}));
+    paper_.emplace(std::move(begun.recovery));
+    account_.emplace(std::move(begun.account));
     backup_id(*account_, folder_ / "data");
     step();
   }
@@ -272,7 +199,8 @@ class PublicLog : public ::testing::Test {
   std::unique_ptr<witness::Witness> witness_;
   std::unique_ptr<LoggedService> logged_;
   std::unique_ptr<api::Store> store_;
-  std::optional<LyingStore> lying_;
+  std::optional<HostileStore> lying_;
+  std::optional<keys::RecoveryKey> paper_;
   std::optional<vault::Account> account_;
 };
 
@@ -360,7 +288,7 @@ TEST_F(PublicLog, AHiddenStatementIsSeenByADeviceThatNeverSawIt) {
   must_do(account_->rotate());
   step();
   Lies lies;
-  lies.hidden_statements = 1;
+  hide_statement(lies);
   lying_.emplace(*store_, lies);
   const auto opened = vault::Account::open(desk_home, *lying_, clock_);
   ASSERT_FALSE(opened.ok());
@@ -380,7 +308,7 @@ TEST_F(PublicLog, AHiddenSnapshotIsSeenByADeviceThatNeverSawIt) {
   backup_id(*account_, folder_ / "data");
   step();
   Lies lies;
-  lies.hide_newest_record = true;
+  hide_record(lies);
   lying_.emplace(*store_, lies);
   const auto opened = vault::Account::open(desk_home, *lying_, clock_);
   ASSERT_FALSE(opened.ok());
@@ -390,31 +318,31 @@ TEST_F(PublicLog, AHiddenSnapshotIsSeenByADeviceThatNeverSawIt) {
 TEST_F(PublicLog, AnOlderCheckpointIsARollback) {
   Lies lies;
   std::optional<api::LogView> before;
-  lies.view = [&](api::LogView& view) { before = view; };
+  alter_view(lies, [&](api::LogView& view) { before = view; });
   must(open(lies));
   write(folder_ / "data/b", "beta");
   backup_id(*account_, folder_ / "data");
   step();
   must_do(account_->sync());
-  lies.view = [&](api::LogView& view) { view = *before; };
+  alter_view(lies, [&](api::LogView& view) { view = *before; });
   expect_refused(lies, "older state of its log");
 }
 
 TEST_F(PublicLog, ALogWithoutItsWitnessIsRefused) {
   Lies lies;
-  lies.view = [](api::LogView& view) {
+  alter_view(lies, [](api::LogView& view) {
     std::string text(as_text(view.checkpoint));
     text.erase(text.find("\u2014 w1"));
     view.checkpoint = to_bytes(as_bytes(text));
-  };
+  });
   expect_refused(lies, "");
 }
 
 TEST_F(PublicLog, ASeriesCutShortIsRefused) {
   Lies lies;
-  lies.view = [](api::LogView& view) { --view.circle_next; };
+  alter_view(lies, [](api::LogView& view) { --view.circle_next; });
   expect_refused(lies, "another history");
-  lies.view = [](api::LogView& view) { --view.data_next; };
+  alter_view(lies, [](api::LogView& view) { --view.data_next; });
   expect_refused(lies, "other snapshots");
 }
 
@@ -423,10 +351,10 @@ TEST_F(PublicLog, EveryBitOfTheProofsCounts) {
   for (const auto& field :
        {&api::LogView::circle_proof, &api::LogView::data_proof, &api::LogView::checkpoint}) {
     std::size_t size = 0;
-    lies.view = [&](api::LogView& view) { size = (view.*field).size(); };
+    alter_view(lies, [&](api::LogView& view) { size = (view.*field).size(); });
     must(open(lies));
     for (std::size_t at = 0; at < size; at += 7) {
-      lies.view = [&](api::LogView& view) { (view.*field)[at] ^= 1; };
+      alter_view(lies, [&](api::LogView& view) { (view.*field)[at] ^= 1; });
       EXPECT_FALSE(open(lies).ok()) << at;
     }
   }
@@ -466,7 +394,8 @@ TEST_F(PublicLog, TwoTreesOfOneSizeAreEvidence) {
 TEST_F(PublicLog, APromiseMustBeOfWhatWasSentAndForSoon) {
   Lies lies;
   auto mine = must(open(lies));
-  const auto refused = [&](const std::function<void(api::Receipt&)>& lie, std::string_view words) {
+  const auto refused = [&](const std::function<void(Result<api::Receipt>&)>& lie,
+                           std::string_view words) {
     lies.receipt = lie;
     const auto done = mine.set_region("DE");
     ASSERT_FALSE(done.ok());
@@ -475,14 +404,14 @@ TEST_F(PublicLog, APromiseMustBeOfWhatWasSentAndForSoon) {
     lies.receipt = {};
     mine = must(open(lies));
   };
-  refused([](api::Receipt& receipt) { receipt.promise.reset(); }, "no promise");
+  refused([](Result<api::Receipt>& receipt) { receipt->promise.reset(); }, "no promise");
   Bytes other;
-  lies.receipt = [&](api::Receipt& receipt) { other = *receipt.promise; };
+  lies.receipt = [&](Result<api::Receipt>& receipt) { other = *receipt->promise; };
   must_do(mine.set_region("FR"));
-  refused([&](api::Receipt& receipt) { receipt.promise = other; }, "something else");
-  refused([](api::Receipt& receipt) { (*receipt.promise)[40] ^= 1; }, "");
+  refused([&](Result<api::Receipt>& receipt) { receipt->promise = other; }, "something else");
+  refused([](Result<api::Receipt>& receipt) { (*receipt->promise)[40] ^= 1; }, "");
   // Sixteen minutes behind, a device takes the promise for one of too late.
-  lies.receipt = [&](api::Receipt&) { time_->advance(-16 * 60 * 1000); };
+  lies.receipt = [&](Result<api::Receipt>&) { time_->advance(-16 * 60 * 1000); };
   const auto late = mine.set_region("IT");
   ASSERT_FALSE(late.ok());
   EXPECT_NE(late.error().message.find("later than in ten minutes"), std::string::npos);
@@ -677,6 +606,101 @@ TEST_F(PublicLog, OtherWitnessesCountSevenDaysAfterTheOldOnesSaidSo) {
   join(*account_, desk_home, *store_, clock_, "desk");
 }
 
+// ---- the recovery key ----
+
+// Nothing of the account is changed, and no key of it opened, before the log was asked.
+class RecoveryKey : public PublicLog {
+ protected:
+  Result<vault::Account> recover(Lies lies) {
+    lies.blob = [this](Lies::Honest&, const BlobId&, Bytes&) { ++keys_read_; };
+    lying_.emplace(*store_, lies_ = std::move(lies));
+    bare_.reset();
+    bare_.emplace(new_home(folder_ / "bare"));
+    return vault::recover(*bare_, *lying_, clock_, *paper_, {"bare", {}});
+  }
+  void expect_nothing_done(Lies lies, Code code, std::string_view words) {
+    const std::uint64_t before = account_->circle().seq();
+    const auto recovered = recover(std::move(lies));
+    ASSERT_FALSE(recovered.ok());
+    EXPECT_EQ(recovered.error().code, code) << recovered.error().message;
+    EXPECT_NE(recovered.error().message.find(words), std::string::npos)
+        << recovered.error().message;
+    EXPECT_EQ(keys_read_, 0);
+    EXPECT_FALSE(bare_->is_member());
+    EXPECT_EQ(fs::exists(folder_ / "bare/evidence"), code == Code::kUnsafe);
+    const auto session = must(store_->open_account("me", vault::caller(home_.device_key())));
+    EXPECT_EQ(must(session->read_circle(0)).size(), before + 1);
+  }
+
+  Lies lies_;
+  std::optional<vault::Home> bare_;
+  int keys_read_ = 0;
+};
+
+TEST_F(RecoveryKey, BringsBackWhatTheLogShows) {
+  lying_.emplace(*store_, lies_);
+  bare_.emplace(new_home(folder_ / "bare"));
+  auto recovery = must(vault::Recovery::find(*bare_, *lying_, clock_, *paper_));
+  EXPECT_TRUE(recovery.shown().witnessed());
+  EXPECT_TRUE(recovery.shown().log->circle_included);
+  EXPECT_EQ(recovery.shown().record_ms, account_->newest_record_ms());
+  auto bare = must(recovery.finish({"bare", {}}));
+  EXPECT_EQ(account_->sync().error().code, Code::kDenied);
+  step();
+  must_do(bare.sync());
+  EXPECT_TRUE(bare.log_status()->circle_included);
+}
+
+TEST_F(RecoveryKey, RefusesAnAccountOfBefore) {
+  must_do(account_->set_region("DE"));
+  step();
+  hide_statement(lies_);
+  expect_nothing_done(lies_, Code::kUnsafe, "the service does not show it");
+}
+
+TEST_F(RecoveryKey, RefusesAForkOfTheAccount) {
+  const circle::Circle& circle = account_->circle();
+  const std::uint64_t seq = circle.seq() + 1;
+  const Bytes other = wire::encode(circle::sign_statement(
+      {circle.id(), seq, circle.head(), clock_.now(), circle::StatementType::kSetRegion,
+       account_->self().id, wire::encode(circle::SetRegion{"FR"})},
+      vault::signing_key(home_.device_key())));
+  must_do(account_->set_region("DE"));
+  step();
+  lies_.circle = [&](Lies::Honest&, std::uint64_t from, std::vector<Bytes>& page) {
+    if (from <= seq && seq < from + page.size()) page[seq - from] = other;
+  };
+  expect_nothing_done(lies_, Code::kUnsafe, "another history of this account's circle");
+}
+
+TEST_F(RecoveryKey, RefusesAVaultOfBefore) {
+  hide_record(lies_);
+  expect_nothing_done(lies_, Code::kUnsafe, "newer snapshots of the vault");
+}
+
+TEST_F(RecoveryKey, RefusesAnAccountWhoseLogIsDenied) {
+  lies_.log = [](Lies::Honest&, std::uint64_t, Result<api::LogView>& view) {
+    view = api::no_log();
+  };
+  const auto recovered = recover(lies_);
+  ASSERT_FALSE(recovered.ok());
+  EXPECT_EQ(recovered.error().code, Code::kUnsafe);
+  EXPECT_EQ(keys_read_, 0);
+}
+
+TEST_F(RecoveryKey, WaitsWhereNobodyHasSignedTheLogForThreeDays) {
+  pass(49 * 60 * 60);
+  lying_.emplace(*store_, lies_);
+  {
+    vault::Home home = new_home(folder_ / "two-days");
+    EXPECT_TRUE(must(vault::Recovery::find(home, *lying_, clock_, *paper_)).shown().log->stale());
+  }
+  pass(24 * 60 * 60);
+  expect_nothing_done(lies_, Code::kUnavailable, "more than three days old");
+  wait_without_a_step(1);
+  must(recover({}));
+}
+
 // ---- devices compare ----
 
 // A log with two histories from one moment on, each with a witness who was fooled: one is shown to
@@ -702,7 +726,7 @@ class TwoHistories : public PublicLog {
     vault::Account desk = must(vault::Account::open(desk_home_, *store_, clock_));
     backup_id(desk, folder_ / "data");
     step();
-    lies_.other_log = twin_->service->log();
+    show_log(lies_, *twin_->service->log());
   }
   static void add(LoggedService& service, std::uint8_t number) {
     must_do(service.service->log()->append_leaf(
@@ -717,7 +741,7 @@ class TwoHistories : public PublicLog {
       std::swap(logged_, twin_);
       std::swap(witness_, twin_witness_);
     }
-    lies_.other_log = twin_->service->log();
+    show_log(lies_, *twin_->service->log());
   }
   void expect_seen(std::string_view proven) {
     auto laptop = must(open(lies_));
@@ -752,7 +776,7 @@ TEST_F(TwoHistories, AreSeenWhereOneIsLonger) {
 TEST_F(TwoHistories, AreSeenWhereOneHasStopped) { expect_seen(""); }
 
 TEST_F(TwoHistories, OneHistoryIsNone) {
-  lies_.other_log = nullptr;
+  lies_ = {};
   auto laptop = must(open(lies_));
   archive::Findings findings;
   EXPECT_EQ(must(laptop.snapshots("main", findings)).size(), 2u);
