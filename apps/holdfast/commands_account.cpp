@@ -215,6 +215,7 @@ Result<int> run_join(const Common& common, const JoinArgs& args, Console& consol
       "and give it this code. Waiting, at most ten minutes ...");
   console.flush();
   const vault::Account admitted = TRY(join.wait());
+  tell_contradiction(admitted, console);
   report_member("admitted", common, admitted, console);
   console.say("Admitted. This device, " + printable(name) + ", can now back up to account " +
               printable(account) + " and read all of it.");
@@ -272,6 +273,7 @@ Result<int> run_recover(const Common& common, const RecoverArgs& args, Console& 
   options.device_name = args.device_name.empty() ? default_device_name() : args.device_name;
   options.keep = args.keep;
   const vault::Account account = TRY(recovery.finish(options));
+  tell_contradiction(account, console);
   report_member("recovered", common, account, console);
   console.say("You are back: this device, " + printable(options.device_name) +
               ", is in the account and reads all of it. A new epoch began; devices that were not "

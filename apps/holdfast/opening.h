@@ -28,6 +28,8 @@ struct Opened {
 enum class Waiting { kTell, kLeave };
 Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console,
                                              Waiting waiting = Waiting::kTell);
+// In red, where the service's log contradicted itself: said before anything else.
+void tell_contradiction(const vault::Account& account, Console& console);
 // Without reading the account: `opened` is empty.
 Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::string& invitation,
                                             Console& console);

@@ -98,6 +98,14 @@ Digest lookup_hash(const keys::LookupKey& key) {
   return crypto::mac(key, "holdfast/v1/lookup-hash", {});
 }
 
+Result<void> hold_to_promise(Home& home, const tlog::LogRoots& log, const CircleId& circle,
+                             std::uint64_t seq, const Digest& head,
+                             const std::optional<Bytes>& promise, TimeMs now) {
+  const auto kept = keep_promise(home, log, circle, seq, head, promise, now);
+  if (kept.ok() || kept.error().code != Code::kUnsafe) return kept;
+  return remember_contradiction(home, kept.error().message, now);
+}
+
 Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
                            const keys::LookupKey& lookup, const circle::TrustRoots& roots,
                            const std::vector<Bytes>& statements) {
@@ -132,6 +140,7 @@ Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock)
             {},
             {},
             {},
+            {},
             {}});
   TRY(state->sync());
   Account account(std::move(state));
@@ -147,12 +156,40 @@ Result<void> Account::State::sync() {
   roots_now = TRY(roots_in_effect(home, roots));
   TRY(check_store(roots_now, store));
   if (roots.log.empty()) return Ok{};
-  const keys::LookupKey lookup = TRY(home.lookup());
-  LogSight sight = TRY(look_at_log(home, &home, replica, store, roots, lookup, clock.now()));
-  roots_now = std::move(sight.roots);
-  log = std::move(sight.log);
-  log_status = std::move(sight.status);
+  return ask_log();
+}
+
+// While a contradiction stands the log is not asked: what it says now is no reason to forget.
+Result<void> Account::State::ask_log() {
+  contradiction = TRY(standing_contradiction(home));
+  if (!contradiction) {
+    Looked looked = TRY(look_twice());
+    if (looked.sight) {
+      roots_now = std::move(looked.sight->roots);
+      log_status = std::move(looked.sight->status);
+    } else {
+      TRY(remember_contradiction(home, looked.contradiction, clock.now()));
+      contradiction = TRY(standing_contradiction(home));
+    }
+  }
+  if (contradiction) log_status.reset();
+  log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
   return close_until_included();
+}
+
+Result<Account::State::Looked> Account::State::look_twice() {
+  const keys::LookupKey lookup = TRY(home.lookup());
+  const auto look = [&](Look which) {
+    return look_at_log(home, replica, store, roots, lookup, clock.now(), which);
+  };
+  auto sight = look(Look::kFirst);
+  if (!sight.ok() && sight.error().code == Code::kUnsafe) {
+    TRY(replica.sync(&home));
+    sight = look(Look::kAgain);
+  }
+  if (sight.ok()) return Looked{std::move(sight).value(), {}};
+  if (sight.error().code != Code::kUnsafe) return std::move(sight).error();
+  return Looked{{}, sight.error().message};
 }
 
 // A device that another one admitted opens nothing before all others can see in the log that it
@@ -161,18 +198,53 @@ Result<void> Account::State::close_until_included() {
   const std::uint64_t seq = circle().device(replica.self())->admitted_seq;
   const auto outer = TRY(wire::decode<circle::SignedStatement>(replica.statements().at(seq)));
   const auto statement = TRY(wire::decode<circle::Statement>(outer.statement));
-  const bool waits = statement.type == circle::StatementType::kAdmit && log_status->included <= seq;
+  const std::uint64_t included = TRY(included_so_far(home));
+  const bool waits = statement.type == circle::StatementType::kAdmit && included <= seq;
   replica.hold(waits ? Replica::Keys::kHeld : Replica::Keys::kFree);
   return Ok{};
 }
 
 Result<void> Account::State::promised(const api::Append& append, const api::Receipt& receipt) {
   if (!log) return Ok{};
-  return keep_promise(home, *log, circle().id(), circle().seq() + 1,
-                      circle::statement_head(append.statement), receipt.promise, clock.now());
+  return hold_to_promise(home, *log, circle().id(), circle().seq() + 1,
+                         circle::statement_head(append.statement), receipt.promise, clock.now());
+}
+
+Result<void> Account::State::check_sends() const {
+  if (contradiction) return stopped_by(*contradiction);
+  return Ok{};
+}
+
+Result<void> Account::State::check_sends(circle::StatementType type) const {
+  if (type == circle::StatementType::kRemove || type == circle::StatementType::kCancel) return Ok{};
+  return check_sends();
 }
 
 const std::optional<LogStatus>& Account::log_status() const { return state_->log_status; }
+const std::optional<Contradiction>& Account::contradiction() const { return state_->contradiction; }
+
+Result<std::vector<Contradiction>> Account::contradictions() const {
+  return vault::contradictions(state_->home);
+}
+
+Result<void> Account::accept_contradiction(const std::string& reason) {
+  State& s = *state_;
+  if (!s.contradiction) return Error{Code::kNotFound, "there is no contradiction to judge"};
+  State::Looked looked = TRY(s.look_twice());
+  if (!looked.sight) {
+    const Bytes known = TRY(forget_log(s.home));
+    auto fresh = s.look_twice();
+    if (!fresh.ok() || !fresh->sight) TRY(put_log_back(s.home, known));
+    looked = TRY(std::move(fresh));
+  }
+  if (!looked.sight)
+    return Error{Code::kUnsafe,
+                 "the log contradicts this account also as a device sees it that never saw it "
+                 "before, so there is nothing to go on with: " +
+                     looked.contradiction};
+  TRY(judge_contradiction(s.home, reason, s.clock.now()));
+  return s.sync();
+}
 
 Result<api::Usage> Account::usage() { return state_->replica.session().usage(); }
 Result<api::Usage> Account::delete_account() { return state_->replica.session().delete_account(); }
@@ -218,6 +290,7 @@ std::optional<std::int64_t> Account::newest_record_ms() const {
 Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     Made made = TRY(make());
+    TRY(check_sends(made.type));
     const std::uint64_t seq = circle().seq() + 1;
     circle::SignedStatement statement =
         circle::sign_statement({circle().id(), seq, circle().head(), clock.now(), made.type,
@@ -233,7 +306,9 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
     if (receipt.ok()) TRY(promised(append, *receipt));
     TRY(sync());
-    if (receipt.ok()) return replica.expect_statement(seq, append.statement, home);
+    if (!receipt.ok()) continue;
+    TRY(replica.expect_statement(seq, append.statement, home));
+    return check_sends(made.type);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};
 }
@@ -404,8 +479,8 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   TRY(become_member(home, options.account, options.device_name, lookup, roots, {statement}));
   if (genesis.has_log) {
     const auto log = TRY(wire::decode<tlog::LogRoots>(roots.log));
-    TRY(keep_promise(home, log, id, 0, circle::statement_head(statement), receipt.promise,
-                     clock.now()));
+    TRY(hold_to_promise(home, log, id, 0, circle::statement_head(statement), receipt.promise,
+                        clock.now()));
   }
   Account account = TRY(Account::open(home, store, clock));
   TRY(account.create_vault("main", false));

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "vault/contradiction.h"
 #include "vault/format.h"
 #include "vault/log_sight.h"
 #include "vault/replica.h"
@@ -19,7 +20,8 @@ struct Account::State {
   circle::TrustRoots roots{};             // that the genesis commits to
   circle::TrustRoots roots_now{};         // after every change since whose notice is over
   std::optional<tlog::LogRoots> log{};    // of the account's log, if it has one
-  std::optional<LogStatus> log_status{};  // of the last sync
+  std::optional<LogStatus> log_status{};  // of the last sync; none while a contradiction stands
+  std::optional<Contradiction> contradiction{};  // that stands
 
   const circle::Circle& circle() const { return replica.circle(); }
   Result<void> sync();
@@ -35,7 +37,17 @@ struct Account::State {
         {};  // where a device is admitted
   };
   Result<void> append(const std::function<Result<Made>()>& make);
+  Result<void> ask_log();
+  // An error: there was no looking, or the account itself contradicts what was pinned.
+  struct Looked {
+    std::optional<LogSight> sight{};
+    std::string contradiction{};  // where there is none
+  };
+  Result<Looked> look_twice();
   Result<void> close_until_included();
+  // kUnsafe while a contradiction stands. Statements that only take away are made all the same.
+  Result<void> check_sends() const;
+  Result<void> check_sends(circle::StatementType type) const;
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);
 };
 
@@ -57,6 +69,10 @@ Result<void> check_store(const circle::TrustRoots& roots, const api::Store& stor
 // The lookup key as a service with a log is given it: it makes the account's labels, too.
 Bytes for_the_map(const keys::LookupKey& lookup);
 Digest lookup_hash(const keys::LookupKey& key);
+// Keeps the promise that came with an append. A wrong one is a contradiction, and remembered.
+Result<void> hold_to_promise(Home& home, const tlog::LogRoots& log, const CircleId& circle,
+                             std::uint64_t seq, const Digest& head,
+                             const std::optional<Bytes>& promise, TimeMs now);
 // Writes into a home what an accepted circle means for it.
 Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
                            const keys::LookupKey& lookup, const circle::TrustRoots& roots,

@@ -147,6 +147,7 @@ Result<JoinCounter> await_counter(Account::State& account, const RequestId& id,
 
 Result<circle::Device> Account::approve(std::string_view spoken, std::int64_t patience_ms) {
   const keys::CodeKey code = TRY(keys::read_code(spoken));
+  TRY(state_->check_sends());
   if (state_->log_status) TRY(check_admits(*state_->log_status));
   const Match match = TRY(find_request(*state_, code));
   const RequestId& id = match.request.request;

@@ -203,6 +203,7 @@ Result<circle::LinkedRecord> commit(Account::State& account, VaultData& data,
                                     const Addition& addition, std::uint64_t& stored) {
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     TRY(account.sync());
+    TRY(account.check_sends());
     const circle::Vault vault = *account.circle().vault(data.vault.id);
     if (account.circle().epoch() != data.access.epoch)
       data.access = TRY(account.replica.access(vault));
@@ -232,6 +233,7 @@ Result<circle::LinkedRecord> commit(Account::State& account, VaultData& data,
     if (receipt.ok()) {
       TRY(account.sync());
       TRY(account.replica.expect_record(linked, signed_record, account.home));
+      TRY(account.check_sends());
       return linked;
     }
   }
@@ -242,9 +244,11 @@ Result<circle::LinkedRecord> commit(Account::State& account, VaultData& data,
 
 Result<Account::BackupReport> Account::backup(const BackupOptions& options,
                                               archive::Progress& progress) {
+  TRY(state_->check_sends());
   BackupReport report;
   const std::int64_t started = state_->clock.now();
   VaultData data = TRY(open_vault(*state_, options.vault, report.findings));
+  TRY(state_->check_sends());
   const bool damaged = !report.findings.problems.empty();
   TRY(send_lost_again(data, options.dry_run, report.findings));
   std::vector<PackId> packs = TRY(resume(*state_, data));

@@ -381,6 +381,21 @@ Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
       .run();
 }
 
+Result<std::uint64_t> included_so_far(const Home& home) {
+  const LogPins pins = TRY(load_pins(home));
+  return pins.included;
+}
+
+Result<Bytes> forget_log(Home& home) {
+  Bytes known = to_bytes(as_bytes(home.setting(kPins)));
+  TRY(home.set_setting(kPins, ""));
+  return known;
+}
+
+Result<void> put_log_back(Home& home, BytesView known) {
+  return home.set_setting(kPins, std::string(as_text(known)));
+}
+
 Result<Bytes> newest_checkpoint(const Home& home) {
   const LogPins pins = TRY(load_pins(home));
   return pins.checkpoint;

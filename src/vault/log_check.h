@@ -62,6 +62,12 @@ Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
 // what this one sees. kUnsafe, with evidence: the service shows its devices different logs.
 Result<void> compare_seen(Home& home, api::Visitor& files, const circle::TrustRoots& trust,
                           BytesView theirs, const std::string& device);
+// Statements of the circle that the map was proven to have, at the last check that found no fault.
+Result<std::uint64_t> included_so_far(const Home& home);
+// What this device knows of the log: set aside, so that the next check sees it for the first time.
+// The answer puts it back.
+Result<Bytes> forget_log(Home& home);
+Result<void> put_log_back(Home& home, BytesView known);
 // The checkpoint that this device saw last; empty before the first.
 Result<Bytes> newest_checkpoint(const Home& home);
 

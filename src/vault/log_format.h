@@ -61,6 +61,23 @@ struct LogPins {
       &LogPins::policies, &LogPins::changes);
 };
 
+// What a device found that cannot be true of its service, and how the person judged it. Text as
+// bytes: it may have a path in it.
+struct Contradiction {
+  Bytes sentence;
+  std::int64_t found_ms = 0;
+  std::int64_t judged_ms = 0;  // 0: it stands
+  Bytes reason{};
+  static constexpr auto kFields = wire::fields(&Contradiction::sentence, &Contradiction::found_ms,
+                                               &Contradiction::judged_ms, &Contradiction::reason);
+};
+
+struct Contradictions {
+  wire::Fixed<"holdfast/v1/log-contradictions"> label;
+  wire::Bounded<Contradiction, 64> all;  // the newest last; only that one may stand
+  static constexpr auto kFields = wire::fields(&Contradictions::label, &Contradictions::all);
+};
+
 enum class EvidenceKind : std::uint8_t {
   kFork = 1,       // two checkpoints of one size
   kInconsistent,   // two checkpoints; the newer does not follow from the older

@@ -11,29 +11,22 @@ Result<circle::TrustRoots> follow_changes(Home& home, api::Visitor& files,
   return roots;
 }
 
-Result<LogSight> look_once(Home& home, Replica& replica, api::Visitor& files,
-                           const circle::TrustRoots& genesis, const keys::LookupKey& lookup,
-                           TimeMs now, Keep keep) {
+}  // namespace
+
+Result<LogSight> look_at_log(Home& home, Replica& replica, api::Visitor& files,
+                             const circle::TrustRoots& genesis, const keys::LookupKey& lookup,
+                             TimeMs now, Look look) {
   LogSight sight;
-  sight.roots = TRY(roots_in_effect(home, genesis));
-  sight.status = TRY(check_log(home, replica, files, sight.roots, lookup, now, keep));
+  const bool again = look == Look::kAgain;
+  sight.roots =
+      TRY(again ? follow_changes(home, files, genesis, now) : roots_in_effect(home, genesis));
+  sight.status = TRY(check_log(home, replica, files, sight.roots, lookup, now,
+                               again ? Keep::kEvidence : Keep::kNothing));
   const auto& change = sight.status.trust_change_s;
   if (change && *change <= static_cast<std::uint64_t>(now / 1000))
     sight.roots = TRY(follow_changes(home, files, genesis, now));
   sight.log = TRY(wire::decode<tlog::LogRoots>(sight.roots.log));
   return sight;
-}
-
-}  // namespace
-
-Result<LogSight> look_at_log(Home& home, Home* pins, Replica& replica, api::Visitor& files,
-                             const circle::TrustRoots& genesis, const keys::LookupKey& lookup,
-                             TimeMs now) {
-  auto first = look_once(home, replica, files, genesis, lookup, now, Keep::kNothing);
-  if (first.ok() || first.error().code != Code::kUnsafe) return first;
-  TRY(replica.sync(pins));
-  TRY(follow_changes(home, files, genesis, now));
-  return look_once(home, replica, files, genesis, lookup, now, Keep::kEvidence);
 }
 
 Result<void> check_admits(const LogStatus& status) {

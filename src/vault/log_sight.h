@@ -1,5 +1,4 @@
-// One look of a device at the log: with the roots that count now, and once more before anything is
-// held against the service, for something may have been added between its two answers.
+// One look of a device at the log, with the roots that count now.
 #pragma once
 
 #include "vault/log_check.h"
@@ -12,11 +11,15 @@ struct LogSight {
   LogStatus status;
 };
 
+// A first look that finds a contradiction keeps no evidence of it: something may have been added
+// since the replica was read, or others sign the log by now. Who looks again has read the replica
+// again.
+enum class Look { kFirst, kAgain };
+
 // As check_log(). `genesis`: the roots that the account began with; each change since is followed.
-// `pins`: of the replica, as for its sync(); none for a recovery.
-Result<LogSight> look_at_log(Home& home, Home* pins, Replica& replica, api::Visitor& files,
+Result<LogSight> look_at_log(Home& home, Replica& replica, api::Visitor& files,
                              const circle::TrustRoots& genesis, const keys::LookupKey& lookup,
-                             TimeMs now);
+                             TimeMs now, Look look);
 
 // kUnavailable: the newest state of the log that witnesses signed is too old to admit anybody by.
 // Whoever was removed meanwhile may stand behind such a log.

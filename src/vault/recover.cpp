@@ -115,10 +115,14 @@ struct Recovery::State {
                    "log: do not trust this store"};
     TRY(read_time());
     if (roots.log.empty()) return Ok{};
-    sight = TRY(look_at_log(home, nullptr, replica, store, roots, *found.lookup, clock.now()));
-    // What was added between the two looks.
-    TRY(check_found(replica, found));
-    TRY(read_time());
+    auto seen = look_at_log(home, replica, store, roots, *found.lookup, clock.now(), Look::kFirst);
+    if (!seen.ok() && seen.error().code == Code::kUnsafe) {
+      TRY(replica.sync(nullptr));
+      TRY(check_found(replica, found));
+      TRY(read_time());
+      seen = look_at_log(home, replica, store, roots, *found.lookup, clock.now(), Look::kAgain);
+    }
+    sight = TRY(std::move(seen));
     return check_admits(sight->status);
   }
   Result<void> read_time() {
@@ -181,8 +185,9 @@ Result<Account> Recovery::finish(const RecoverOptions& options) {
     TRY(become_member(s.home, s.found.account, options.device_name, *s.found.lookup,
                       s.found.capsule.trust_roots, statements));
     if (s.sight)
-      TRY(keep_promise(s.home, s.sight->log, circle.id(), circle.seq() + 1,
-                       circle::statement_head(append.statement), receipt->promise, s.clock.now()));
+      TRY(hold_to_promise(s.home, s.sight->log, circle.id(), circle.seq() + 1,
+                          circle::statement_head(append.statement), receipt->promise,
+                          s.clock.now()));
     return Account::open(s.home, s.store, s.clock);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};

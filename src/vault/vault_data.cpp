@@ -16,7 +16,7 @@ namespace {
 // What the newest snapshot of another device says that it saw of the log: once each. One that is
 // damaged says nothing; a check of the vault reports it.
 Result<void> compare_with_others(Account::State& account, VaultData& data) {
-  if (!account.log) return Ok{};
+  if (!account.log || account.contradiction) return Ok{};
   const auto& records = data.chain->records;
   const auto other = std::find_if(records.rbegin(), records.rend(), [&](const auto& one) {
     return one.record.signer != account.replica.self();
@@ -50,7 +50,13 @@ Result<VaultData> open_vault(Account::State& account, const std::string& name,
   }
   auto catalog = TRY(archive::Catalog::load(cache, access, keys, indexes, findings));
   VaultData data{*vault, std::move(access), std::move(cache), std::move(catalog), &chain};
-  TRY(compare_with_others(account, data));
+  const auto compared = compare_with_others(account, data);
+  if (!compared.ok() && compared.error().code == Code::kUnsafe) {
+    TRY(remember_contradiction(account.home, compared.error().message, account.clock.now()));
+    account.contradiction = TRY(standing_contradiction(account.home));
+  } else {
+    TRY(compared);
+  }
   return data;
 }
 

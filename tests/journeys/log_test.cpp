@@ -173,11 +173,25 @@ class PublicLog : public ::testing::Test {
     lying_.emplace(*store_, lies);
     return vault::Account::open(home_, *lying_, clock_);
   }
-  void expect_refused(const Lies& lies, std::string_view words) {
+  // The account opens, and what contradicts is said and stays; then the person judges it.
+  void expect_contradiction(const Lies& lies, std::string_view words) {
     const auto opened = open(lies);
-    ASSERT_FALSE(opened.ok());
-    EXPECT_EQ(opened.error().code, Code::kUnsafe) << opened.error().message;
-    EXPECT_NE(opened.error().message.find(words), std::string::npos) << opened.error().message;
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    expect_stands(*opened, words);
+    must_do(vault::judge_contradiction(home_, "as the operator said", clock_.now()));
+  }
+  static void expect_stands(const vault::Account& account, std::string_view words) {
+    ASSERT_TRUE(account.contradiction());
+    const std::string_view sentence = as_text(account.contradiction()->sentence);
+    EXPECT_NE(sentence.find(words), std::string::npos) << sentence;
+    EXPECT_FALSE(account.log_status());
+  }
+  template <class T>
+  static void expect_stopped(const Result<T>& done) {
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().code, Code::kUnsafe) << done.error().message;
+    EXPECT_NE(done.error().message.find("contradicted itself"), std::string::npos)
+        << done.error().message;
   }
 
   // Of the one file that the device saved, by what stands in it alone.
@@ -290,11 +304,7 @@ TEST_F(PublicLog, AHiddenStatementIsSeenByADeviceThatNeverSawIt) {
   Lies lies;
   hide_statement(lies);
   lying_.emplace(*store_, lies);
-  const auto opened = vault::Account::open(desk_home, *lying_, clock_);
-  ASSERT_FALSE(opened.ok());
-  EXPECT_EQ(opened.error().code, Code::kUnsafe);
-  EXPECT_NE(opened.error().message.find("kept from this device"), std::string::npos)
-      << opened.error().message;
+  expect_stands(must(vault::Account::open(desk_home, *lying_, clock_)), "kept from this device");
 }
 
 TEST_F(PublicLog, AHiddenSnapshotIsSeenByADeviceThatNeverSawIt) {
@@ -310,9 +320,7 @@ TEST_F(PublicLog, AHiddenSnapshotIsSeenByADeviceThatNeverSawIt) {
   Lies lies;
   hide_record(lies);
   lying_.emplace(*store_, lies);
-  const auto opened = vault::Account::open(desk_home, *lying_, clock_);
-  ASSERT_FALSE(opened.ok());
-  EXPECT_EQ(opened.error().code, Code::kUnsafe) << opened.error().message;
+  expect_stands(must(vault::Account::open(desk_home, *lying_, clock_)), "newer snapshots");
 }
 
 TEST_F(PublicLog, AnOlderCheckpointIsARollback) {
@@ -325,7 +333,7 @@ TEST_F(PublicLog, AnOlderCheckpointIsARollback) {
   step();
   must_do(account_->sync());
   alter_view(lies, [&](api::LogView& view) { view = *before; });
-  expect_refused(lies, "older state of its log");
+  expect_contradiction(lies, "older state of its log");
 }
 
 TEST_F(PublicLog, ALogWithoutItsWitnessIsRefused) {
@@ -335,15 +343,15 @@ TEST_F(PublicLog, ALogWithoutItsWitnessIsRefused) {
     text.erase(text.find("\u2014 w1"));
     view.checkpoint = to_bytes(as_bytes(text));
   });
-  expect_refused(lies, "");
+  expect_contradiction(lies, "");
 }
 
 TEST_F(PublicLog, ASeriesCutShortIsRefused) {
   Lies lies;
   alter_view(lies, [](api::LogView& view) { --view.circle_next; });
-  expect_refused(lies, "another history");
+  expect_contradiction(lies, "another history");
   alter_view(lies, [](api::LogView& view) { --view.data_next; });
-  expect_refused(lies, "other snapshots");
+  expect_contradiction(lies, "other snapshots");
 }
 
 TEST_F(PublicLog, EveryBitOfTheProofsCounts) {
@@ -355,7 +363,10 @@ TEST_F(PublicLog, EveryBitOfTheProofsCounts) {
     must(open(lies));
     for (std::size_t at = 0; at < size; at += 7) {
       alter_view(lies, [&](api::LogView& view) { (view.*field)[at] ^= 1; });
-      EXPECT_FALSE(open(lies).ok()) << at;
+      const auto opened = open(lies);
+      if (!opened.ok()) continue;
+      ASSERT_TRUE(opened->contradiction()) << at;
+      must_do(vault::judge_contradiction(home_, "", clock_.now()));
     }
   }
 }
@@ -381,12 +392,17 @@ TEST_F(PublicLog, TwoTreesOfOneSizeAreEvidence) {
   watch();
   must_do(logged_->service->log()->append_leaf(tlog::DeletionReceipt{{}, Digest()}));
   step();
-  const auto opened = vault::Account::open(home_, *store_, clock_);
-  ASSERT_FALSE(opened.ok());
-  EXPECT_EQ(opened.error().code, Code::kUnsafe);
-  EXPECT_NE(opened.error().message.find("two trees of one size"), std::string::npos)
-      << opened.error().message;
+  auto opened = must(vault::Account::open(home_, *store_, clock_));
+  expect_stands(opened, "two trees of one size");
   EXPECT_NE(must(judge_evidence()).find("two histories"), std::string::npos);
+  // The person may go on with the log as it is now: it agrees with what the device knows.
+  const std::uint64_t known = opened.circle().seq();
+  must_do(opened.accept_contradiction("the operator restored a copy, and says so in the paper"));
+  EXPECT_FALSE(opened.contradiction());
+  EXPECT_TRUE(opened.log_status()->circle_included);
+  EXPECT_EQ(opened.circle().seq(), known);
+  EXPECT_TRUE(fs::exists(folder_ / "laptop/evidence"));
+  EXPECT_EQ(must(opened.contradictions()).back().judged_ms, clock_.now());
 }
 
 // ---- promises ----
@@ -402,6 +418,7 @@ TEST_F(PublicLog, APromiseMustBeOfWhatWasSentAndForSoon) {
     EXPECT_EQ(done.error().code, Code::kUnsafe);
     EXPECT_NE(done.error().message.find(words), std::string::npos) << done.error().message;
     lies.receipt = {};
+    must_do(vault::judge_contradiction(home_, "", clock_.now()));
     mine = must(open(lies));
   };
   refused([](Result<api::Receipt>& receipt) { receipt->promise.reset(); }, "no promise");
@@ -422,11 +439,99 @@ TEST_F(PublicLog, AMissedPromiseIsEvidence) {
   wait_without_a_step(9 * 60);
   must_do(account_->sync());
   wait_without_a_step(2 * 60 + 600);
-  const auto synced = account_->sync();
-  ASSERT_FALSE(synced.ok());
-  EXPECT_EQ(synced.error().code, Code::kUnsafe);
-  EXPECT_NE(synced.error().message.find("promised"), std::string::npos) << synced.error().message;
+  must_do(account_->sync());
+  expect_stands(*account_, "promised");
   EXPECT_NE(must(judge_evidence()).find("promised to have statement"), std::string::npos);
+}
+
+// ---- a contradiction, and after it ----
+
+class Contradicted : public PublicLog {
+ protected:
+  // A lie of one moment.
+  vault::Account contradicted() {
+    alter_view(lies_, [](api::LogView& view) { --view.circle_next; });
+    must(open(lies_));
+    lies_ = {};
+    auto account = must(open(lies_));
+    expect_stands(account, "another history");
+    return account;
+  }
+  Lies lies_;
+};
+
+TEST_F(Contradicted, OutlivesTheLieAndStopsWhatIsSent) {
+  auto account = contradicted();
+  archive::Progress progress;
+  vault::Account::BackupOptions options;
+  options.walk.roots = {folder_ / "data"};
+  expect_stopped(account.backup(options, progress));
+  expect_stopped(account.approve("0000-0000-0000-0000", 0));
+  expect_stopped(account.rotate());
+  expect_stopped(account.create_vault("photos", false));
+  expect_stopped(account.set_always_e2e("main"));
+  expect_stopped(account.set_region("DE"));
+  const auto key = keys::RecoveryKey::random();
+  expect_stopped(account.set_recovery(key, &*paper_));
+  expect_stopped(account.propose_recovery(key));
+  expect_stopped(vault::resend(home_, *store_));
+}
+
+TEST_F(Contradicted, DoesNotStopReading) {
+  auto account = contradicted();
+  archive::Findings findings;
+  EXPECT_EQ(must(account.snapshots("main", findings)).size(), 1u);
+  restore_to(account, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a"), "alpha");
+  archive::Progress progress;
+  EXPECT_TRUE(must(account.check("main", 100, progress)).findings.problems.empty());
+}
+
+TEST_F(Contradicted, DoesNotKeepAThiefIn) {
+  vault::Home desk_home = new_home(folder_ / "desk");
+  join(*account_, desk_home, *store_, clock_, "desk");
+  step();
+  auto account = contradicted();
+  must_do(account.remove_devices({"desk"}));
+  EXPECT_EQ(account.circle().member_named("desk"), nullptr);
+  expect_stands(account, "another history");
+}
+
+TEST_F(Contradicted, OpensNothingForANewReader) {
+  vault::Home desk_home = new_home(folder_ / "desk");
+  join(*account_, desk_home, *store_, clock_, "desk");
+  alter_view(lies_, [](api::LogView& view) { --view.circle_next; });
+  lying_.emplace(*store_, lies_);
+  must(vault::Account::open(desk_home, *lying_, clock_));
+  step();
+  auto desk = must(vault::Account::open(desk_home, *store_, clock_));
+  expect_stands(desk, "another history");
+  archive::Findings findings;
+  EXPECT_EQ(desk.snapshots("main", findings).error().code, Code::kUnavailable);
+  must_do(desk.accept_contradiction("a bug, says the operator"));
+  EXPECT_EQ(must(desk.snapshots("main", findings)).size(), 1u);
+}
+
+TEST_F(Contradicted, IsOverOnceThePersonSaysSo) {
+  auto account = contradicted();
+  must_do(account.accept_contradiction("a bug, says the operator"));
+  backup_id(account, folder_ / "data");
+  EXPECT_EQ(account.accept_contradiction("again").error().code, Code::kNotFound);
+  const auto all = must(account.contradictions());
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(as_text(all[0].reason), "a bug, says the operator");
+}
+
+// What the log has of the account is no matter of trust.
+TEST_F(Contradicted, StaysWhereTheLogHasAnotherAccount) {
+  auto account = contradicted();
+  alter_view(lies_, [](api::LogView& view) { --view.circle_next; });
+  EXPECT_EQ(account.accept_contradiction("whatever").error().code, Code::kUnsafe);
+  expect_stands(account, "another history");
+  lies_ = {};
+  must_do(account.accept_contradiction("a bug, says the operator"));
+  // What the device knew of the log from before is still there.
+  EXPECT_TRUE(account.log_status()->circle_included);
 }
 
 // ---- a new reader ----
@@ -520,9 +625,9 @@ TEST_F(PublicLog, AFalsePositionOrOpeningIsRefused) {
     proof.value.reset();
     page[0].position = wire::encode(proof);
   };
-  expect_refused(lies, "at this account's position");
+  expect_contradiction(lies, "at this account's position");
   lies.batches = [](std::vector<api::BatchView>& page) { page[0].opening->back() ^= 1; };
-  expect_refused(lies, "");
+  expect_contradiction(lies, "");
   lies.batches = [](std::vector<api::BatchView>& page) { page.clear(); };
   EXPECT_EQ(open(lies).error().code, Code::kUnavailable);
   lies.batches = {};
@@ -596,7 +701,7 @@ TEST_F(PublicLog, OtherWitnessesCountSevenDaysAfterTheOldOnesSaidSo) {
   begin("0");
   wait_without_a_step(60 * 60);
   Lies lies;
-  expect_refused(lies, "cosigned by 0 witnesses");
+  expect_contradiction(lies, "cosigned by 0 witnesses");
   wait_without_a_step(8 * 24 * 60 * 60);
   account_.emplace(must(open(lies)));
   EXPECT_EQ(account_->log_status()->witnesses, 1u);
@@ -746,11 +851,10 @@ class TwoHistories : public PublicLog {
   void expect_seen(std::string_view proven) {
     auto laptop = must(open(lies_));
     archive::Findings findings;
-    const auto read = laptop.snapshots("main", findings);
-    ASSERT_FALSE(read.ok());
-    EXPECT_EQ(read.error().code, Code::kUnsafe);
-    EXPECT_NE(read.error().message.find("than it showed \"desk\""), std::string::npos)
-        << read.error().message;
+    EXPECT_EQ(must(laptop.snapshots("main", findings)).size(), 2u);
+    ASSERT_TRUE(laptop.contradiction());
+    const std::string_view sentence = as_text(laptop.contradiction()->sentence);
+    EXPECT_NE(sentence.find("than it showed \"desk\""), std::string::npos) << sentence;
     const auto judged = judge_evidence();
     if (proven.empty()) return;
     ASSERT_TRUE(judged.ok()) << judged.error().message;
