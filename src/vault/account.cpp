@@ -2,8 +2,8 @@
 
 #include "crypto/hash.h"
 #include "crypto/seal.h"
-#include "vault/account_state.h"
 #include "vault/ages.h"
+#include "vault/vault_data.h"
 
 namespace holdfast::vault {
 namespace {
@@ -168,13 +168,24 @@ Result<void> Account::State::ask_log() {
       roots_now = std::move(looked.sight->roots);
       log_status = std::move(looked.sight->status);
     } else {
-      TRY(remember_contradiction(home, looked.contradiction, clock.now()));
-      contradiction = TRY(standing_contradiction(home));
+      TRY(remember(looked.contradiction));
     }
   }
-  if (contradiction) log_status.reset();
   log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
-  return close_until_included();
+  TRY(close_until_included());
+  if (!contradiction) {
+    const auto compared = compare_with_others(*this);
+    if (compared.ok() || compared.error().code != Code::kUnsafe) return compared;
+    TRY(remember(compared.error().message));
+  }
+  log_status.reset();
+  return Ok{};
+}
+
+Result<void> Account::State::remember(const std::string& sentence) {
+  TRY(remember_contradiction(home, sentence, clock.now()));
+  contradiction = TRY(standing_contradiction(home));
+  return Ok{};
 }
 
 Result<Account::State::Looked> Account::State::look_twice() {
@@ -242,6 +253,7 @@ Result<void> Account::accept_contradiction(const std::string& reason) {
                  "the log contradicts this account also as a device sees it that never saw it "
                  "before, so there is nothing to go on with: " +
                      looked.contradiction};
+  TRY(leave_uncompared(s));
   TRY(judge_contradiction(s.home, reason, s.clock.now()));
   return s.sync();
 }

@@ -44,6 +44,7 @@ struct Account::State {
     std::string contradiction{};  // where there is none
   };
   Result<Looked> look_twice();
+  Result<void> remember(const std::string& sentence);
   Result<void> close_until_included();
   // kUnsafe while a contradiction stands. Statements that only take away are made all the same.
   Result<void> check_sends() const;

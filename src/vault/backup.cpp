@@ -248,7 +248,6 @@ Result<Account::BackupReport> Account::backup(const BackupOptions& options,
   BackupReport report;
   const std::int64_t started = state_->clock.now();
   VaultData data = TRY(open_vault(*state_, options.vault, report.findings));
-  TRY(state_->check_sends());
   const bool damaged = !report.findings.problems.empty();
   TRY(send_lost_again(data, options.dry_run, report.findings));
   std::vector<PackId> packs = TRY(resume(*state_, data));

@@ -13,26 +13,59 @@ std::vector<archive::SegmentRef> segment_refs(const circle::Record& record) {
 
 namespace {
 
-// What the newest snapshot of another device says that it saw of the log: once each. One that is
-// damaged says nothing; a check of the vault reports it.
-Result<void> compare_with_others(Account::State& account, VaultData& data) {
-  if (!account.log || account.contradiction) return Ok{};
-  const auto& records = data.chain->records;
+// The newest snapshot of another device; nullptr: there is none.
+const circle::LinkedRecord* newest_of_others(Account::State& account, const VaultId& vault) {
+  const auto& records = account.replica.chain(vault).records;
   const auto other = std::find_if(records.rbegin(), records.rend(), [&](const auto& one) {
-    return one.record.signer != account.replica.self();
+    return one.record.signer != account.replica.self() && one.record.snapshot;
   });
-  if (other == records.rend()) return Ok{};
-  const std::string key = "log_compared:" + data.vault.id.hex();
-  const std::string head = other->tip.head.hex();
-  if (account.home.setting(key) == head) return Ok{};
-  const auto info = read_snapshot(data, account.circle(), *other);
-  if (!info.ok() || info->root.log_seen.empty()) return Ok{};
-  TRY(compare_seen(account.home, account.store, account.roots_now, info->root.log_seen,
-                   info->device));
-  return account.home.set_setting(key, head);
+  return other == records.rend() ? nullptr : &*other;
+}
+
+std::string compared_setting(const VaultId& vault) { return "log_compared:" + vault.hex(); }
+
+bool is_compared(const Account::State& account, const VaultId& vault,
+                 const circle::LinkedRecord& record) {
+  return account.home.setting(compared_setting(vault)) == record.tip.head.hex();
+}
+
+// Its keys are enough; the indexes of a large vault are not read for this.
+Result<Account::SnapshotInfo> read_newest(Account::State& account, const circle::Vault& vault,
+                                          const circle::LinkedRecord& record) {
+  auto access = TRY(account.replica.access(vault));
+  archive::PackCache cache(account.replica.session(), account.home.cache_folder());
+  archive::Findings findings;
+  auto catalog =
+      TRY(archive::Catalog::load(cache, access, segment_refs(record.record), {}, findings));
+  VaultData data{vault, std::move(access), std::move(cache), std::move(catalog),
+                 &account.replica.chain(vault.id)};
+  return read_snapshot(data, account.circle(), record);
 }
 
 }  // namespace
+
+Result<void> compare_with_others(Account::State& account) {
+  for (const circle::Vault& vault : account.circle().vaults()) {
+    const circle::LinkedRecord* const other = newest_of_others(account, vault.id);
+    if (other == nullptr || is_compared(account, vault.id, *other)) continue;
+    // One that is damaged, or that this device may not open yet, says nothing; a check of the vault
+    // reports it, and the next sync tries again.
+    const auto info = read_newest(account, vault, *other);
+    if (!info.ok()) continue;
+    if (!info->root.log_seen.empty())
+      TRY(compare_seen(account.home, account.store, account.roots_now, info->root.log_seen,
+                       info->device));
+    TRY(account.home.set_setting(compared_setting(vault.id), other->tip.head.hex()));
+  }
+  return Ok{};
+}
+
+Result<void> leave_uncompared(Account::State& account) {
+  for (const circle::Vault& vault : account.circle().vaults())
+    if (const circle::LinkedRecord* const other = newest_of_others(account, vault.id))
+      TRY(account.home.set_setting(compared_setting(vault.id), other->tip.head.hex()));
+  return Ok{};
+}
 
 Result<VaultData> open_vault(Account::State& account, const std::string& name,
                              archive::Findings& findings) {
@@ -49,15 +82,7 @@ Result<VaultData> open_vault(Account::State& account, const std::string& name,
     indexes = chain.records.back().record.index_segments;
   }
   auto catalog = TRY(archive::Catalog::load(cache, access, keys, indexes, findings));
-  VaultData data{*vault, std::move(access), std::move(cache), std::move(catalog), &chain};
-  const auto compared = compare_with_others(account, data);
-  if (!compared.ok() && compared.error().code == Code::kUnsafe) {
-    TRY(remember_contradiction(account.home, compared.error().message, account.clock.now()));
-    account.contradiction = TRY(standing_contradiction(account.home));
-  } else {
-    TRY(compared);
-  }
-  return data;
+  return VaultData{*vault, std::move(access), std::move(cache), std::move(catalog), &chain};
 }
 
 Result<Account::SnapshotInfo> read_snapshot(VaultData& data, const circle::Circle& circle,
