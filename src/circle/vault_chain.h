@@ -24,6 +24,8 @@ struct LinkedRecord {
 Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const ChainTip& tip,
                             BytesView signed_record);
 
+// Of a vault, after this signed record.
+Digest record_head(BytesView signed_record);
 // Of all vaults of a circle, sorted: what the log's map keeps of their newest records.
 Digest heads_hash(const std::vector<VaultHead>& heads);
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "circle/vault_chain.h"
 #include "crypto/hash.h"
 #include "server/rows.h"
 #include "server/session.h"
@@ -97,9 +98,13 @@ Result<std::vector<std::uint64_t>> begins(store::Account& account, std::uint64_t
   }
 }
 
-Result<RecordDrops> drops_of(BytesView bytes) {
+Result<circle::Record> record_of(BytesView bytes) {
   const auto outer = TRY(wire::decode<circle::SignedRecord>(bytes));
-  circle::Record record = TRY(wire::decode<circle::Record>(outer.record));
+  return wire::decode<circle::Record>(outer.record);
+}
+
+Result<RecordDrops> drops_of(BytesView bytes) {
+  circle::Record record = TRY(record_of(bytes));
   return RecordDrops{record.n, std::move(record.dropped), std::move(record.kept)};
 }
 
@@ -471,6 +476,10 @@ Result<api::Receipt> Core::append_record(store::Account& in, const std::string& 
   const RecordDrops drops = TRY(drops_of(record));
   if (!drops.dropped.empty() || !drops.kept.empty()) TRY(catch_up(in, account, vault));
   changed(account);
+  if (log_) {
+    const circle::Record stored = TRY(record_of(record));
+    receipt.promise = TRY(log_->promise(account, stored, circle::record_head(record)));
+  }
   return receipt;
 }
 

@@ -141,6 +141,19 @@ Result<std::optional<Bytes>> PublicLog::promise(const std::string& account, cons
   return std::optional(tlog::sign_promise(signer_, promise));
 }
 
+Result<std::optional<Bytes>> PublicLog::promise(const std::string& account,
+                                                const circle::Record& record, const Digest& head) {
+  const auto place = TRY(tables_.place(account));
+  if (!place) return std::optional<Bytes>();
+  tlog::RecordPromise promise;
+  promise.circle = record.circle;
+  promise.vault = record.vault;
+  promise.n = record.n;
+  promise.head = head;
+  promise.include_by_s = now_s() + promise_s_;
+  return std::optional(tlog::sign_promise(signer_, promise));
+}
+
 // ---- what is told ----
 
 Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t from) {

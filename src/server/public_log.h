@@ -67,6 +67,9 @@ class PublicLog {
   // For a statement that was stored. nullopt: the account is not in the log.
   Result<std::optional<Bytes>> promise(const std::string& account, const CircleId& circle,
                                        std::uint64_t seq, const Digest& head);
+  // For a record that was stored; likewise.
+  Result<std::optional<Bytes>> promise(const std::string& account, const circle::Record& record,
+                                       const Digest& head);
 
   // ---- what is told ----
 

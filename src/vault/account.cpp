@@ -98,10 +98,7 @@ Digest lookup_hash(const keys::LookupKey& key) {
   return crypto::mac(key, "holdfast/v1/lookup-hash", {});
 }
 
-Result<void> hold_to_promise(Home& home, const tlog::LogRoots& log, const CircleId& circle,
-                             std::uint64_t seq, const Digest& head,
-                             const std::optional<Bytes>& promise, TimeMs now) {
-  const auto kept = keep_promise(home, log, circle, seq, head, promise, now);
+Result<void> remember_wrong(Home& home, const Result<void>& kept, TimeMs now) {
   if (kept.ok() || kept.error().code != Code::kUnsafe) return kept;
   return remember_contradiction(home, kept.error().message, now);
 }
@@ -217,8 +214,21 @@ Result<void> Account::State::close_until_included() {
 
 Result<void> Account::State::promised(const api::Append& append, const api::Receipt& receipt) {
   if (!log) return Ok{};
-  return hold_to_promise(home, *log, circle().id(), circle().seq() + 1,
-                         circle::statement_head(append.statement), receipt.promise, clock.now());
+  const TimeMs now = clock.now();
+  return remember_wrong(
+      home,
+      keep_promise(home, *log, circle().id(), circle().seq() + 1,
+                   circle::statement_head(append.statement), receipt.promise, now),
+      now);
+}
+
+Result<void> Account::State::promised(const circle::LinkedRecord& linked,
+                                      const api::Receipt& receipt) {
+  if (!log) return Ok{};
+  const TimeMs now = clock.now();
+  const circle::VaultHead head{linked.record.vault, linked.tip.n, linked.tip.head};
+  return remember_wrong(home, keep_promise(home, *log, circle().id(), head, receipt.promise, now),
+                        now);
 }
 
 Result<void> Account::State::check_sends() const {
@@ -491,8 +501,9 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   TRY(become_member(home, options.account, options.device_name, lookup, roots, {statement}));
   if (genesis.has_log) {
     const auto log = TRY(wire::decode<tlog::LogRoots>(roots.log));
-    TRY(hold_to_promise(home, log, id, 0, circle::statement_head(statement), receipt.promise,
-                        clock.now()));
+    const auto kept = keep_promise(home, log, id, 0, circle::statement_head(statement),
+                                   receipt.promise, clock.now());
+    TRY(remember_wrong(home, kept, clock.now()));
   }
   Account account = TRY(Account::open(home, store, clock));
   TRY(account.create_vault("main", false));

@@ -50,6 +50,7 @@ struct Account::State {
   Result<void> check_sends() const;
   Result<void> check_sends(circle::StatementType type) const;
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);
+  Result<void> promised(const circle::LinkedRecord& linked, const api::Receipt& receipt);
 };
 
 // Names that a person typed, before they are put into a statement. kInvalid: not UTF-8.
@@ -70,10 +71,8 @@ Result<void> check_store(const circle::TrustRoots& roots, const api::Store& stor
 // The lookup key as a service with a log is given it: it makes the account's labels, too.
 Bytes for_the_map(const keys::LookupKey& lookup);
 Digest lookup_hash(const keys::LookupKey& key);
-// Keeps the promise that came with an append. A wrong one is a contradiction, and remembered.
-Result<void> hold_to_promise(Home& home, const tlog::LogRoots& log, const CircleId& circle,
-                             std::uint64_t seq, const Digest& head,
-                             const std::optional<Bytes>& promise, TimeMs now);
+// What keep_promise() came to: a wrong promise is a contradiction, and remembered.
+Result<void> remember_wrong(Home& home, const Result<void>& kept, TimeMs now);
 // Writes into a home what an accepted circle means for it.
 Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
                            const keys::LookupKey& lookup, const circle::TrustRoots& roots,

@@ -231,6 +231,7 @@ Result<circle::LinkedRecord> commit(Account::State& account, VaultData& data,
     auto receipt = data.cache.session().append_record(vault.id, signed_record);
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
     if (receipt.ok()) {
+      TRY(account.promised(linked, *receipt));
       TRY(account.sync());
       TRY(account.replica.expect_record(linked, signed_record, account.home));
       TRY(account.check_sends());

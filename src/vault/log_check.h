@@ -83,5 +83,9 @@ Result<bool> follow_trust_change(Home& home, api::Visitor& files, const circle::
 Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
                           std::uint64_t seq, const Digest& head,
                           const std::optional<Bytes>& promise, TimeMs now);
+// The same of a record.
+Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
+                          const circle::VaultHead& head, const std::optional<Bytes>& promise,
+                          TimeMs now);
 
 }  // namespace holdfast::vault

@@ -184,10 +184,12 @@ Result<Account> Recovery::finish(const RecoverOptions& options) {
     statements.push_back(append.statement);
     TRY(become_member(s.home, s.found.account, options.device_name, *s.found.lookup,
                       s.found.capsule.trust_roots, statements));
-    if (s.sight)
-      TRY(hold_to_promise(s.home, s.sight->log, circle.id(), circle.seq() + 1,
-                          circle::statement_head(append.statement), receipt->promise,
-                          s.clock.now()));
+    if (s.sight) {
+      const auto kept =
+          keep_promise(s.home, s.sight->log, circle.id(), circle.seq() + 1,
+                       circle::statement_head(append.statement), receipt->promise, s.clock.now());
+      TRY(remember_wrong(s.home, kept, s.clock.now()));
+    }
     return Account::open(s.home, s.store, s.clock);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};

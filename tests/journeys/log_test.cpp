@@ -441,7 +441,56 @@ TEST_F(PublicLog, AMissedPromiseIsEvidence) {
   wait_without_a_step(2 * 60 + 600);
   must_do(account_->sync());
   expect_stands(*account_, "promised");
-  EXPECT_NE(must(judge_evidence()).find("promised to have statement"), std::string::npos);
+  const std::string judged = must(judge_evidence());
+  EXPECT_NE(judged.find("promised to have statement"), std::string::npos);
+  EXPECT_NE(judged.find("is the newest in the tree"), std::string::npos) << judged;
+}
+
+TEST_F(PublicLog, ARecordIsPromisedAndAKeptPromiseIsForgotten) {
+  backup_id(*account_, folder_ / "data");
+  EXPECT_FALSE(account_->log_status()->data_included);
+  step();
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->log_status()->data_included);
+  wait_without_a_step(60 * 60);
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->contradiction());
+}
+
+TEST_F(PublicLog, APromiseOfARecordMustBeOfThatRecord) {
+  Lies lies;
+  auto mine = must(open(lies));
+  Bytes other;
+  lies.receipt = [&](Result<api::Receipt>& receipt) { other = *receipt->promise; };
+  backup_id(mine, folder_ / "data");
+  const auto refused = [&](const std::function<void(api::Receipt&)>& lie, std::string_view words) {
+    lies.receipt = [&](Result<api::Receipt>& receipt) { lie(*receipt); };
+    archive::Progress progress;
+    vault::Account::BackupOptions options;
+    options.walk.roots = {folder_ / "data"};
+    expect_stopped(mine.backup(options, progress));
+    expect_stands(mine, words);
+    must_do(vault::judge_contradiction(home_, "", clock_.now()));
+    lies.receipt = {};
+    must_do(mine.sync());
+  };
+  refused([](api::Receipt& receipt) { receipt.promise.reset(); }, "no promise");
+  refused([&](api::Receipt& receipt) { receipt.promise = other; }, "something else");
+  refused([](api::Receipt& receipt) { (*receipt.promise)[40] ^= 1; }, "not signed by the log");
+}
+
+// The log goes on with the account's statements, and leaves out its newest record.
+TEST_F(PublicLog, AMissedPromiseOfARecordIsEvidence) {
+  backup_id(*account_, folder_ / "data");
+  wait_without_a_step(9 * 60);
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->contradiction());
+  wait_without_a_step(2 * 60 + 600);
+  must_do(account_->sync());
+  expect_stands(*account_, "promised to have record 2");
+  const std::string judged = must(judge_evidence());
+  EXPECT_NE(judged.find("are from before that record"), std::string::npos) << judged;
+  EXPECT_NE(judged.find("is the newest in the tree"), std::string::npos) << judged;
 }
 
 // ---- a contradiction, and after it ----
