@@ -124,10 +124,16 @@ class PublicLog : public ::testing::Test {
 
   // What the operator's program does, without the network between.
   void step() {
+    step_unaudited();
+    audit();
+  }
+  void step_unaudited() {
     show();
     must(logged_->service->step_log());
     pass(1);
     show();
+  }
+  void audit() {
     server::PublicLog& log = *logged_->service->log();
     for (std::uint64_t n = 0;;) {
       const auto next = must(log.next_audit(n));
@@ -403,6 +409,70 @@ TEST_F(PublicLog, TwoTreesOfOneSizeAreEvidence) {
   EXPECT_EQ(opened.circle().seq(), known);
   EXPECT_TRUE(fs::exists(folder_ / "laptop/evidence"));
   EXPECT_EQ(must(opened.contradictions()).back().judged_ms, clock_.now());
+}
+
+// ---- what lags ----
+
+TEST_F(PublicLog, AnAuditorThatLagsIsSaidAndStopsNothing) {
+  must_do(account_->set_region("DE"));
+  step_unaudited();
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->log_status()->circle_included);
+  EXPECT_EQ(account_->log_status()->audited + 1, account_->log_status()->epoch);
+  audit();
+  must_do(account_->sync());
+  EXPECT_EQ(account_->log_status()->audited, account_->log_status()->epoch);
+  // Nobody's word is not an auditor's.
+  Lies lies;
+  alter_view(lies, [](api::LogView& view) { view.audit.reset(); });
+  EXPECT_EQ(must(open(lies)).log_status()->audited, 0u);
+  alter_view(lies, [](api::LogView& view) { view.audit->back() ^= 1; });
+  expect_contradiction(lies, "");
+}
+
+TEST_F(PublicLog, ALogThatNobodySignsStopsApprovalsAfterThreeDaysAndBackupsNever) {
+  pass(25 * 60 * 60);
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->log_status()->stale());
+  backup_id(*account_, folder_ / "data");
+  vault::Home desk_home = new_home(folder_ / "desk");
+  join(*account_, desk_home, *store_, clock_, "desk");
+  pass(48 * 60 * 60);
+  must_do(account_->sync());
+  backup_id(*account_, folder_ / "data");
+  EXPECT_FALSE(account_->contradiction());
+  vault::Home phone_home = new_home(folder_ / "phone");
+  const auto asking = must(vault::Join::start(phone_home, *store_, clock_, "me", "phone"));
+  const auto approved = account_->approve(asking.code(), 0);
+  ASSERT_FALSE(approved.ok());
+  EXPECT_EQ(approved.error().code, Code::kUnavailable) << approved.error().message;
+  EXPECT_NE(approved.error().message.find("more than three days old"), std::string::npos);
+}
+
+TEST_F(PublicLog, AStatementThatDoesNotReplayEndsTheSyncAndIsNotPinned) {
+  const circle::Circle& circle = account_->circle();
+  const std::uint64_t seq = circle.seq() + 1;
+  const circle::Draft statement{circle.id(),
+                                seq,
+                                circle.head(),
+                                clock_.now(),
+                                circle::StatementType::kSetRegion,
+                                account_->self().id,
+                                wire::encode(circle::SetRegion{"FR"})};
+  const Bytes forged = wire::encode(circle::sign_statement(
+      statement, crypto::SigningKey(crypto::Key<crypto::SigningPurpose>::random())));
+  Lies lies;
+  lies.circle = [&](Lies::Honest&, std::uint64_t, std::vector<Bytes>& page) {
+    page.push_back(forged);
+  };
+  const auto opened = open(lies);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, Code::kUnsafe);
+  EXPECT_NE(opened.error().message.find("signature is wrong"), std::string::npos)
+      << opened.error().message;
+  EXPECT_EQ(must(home_.statements()).size(), seq);
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->contradiction());
 }
 
 // ---- promises ----
