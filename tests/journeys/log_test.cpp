@@ -563,6 +563,23 @@ TEST_F(PublicLog, AMissedPromiseOfARecordIsEvidence) {
   EXPECT_NE(judged.find("is the newest in the tree"), std::string::npos) << judged;
 }
 
+// An honest service whose witness is away for long: what was promised meanwhile is in the step
+// after the one that waited, and nobody is shown that one in between.
+TEST_F(PublicLog, AWitnessThatWasAwayMakesNoMissedPromise) {
+  must_do(account_->set_region("DE"));
+  must(logged_->service->step_log());
+  backup_id(*account_, folder_ / "data");
+  pass(30 * 60);
+  show();
+  const auto early = account_->sync();
+  ASSERT_FALSE(early.ok());
+  EXPECT_EQ(early.error().code, Code::kUnavailable) << early.error().message;
+  step();
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->contradiction());
+  EXPECT_TRUE(account_->log_status()->data_included);
+}
+
 // ---- a contradiction, and after it ----
 
 class Contradicted : public PublicLog {
