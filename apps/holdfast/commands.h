@@ -41,6 +41,7 @@ Result<int> run_account_delete(const Common& common, Console& console);
 Result<int> run_account_keep(const Common& common, Console& console);
 Result<int> run_account_connections(const Common& common, Console& console);
 Result<int> run_log(const Common& common, Console& console);
+Result<int> run_log_accept(const Common& common, const LogAcceptArgs& args, Console& console);
 Result<int> run_log_verify(const Common& common, const LogVerifyArgs& args, Console& console);
 Result<int> run_account_resend(const Common& common, const ResendArgs& args, Console& console);
 

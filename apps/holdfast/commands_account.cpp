@@ -215,6 +215,7 @@ Result<int> run_join(const Common& common, const JoinArgs& args, Console& consol
       "and give it this code. Waiting, at most ten minutes ...");
   console.flush();
   const vault::Account admitted = TRY(join.wait());
+  tell_contradiction(admitted, console);
   report_member("admitted", common, admitted, console);
   console.say("Admitted. This device, " + printable(name) + ", can now back up to account " +
               printable(account) + " and read all of it.");
@@ -226,26 +227,57 @@ Result<int> run_join(const Common& common, const JoinArgs& args, Console& consol
   return kOk;
 }
 
+namespace {
+
+// How old the state may be that the recovery key is about to act on. False: the person stops.
+Result<bool> tell_how_old(const vault::Recovery::Shown& shown, Console& console) {
+  JsonObject object("recovering");
+  object.integer("newest_change_ms", shown.statement_ms).flag("witnessed", shown.witnessed());
+  if (shown.record_ms) object.integer("newest_snapshot_ms", *shown.record_ms);
+  if (shown.witnessed()) object.number("age_seconds", *shown.log->age_s);
+  console.event(object);
+  const std::string newest =
+      (shown.record_ms ? "The newest snapshot in this store is of " + human_time(*shown.record_ms)
+                       : std::string("This store holds no snapshot")) +
+      ", the newest change among the account's devices of " + human_time(shown.statement_ms);
+  if (shown.witnessed()) {
+    console.say(newest + ". The service's log agrees; witnesses signed it " +
+                human_duration(static_cast<double>(*shown.log->age_s)) +
+                " ago, and what is newer than that may be missing.");
+    return true;
+  }
+  // Nobody else vouches for how new this is; only the person can tell.
+  console.say(newest + ". If you remember a later one, this is an old copy of the store, or one " +
+              "that hides what is newer: " +
+              (shown.log ? "nobody outside witnesses the service's log, and " : std::string()) +
+              "the recovery key alone cannot tell.");
+  if (!console.can_ask()) return true;
+  return console.confirm("Is that the newest you know of? Go on");
+}
+
+}  // namespace
+
 Result<int> run_recover(const Common& common, const RecoverArgs& args, Console& console) {
   if (common.server.empty()) return console.usage(kNeedsServer);
   const keys::RecoveryKey key =
       TRY(ask_recovery_key(args.recovery_key_file, "The recovery key: ", console));
   const auto fresh = TRY(open_fresh(common, store::Create::kNo, "", console));
+  vault::Recovery recovery =
+      TRY(vault::Recovery::find(fresh->home, *fresh->store, fresh->clock, key));
+  const bool go_on = TRY(tell_how_old(recovery.shown(), console));
+  if (!go_on) {
+    console.warn("Nothing was changed.");
+    return kFailed;
+  }
   vault::RecoverOptions options;
   options.device_name = args.device_name.empty() ? default_device_name() : args.device_name;
   options.keep = args.keep;
-  const vault::Account account =
-      TRY(vault::recover(fresh->home, *fresh->store, fresh->clock, key, options));
+  const vault::Account account = TRY(recovery.finish(options));
+  tell_contradiction(account, console);
   report_member("recovered", common, account, console);
-  const std::optional<std::int64_t> newest = account.newest_snapshot_ms();
   console.say("You are back: this device, " + printable(options.device_name) +
               ", is in the account and reads all of it. A new epoch began; devices that were not "
               "kept are out and read nothing that is made from now on.");
-  // Nobody else vouches for how new a folder is; only the person can.
-  console.say((newest ? "The newest snapshot in this store is of " + human_time(*newest)
-                      : std::string("This store holds no snapshot")) +
-              ". If you remember a later one, this is an old copy of the store, or one that hides "
-              "what is newer: the recovery key alone cannot tell.");
   console.say(
       "The recovery key still works. If somebody else may have seen it, make another: "
       "holdfast recovery key");

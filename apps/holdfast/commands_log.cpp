@@ -116,10 +116,32 @@ void tell_coming(const vault::LogStatus& status, Console& console) {
                   " on, others watch the log: its witnesses said so.");
 }
 
+// What this device found, and how the person judged it.
+Result<void> tell_judged(vault::Account& account, Console& console) {
+  for (const vault::Contradiction& one : TRY(account.contradictions())) {
+    if (one.judged_ms == 0) continue;
+    const std::string sentence = printable(as_text(one.sentence));
+    const std::string reason = printable(as_text(one.reason));
+    console.event(JsonObject("contradiction_judged")
+                      .text("sentence", sentence)
+                      .integer("found_ms", one.found_ms)
+                      .integer("judged_ms", one.judged_ms)
+                      .text("reason", reason));
+    console.print("On " + human_time(one.found_ms) + " the log contradicted itself: " + sentence +
+                  ". You went on, on " + human_time(one.judged_ms) + ": " + reason);
+  }
+  return Ok{};
+}
+
 }  // namespace
 
 Result<int> run_log(const Common& common, Console& console) {
   const auto opened = TRY(open_account(common, console));
+  TRY(tell_judged(opened->account(), console));
+  if (opened->account().contradiction()) {
+    console.print("The log is not asked until you have judged what contradicts.");
+    return kRefused;
+  }
   const auto& status = opened->account().log_status();
   if (!status) {
     console.print("This account has no log: its store is a folder, or is older than the log.");
@@ -159,6 +181,24 @@ Result<int> run_log(const Common& common, Console& console) {
   console.print(status->circle_included && status->data_included
                     ? "All that this device knows of the account is in it."
                     : "What was added last is not in it yet; it is promised within ten minutes.");
+  return kOk;
+}
+
+Result<int> run_log_accept(const Common& common, const LogAcceptArgs& args, Console& console) {
+  const auto opened = TRY(open_account(common, console));
+  if (!opened->account().contradiction())
+    return Error{Code::kNotFound, "Nothing contradicts: there is nothing to accept."};
+  if (args.reason.empty())
+    return Error{Code::kInvalid, "Say why: what did the operator or another device tell you?"};
+  if (!TRY(console.confirm("Believe the service's log again? Where it still cannot be true, this "
+                           "device forgets what it knew of it and begins anew. What it knows of "
+                           "your account stays, and so does the evidence."))) {
+    console.warn("Nothing was changed.");
+    return kFailed;
+  }
+  TRY(opened->account().accept_contradiction(args.reason));
+  console.event(JsonObject("contradiction_accepted").text("reason", args.reason));
+  console.say("Noted. Backups and approvals go on; holdfast log shows what you accepted.");
   return kOk;
 }
 

@@ -178,6 +178,10 @@ void Console::say(std::string_view line) {
   if (!json_ && !quiet_) put_line(stdout, line);
 }
 
+void Console::alarm(std::string_view line) {
+  warn(terminal_ ? "\033[31m" + std::string(line) + "\033[0m" : std::string(line));
+}
+
 void Console::warn(std::string_view line) {
   if (!json_) std::fflush(stdout);
   put_line(stderr, line);

@@ -44,6 +44,7 @@ class Console {
   // What happened, in words; silent with --json or --quiet.
   void say(std::string_view line);
   void warn(std::string_view line);
+  void alarm(std::string_view line);  // the same, red on a terminal
   // One object, one line, flushed at once; silent without --json.
   void event(const JsonObject& object);
   // A path as this standard output should get it: raw into a pipe, printable on a terminal.

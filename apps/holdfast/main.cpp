@@ -25,6 +25,7 @@ struct Line {
   JoinArgs join;
   ResendArgs resend;
   LogVerifyArgs log_verify;
+  LogAcceptArgs log_accept;
   RecoverArgs recover;
   RecoveryKeyArgs recovery_key;
   WaitingKeyArgs waiting_key;
@@ -240,6 +241,12 @@ void add_log(Line& line) {
       add_command(line, line.app, "log", "What the service's public log shows of this account",
                   [](const Common& common, Console& console) { return run_log(common, console); });
   log->require_subcommand(0, 1);
+  CLI::App* accept =
+      add_command(line, *log, "accept", "Go on after the log contradicted itself, as you judged",
+                  [&line](const Common& common, Console& console) {
+                    return run_log_accept(common, line.log_accept, console);
+                  });
+  accept->add_option("--reason", line.log_accept.reason, "Why, for whoever asks later")->required();
   CLI::App* verify = add_command(line, *log, "verify", "Check a whole log; takes no account",
                                  [&line](const Common& common, Console& console) {
                                    return run_log_verify(common, line.log_verify, console);

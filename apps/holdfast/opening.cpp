@@ -155,9 +155,25 @@ Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::str
   return std::unique_ptr<Opened>(new Opened{std::move(home), std::move(store), {}, {}});
 }
 
+void tell_contradiction(const vault::Account& account, Console& console) {
+  const auto& standing = account.contradiction();
+  if (!standing) return;
+  const std::string_view sentence = as_text(standing->sentence);
+  console.event(JsonObject("contradiction")
+                    .text("sentence", printable(sentence))
+                    .integer("found_ms", standing->found_ms));
+  console.alarm(
+      "The service contradicted itself, as this device found on " + human_time(standing->found_ms) +
+      ": " + printable(sentence) +
+      ".\nUntil you have judged that, this device sends it nothing and admits nobody. Reading goes "
+      "on, with what was verified before. Ask the operator by another way than this service; if "
+      "you then trust it again: holdfast log accept --reason TEXT");
+}
+
 Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console, Tell tell) {
   auto opened = TRY(open_member(common, "", console));
   opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
+  tell_contradiction(opened->account(), console);
   const auto& log = opened->account().log_status();
   if (log)
     for (const std::string& alarm : log->alarms) console.warn(alarm);

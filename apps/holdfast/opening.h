@@ -29,6 +29,8 @@ struct Opened {
 enum class Tell { kAll, kNoWaiting, kNoLosses };
 Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console,
                                              Tell tell = Tell::kAll);
+// In red, where the service's log contradicted itself: said before anything else.
+void tell_contradiction(const vault::Account& account, Console& console);
 // Without reading the account: `opened` is empty.
 Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::string& invitation,
                                             Console& console);

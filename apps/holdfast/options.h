@@ -34,6 +34,10 @@ struct LogVerifyArgs {
   std::string release;  // a file that the log should name
 };
 
+struct LogAcceptArgs {
+  std::string reason;
+};
+
 struct ResendArgs {
   std::string invitation_file;
 };

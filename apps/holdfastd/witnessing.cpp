@@ -110,17 +110,14 @@ void Witnessing::run(const std::stop_token& stop) {
   }
 }
 
-// What waits goes first: nothing new is decided before it is shown.
+// What waits goes first: nothing new is decided before it is shown. What stands is signed anew only
+// once everything that was promised is in it: the promise may be due by then.
 Result<void> Witnessing::turn() {
   server::PublicLog& log = *service_.log();
   for (int i = 0; i < 2; ++i) {
-    if (const auto due = log.due(kRenew_s)) {
-      const auto signatures = TRY(gather(*due));
-      TRY(log.cosign(*due, signatures));
-    }
     TRY(service_.step_log());
-  }
-  if (const auto due = log.due(kRenew_s)) {
+    const auto due = log.due(kRenew_s);
+    if (!due) break;
     const auto signatures = TRY(gather(*due));
     TRY(log.cosign(*due, signatures));
   }

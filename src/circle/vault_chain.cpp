@@ -138,7 +138,7 @@ Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const Ch
   if (record.epoch != circle.epoch_at(record.circle_seq))
     return broken("its epoch was not current");
   TRY(check_writer(circle, record, outer));
-  const Digest head = crypto::sha256(kHeadLabel, signed_record);
+  const Digest head = record_head(signed_record);
   TRY(check_marks(circle, record, head));
   return LinkedRecord{vault,
                       record.signer,
@@ -160,6 +160,8 @@ void VaultState::add(const LinkedRecord& record) {
     for (const PackId& pack : undo->packs) dropped.erase(pack);
   }
 }
+
+Digest record_head(BytesView signed_record) { return crypto::sha256(kHeadLabel, signed_record); }
 
 Digest heads_hash(const std::vector<VaultHead>& heads) {
   const wire::Bounded<VaultHead, kMaxVaults> all(heads);

@@ -57,6 +57,8 @@ struct VaultState {
   void add(const LinkedRecord& record);
 };
 
+// Of a vault, after this signed record.
+Digest record_head(BytesView signed_record);
 // Of all vaults of a circle, sorted: what the log's map keeps of their newest records.
 Digest heads_hash(const std::vector<VaultHead>& heads);
 

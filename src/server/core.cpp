@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "circle/vault_chain.h"
 #include "crypto/hash.h"
 #include "server/rows.h"
 #include "server/session.h"
@@ -480,6 +481,10 @@ Result<api::Receipt> Core::append_record(store::Account& in, const std::string& 
   const RecordDrops drops = TRY(drops_of(record));
   if (!drops.dropped.empty() || !drops.kept.empty()) TRY(catch_up(in, account, vault));
   changed(account);
+  if (log_) {
+    const circle::Record stored = TRY(record_of(record));
+    receipt.promise = TRY(log_->promise(account, stored, circle::record_head(record)));
+  }
   return receipt;
 }
 

@@ -209,6 +209,18 @@ Result<std::vector<DirtyAccount>> LogTables::dirty(std::size_t limit) const {
   return out;
 }
 
+Result<bool> LogTables::is_dirty(const std::string& account) const {
+  bool out = false;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row =
+        TRY(bound(db, "SELECT 1 FROM log_dirty WHERE account = ?", std::string_view(account)));
+    out = TRY(row.step());
+    return Ok{};
+  });
+  TRY(done);
+  return out;
+}
+
 Result<void> LogTables::erase(const std::string& account) const {
   return writer_.write([&](sql::Database& db) -> Result<void> {
     for (const char* const from :

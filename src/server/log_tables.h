@@ -81,6 +81,7 @@ class LogTables {
   Result<std::optional<LogAccount>> place(const std::string& account) const;
   Result<void> touch(const std::string& account) const;
   Result<std::vector<DirtyAccount>> dirty(std::size_t limit) const;
+  Result<bool> is_dirty(const std::string& account) const;
   Result<void> erase(const std::string& account) const;
 
   // ---- ages ----

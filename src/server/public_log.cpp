@@ -103,6 +103,7 @@ Result<void> PublicLog::begin() {
   LogStep first;
   first.after.note = note_of(signer_, first.after.head);
   TRY(tables_.decide(first));
+  decided_s_ = now_s();
   waiting_ = std::move(first);
   return Ok{};
 }
@@ -141,6 +142,19 @@ Result<std::optional<Bytes>> PublicLog::promise(const std::string& account, cons
   return std::optional(tlog::sign_promise(signer_, promise));
 }
 
+Result<std::optional<Bytes>> PublicLog::promise(const std::string& account,
+                                                const circle::Record& record, const Digest& head) {
+  const auto place = TRY(tables_.place(account));
+  if (!place) return std::optional<Bytes>();
+  tlog::RecordPromise promise;
+  promise.circle = record.circle;
+  promise.vault = record.vault;
+  promise.n = record.n;
+  promise.head = head;
+  promise.include_by_s = now_s() + promise_s_;
+  return std::optional(tlog::sign_promise(signer_, promise));
+}
+
 // ---- what is told ----
 
 Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t from) {
@@ -149,6 +163,13 @@ Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t f
   if (!lookup) return api::no_log();
   if (shown_.note.empty())
     return Error{Code::kUnavailable, "the service's log waits for its witnesses; try again soon"};
+  if (now_s() < catching_up_until_) {
+    const bool behind = TRY(tables_.is_dirty(account));
+    if (behind)
+      return Error{Code::kUnavailable,
+                   "the service's log catches up after its witnesses were away; try again in a "
+                   "minute"};
+  }
   const LookupKey key = LookupKey::from_bytes(*lookup);
   const LogAccount place = TRY(tables_.place(account)).value_or(LogAccount{});
 
@@ -323,6 +344,7 @@ Result<bool> PublicLog::step(const ReadLists& read) {
   TRY(write_files(step));
   const std::unique_lock writing(mutex_);
   waiting_ = std::move(step);
+  decided_s_ = now_s();
   return true;
 }
 
@@ -556,6 +578,9 @@ Result<void> PublicLog::show(const Bytes& note) {
   shown_.note = note;
   waiting_.reset();
   cosigned_s_ = now_s();
+  // Cosigned now, it lacks what was promised while it waited: due perhaps, and in the next step.
+  const bool late = now_s() >= decided_s_ + promise_s_ / 2;
+  catching_up_until_ = late ? now_s() + kCatchUp_s : 0;
   return Ok{};
 }
 

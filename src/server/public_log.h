@@ -22,6 +22,9 @@ namespace holdfast::server {
 
 // More than the seven days of notice: what is queued must first be cosigned.
 constexpr std::uint64_t kLead_s = 60 * 60;
+// How long after a step that waited for its witnesses an account whose newest changes are not in it
+// is not shown it.
+constexpr std::uint64_t kCatchUp_s = 2 * 60;
 
 struct LogOptions {
   std::string folder;    // of the public files
@@ -67,6 +70,9 @@ class PublicLog {
   // For a statement that was stored. nullopt: the account is not in the log.
   Result<std::optional<Bytes>> promise(const std::string& account, const CircleId& circle,
                                        std::uint64_t seq, const Digest& head);
+  // For a record that was stored; likewise.
+  Result<std::optional<Bytes>> promise(const std::string& account, const circle::Record& record,
+                                       const Digest& head);
 
   // ---- what is told ----
 
@@ -158,6 +164,8 @@ class PublicLog {
   std::uint64_t cosigned_s_ = 0;
   tlog::Map map_;
   std::optional<LogStep> waiting_;
+  std::uint64_t decided_s_ = 0;  // when it was; 0: before this process began
+  std::uint64_t catching_up_until_ = 0;
 
   // Of the batches that were asked for last; a proof needs the whole map of one.
   std::mutex batches_mutex_;

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "circle/vault_chain.h"
 #include "crypto/hash.h"
 #include "tlog/age.h"
 #include "tlog/map_labels.h"
@@ -52,6 +53,7 @@ class LogOfAService : public testing::Test {
         lists.heads.push_back(head_of(n));
         lists.begins.push_back(n);
       }
+      lists.vaults = vaults_;
       return lists;
     });
   }
@@ -67,6 +69,7 @@ class LogOfAService : public testing::Test {
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<PublicLog> log_;
   std::uint64_t statements_ = 0;
+  std::vector<circle::VaultHead> vaults_;
 };
 
 // Past a whole tile, with restarts between deciding and showing: at first, and around the tile.
@@ -105,6 +108,41 @@ TEST_F(LogOfAService, WhatChangesWhileAStepWaitsIsInTheNext) {
   ASSERT_TRUE(log_->cosign(*log_->due(3600), {}).ok());
   EXPECT_EQ(log_->view("me", 0)->circle_next, 2u);
   EXPECT_FALSE(step().value());
+}
+
+// What is promised by then is in: statements and records alike, before anything is signed again.
+TEST_F(LogOfAService, EachStepTakesInEverythingThatWasPromised) {
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    grow();
+    vaults_ = {{VaultId(), n, head_of(n)}};
+    ASSERT_TRUE(step().value());
+    ASSERT_TRUE(log_->cosign(*log_->due(3600), {}).ok());
+    const auto view = log_->view("me", 0);
+    EXPECT_EQ(view->circle_next, n);
+    EXPECT_EQ(view->data_next, n);
+    ASSERT_EQ(view->data_heads.size(), 1u);
+    EXPECT_EQ(view->data_heads[0].second, n);
+    const auto proof = *wire::decode<tlog::SeriesProof>(view->data_proof);
+    const auto epoch = *wire::decode<tlog::MapEpoch>(view->leaves.back());
+    const tlog::MapEntry entry{tlog::data_label(LookupKey::from_bytes(Bytes(32, 7)), n - 1),
+                               circle::heads_hash({{VaultId(), n, head_of(n)}})};
+    EXPECT_TRUE(tlog::verify_present(epoch.root, entry, *proof.last).ok());
+    EXPECT_FALSE(step().value());
+  }
+}
+
+TEST_F(LogOfAService, PromisesARecordOfAnAccountThatItHasAndOfNoOther) {
+  ASSERT_TRUE(log_->add_account("me", Bytes(32, 7), head_of(0)).ok());
+  circle::Record record;
+  record.n = 4;
+  const auto promise = log_->promise("me", record, head_of(4));
+  ASSERT_TRUE(promise.ok() && *promise);
+  const auto said = tlog::verify_record_promise(log_->trusted(), **promise);
+  ASSERT_TRUE(said.ok());
+  EXPECT_EQ(said->n, 4u);
+  EXPECT_EQ(said->head, head_of(4));
+  EXPECT_FALSE(*log_->promise("you", record, head_of(4)));
 }
 
 // Two witnesses, one of whom is enough.

@@ -250,6 +250,21 @@ struct Promise {
                                                &Promise::head, &Promise::include_by_s);
 };
 
+// The same of a record of a vault: by then it, or one that follows it, stands in the account's data
+// series.
+struct RecordPromise {
+  wire::Fixed<"holdfast/v1/record-promise"> label;
+  CircleId circle;
+  VaultId vault;
+  std::uint64_t n = 0;
+  Digest head;
+  std::uint64_t include_by_s = 0;
+  static constexpr auto kFields =
+      wire::fields(&RecordPromise::label, &RecordPromise::circle, &RecordPromise::vault,
+                   &RecordPromise::n, &RecordPromise::head, &RecordPromise::include_by_s);
+};
+
+// Of either; each is signed under a label of its own.
 struct SignedPromise {
   Bytes promise;
   std::array<std::uint8_t, 64> signature{};

@@ -1,5 +1,6 @@
 #include "tlog/frontier.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace holdfast::tlog {
@@ -12,6 +13,29 @@ Result<Frontier> Frontier::open(const TreeHead& head, std::vector<Digest> edge) 
       frontier.edge_.size() != static_cast<std::size_t>(std::popcount(head.size)) ||
       frontier.head() != head)
     return Error{Code::kCorrupt, "the edge of the log's tree does not make its root"};
+  return frontier;
+}
+
+Result<Frontier> Frontier::before(std::uint64_t index, std::uint64_t size, const Proof& inclusion) {
+  Frontier frontier;
+  frontier.size_ = index;
+  // As RFC 9162 section 2.1.3.2 walks up: what stands to the left are the whole subtrees before it.
+  std::uint64_t at = index;
+  std::uint64_t last = size == 0 ? 0 : size - 1;
+  for (const Digest& hash : inclusion) {
+    if ((at & 1U) != 0 || at == last) {
+      frontier.edge_.push_back(hash);
+      while ((at & 1U) == 0 && at != 0) {
+        at >>= 1;
+        last >>= 1;
+      }
+    }
+    at >>= 1;
+    last >>= 1;
+  }
+  std::ranges::reverse(frontier.edge_);
+  if (index >= size || frontier.edge_.size() != static_cast<std::size_t>(std::popcount(index)))
+    return Error{Code::kInvalid, "this is no proof of inclusion"};
   return frontier;
 }
 

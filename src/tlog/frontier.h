@@ -23,6 +23,10 @@ class Frontier {
   // unless they are as many as the size says and make the root.
   static Result<Frontier> open(const TreeHead& head, std::vector<Digest> edge);
 
+  // Of the tree of the entries before `index`, as a proof of inclusion of that entry in the tree of
+  // `size` entries shows it; nothing is verified. kInvalid: it is no such proof.
+  static Result<Frontier> before(std::uint64_t index, std::uint64_t size, const Proof& inclusion);
+
   // What this leaf adds to the tiles, the leaf itself first: then, where it fills a tile, the hash
   // of that at the level above.
   std::vector<TileHash> append(const Digest& leaf);

@@ -58,12 +58,27 @@ TEST(Promise, VerifiesWhenTheLogSignedIt) {
             Code::kUnsafe);
 }
 
+TEST(Promise, OfARecordVerifiesWhenTheLogSignedIt) {
+  const TestSite site;
+  RecordPromise promise;
+  promise.n = 7;
+  promise.include_by_s = 1'700'000'600;
+  const Bytes good = sign_promise(site.log, promise);
+  const auto verified = verify_record_promise(site.trusted(), good);
+  ASSERT_TRUE(verified.ok());
+  EXPECT_EQ(verified->n, 7U);
+  // Neither stands for the other.
+  EXPECT_EQ(verify_promise(site.trusted(), good).error().code, Code::kUnsafe);
+  EXPECT_EQ(verify_record_promise(site.trusted(), sign_promise(site.log, Promise())).error().code,
+            Code::kUnsafe);
+}
+
 // Evidence needs an honest witness who saw the checkpoint after the promise was due.
 TEST(Promise, IsMissedOnlyByWhatAWitnessSawLater) {
   Promise promise;
   promise.include_by_s = 1000;
-  EXPECT_FALSE(is_due(promise, {1000, 2000}));
-  EXPECT_TRUE(is_due(promise, {1001, 2000}));
+  EXPECT_FALSE(is_due(promise.include_by_s, {1000, 2000}));
+  EXPECT_TRUE(is_due(promise.include_by_s, {1001, 2000}));
 }
 
 // ---- the examples of docs/formats/tlog.md; hashes and signature checked in Python, with hashlib
@@ -132,6 +147,22 @@ TEST(Example, OfAPromiseIsWhatThePageSays) {
       "0ad631c385a5d7cce23c7785459a075820dbc1b4c900ffe48d575b5da5c638040125f65db0fe3e24494b76ea"
       "986457d9861a6553f358584052ecb4da23fd91edf689a8189d9c2fcb87446254d73f5fdcea990e89f25db3ea"
       "15ba801deed122c098fdbb0d5d89008bfe0efb109c415ef2ec2083f5e801820d");
+}
+
+TEST(Example, OfAPromiseOfARecordIsWhatThePageSays) {
+  RecordPromise promise;
+  promise.circle = CircleId(sha(1).bytes);
+  std::ranges::copy(sha(9).view().first(16), promise.vault.bytes.begin());
+  promise.n = 7;
+  promise.head = sha(2);
+  promise.include_by_s = 1'700'000'600;
+  EXPECT_EQ(
+      to_hex(sign_promise(TestSite().log, promise)),
+      "82587886781a686f6c64666173742f76312f7265636f72642d70726f6d69736558204bf5122f344554c53bde"
+      "2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a502b4c342f5433ebe591a1da77e013d1b7075820dbc1"
+      "b4c900ffe48d575b5da5c638040125f65db0fe3e24494b76ea986457d9861a6553f3585840a78e52d4ffd655"
+      "25028595a90b83ce3503c43a14d3e691a325325c4947e0dfed7ea699fd57e471e731965e903b71b99284b0aa"
+      "ed4184dbe86f06de1c214be50f");
 }
 
 }  // namespace

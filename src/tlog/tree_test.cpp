@@ -217,6 +217,21 @@ TEST_F(EveryTree, RefusesProofsThatAreTooLong) {
   EXPECT_FALSE(verify_consistency({1, {}}, {kMaxTreeSize, {}}, proof).ok());
 }
 
+TEST_F(EveryTree, BeforeAnEntryIsInItsProofOfInclusion) {
+  for (std::uint64_t size = 1; size <= 70; ++size)
+    for (std::uint64_t index = 0; index < size; ++index) {
+      const auto proof = log_.tree(size).prove_inclusion(index);
+      ASSERT_TRUE(proof.ok());
+      auto tree = Frontier::before(index, size, *proof);
+      ASSERT_TRUE(tree.ok()) << size << ' ' << index;
+      EXPECT_EQ(tree->head(), log_.head(index));
+      for (std::uint64_t i = index; i < size; ++i) tree->append(leaf_hash(log_.entries[i]));
+      EXPECT_EQ(tree->head(), log_.head(size));
+      EXPECT_FALSE(Frontier::before(size, size, *proof).ok());
+      EXPECT_EQ(Frontier::before(index, size, {}).ok(), index == 0);
+    }
+}
+
 TEST_F(EveryTree, FrontierOpensFromTilesAndGoesOn) {
   for (std::uint64_t size = 0; size < kMany; ++size) {
     auto edge = *log_.tree(size).edge();

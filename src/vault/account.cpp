@@ -98,6 +98,11 @@ Digest lookup_hash(const keys::LookupKey& key) {
   return crypto::mac(key, "holdfast/v1/lookup-hash", {});
 }
 
+Result<void> remember_wrong(Home& home, const Result<void>& kept, TimeMs now) {
+  if (kept.ok() || kept.error().code != Code::kUnsafe) return kept;
+  return remember_contradiction(home, kept.error().message, now);
+}
+
 Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
                            const keys::LookupKey& lookup, const circle::TrustRoots& roots,
                            const std::vector<Bytes>& statements) {
@@ -132,6 +137,7 @@ Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock)
             {},
             {},
             {},
+            {},
             {}});
   TRY(state->sync());
   Account account(std::move(state));
@@ -148,29 +154,51 @@ Result<void> Account::State::sync() {
   TRY(check_store(roots_now, store));
   TRY(note_losses());
   if (roots.log.empty()) return Ok{};
-  auto checked = check();
-  if (!checked.ok() && checked.error().code == Code::kUnsafe) {
-    // Something may have been added between the two looks, or others sign the log by now.
-    TRY(replica.sync(&home));
-    while (TRY(follow_trust_change(home, store, roots_now, clock.now())))
-      roots_now = TRY(roots_in_effect(home, roots));
-    checked = check();
-  }
-  TRY(checked);
-  return close_until_included();
+  return ask_log();
 }
 
-Result<void> Account::State::check() {
-  const keys::LookupKey lookup = TRY(home.lookup());
+// While a contradiction stands the log is not asked: what it says now is no reason to forget.
+Result<void> Account::State::ask_log() {
+  contradiction = TRY(standing_contradiction(home));
+  if (!contradiction) {
+    Looked looked = TRY(look_twice());
+    if (looked.sight) {
+      roots_now = std::move(looked.sight->roots);
+      log_status = std::move(looked.sight->status);
+    } else {
+      TRY(remember(looked.contradiction));
+    }
+  }
   log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
-  log_status = TRY(check_log(home, replica, store, roots_now, lookup, clock.now()));
-  if (!log_status->trust_change_s ||
-      *log_status->trust_change_s > static_cast<std::uint64_t>(clock.now() / 1000))
-    return Ok{};
-  while (TRY(follow_trust_change(home, store, roots_now, clock.now())))
-    roots_now = TRY(roots_in_effect(home, roots));
-  log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
+  TRY(close_until_included());
+  if (!contradiction) {
+    const auto compared = compare_with_others(*this);
+    if (compared.ok() || compared.error().code != Code::kUnsafe) return compared;
+    TRY(remember(compared.error().message));
+  }
+  log_status.reset();
   return Ok{};
+}
+
+Result<void> Account::State::remember(const std::string& sentence) {
+  TRY(remember_contradiction(home, sentence, clock.now()));
+  contradiction = TRY(standing_contradiction(home));
+  return Ok{};
+}
+
+Result<Account::State::Looked> Account::State::look_twice() {
+  const keys::LookupKey lookup = TRY(home.lookup());
+  const auto look = [&](Look which) {
+    return look_at_log(home, replica, store, roots, lookup, clock.now(), which);
+  };
+  auto sight = look(Look::kFirst);
+  if (!sight.ok() && sight.error().code == Code::kUnsafe) {
+    TRY(replica.sync(&home));
+    sight = look(Look::kAgain);
+  }
+  if (sight.ok()) return Looked{std::move(sight).value(), {}};
+  if (sight.error().code != Code::kUnsafe) return std::move(sight).error();
+  return Looked{{}, sight.error().message};
 }
 
 // A device that another one admitted opens nothing before all others can see in the log that it
@@ -179,18 +207,67 @@ Result<void> Account::State::close_until_included() {
   const std::uint64_t seq = circle().device(replica.self())->admitted_seq;
   const auto outer = TRY(wire::decode<circle::SignedStatement>(replica.statements().at(seq)));
   const auto statement = TRY(wire::decode<circle::Statement>(outer.statement));
-  const bool waits = statement.type == circle::StatementType::kAdmit && log_status->included <= seq;
+  const std::uint64_t included = TRY(included_so_far(home));
+  const bool waits = statement.type == circle::StatementType::kAdmit && included <= seq;
   replica.hold(waits ? Replica::Keys::kHeld : Replica::Keys::kFree);
   return Ok{};
 }
 
 Result<void> Account::State::promised(const api::Append& append, const api::Receipt& receipt) {
   if (!log) return Ok{};
-  return keep_promise(home, *log, circle().id(), circle().seq() + 1,
-                      circle::statement_head(append.statement), receipt.promise, clock.now());
+  const TimeMs now = clock.now();
+  return remember_wrong(
+      home,
+      keep_promise(home, *log, circle().id(), circle().seq() + 1,
+                   circle::statement_head(append.statement), receipt.promise, now),
+      now);
+}
+
+Result<void> Account::State::promised(const circle::LinkedRecord& linked,
+                                      const api::Receipt& receipt) {
+  if (!log) return Ok{};
+  const TimeMs now = clock.now();
+  const circle::VaultHead head{linked.vault, linked.tip.n, linked.tip.head};
+  return remember_wrong(home, keep_promise(home, *log, circle().id(), head, receipt.promise, now),
+                        now);
+}
+
+Result<void> Account::State::check_sends() const {
+  if (contradiction) return stopped_by(*contradiction);
+  return Ok{};
+}
+
+Result<void> Account::State::check_sends(circle::StatementType type) const {
+  if (type == circle::StatementType::kRemove || type == circle::StatementType::kCancel) return Ok{};
+  return check_sends();
 }
 
 const std::optional<LogStatus>& Account::log_status() const { return state_->log_status; }
+const std::optional<Contradiction>& Account::contradiction() const { return state_->contradiction; }
+
+Result<std::vector<Contradiction>> Account::contradictions() const {
+  return vault::contradictions(state_->home);
+}
+
+Result<void> Account::accept_contradiction(const std::string& reason) {
+  State& s = *state_;
+  if (!s.contradiction) return Error{Code::kNotFound, "there is no contradiction to judge"};
+  State::Looked looked = TRY(s.look_twice());
+  if (!looked.sight) {
+    const Bytes known = TRY(forget_log(s.home));
+    auto fresh = s.look_twice();
+    if (!fresh.ok() || !fresh->sight) TRY(put_log_back(s.home, known));
+    looked = TRY(std::move(fresh));
+  }
+  if (!looked.sight)
+    return Error{Code::kUnsafe,
+                 "the log contradicts this account also as a device sees it that never saw it "
+                 "before, so there is nothing to go on with: " +
+                     looked.contradiction};
+  TRY(leave_uncompared(s));
+  TRY(judge_contradiction(s.home, reason, s.clock.now()));
+  return s.sync();
+}
 
 Result<api::Usage> Account::usage() { return state_->replica.session().usage(); }
 Result<api::Usage> Account::delete_account() { return state_->replica.session().delete_account(); }
@@ -234,6 +311,7 @@ std::optional<std::int64_t> Account::newest_snapshot_ms() const {
 Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     Made made = TRY(make());
+    TRY(check_sends(made.type));
     const std::uint64_t seq = circle().seq() + 1;
     circle::SignedStatement statement =
         circle::sign_statement({circle().id(), seq, circle().head(), clock.now(), made.type,
@@ -249,7 +327,9 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
     if (receipt.ok()) TRY(promised(append, *receipt));
     TRY(sync());
-    if (receipt.ok()) return replica.expect_statement(seq, append.statement, home);
+    if (!receipt.ok()) continue;
+    TRY(replica.expect_statement(seq, append.statement, home));
+    return check_sends(made.type);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};
 }
@@ -295,6 +375,7 @@ Result<std::optional<circle::LinkedRecord>> Account::State::append_record(
   auto linked = TRY(circle::extend(circle(), record.vault, replica.chain(record.vault).tip, bytes));
   const auto receipt = replica.session().append_record(record.vault, bytes);
   if (!receipt.ok() && receipt.error().code != Code::kConflict) return receipt.error();
+  if (receipt.ok()) TRY(promised(linked, *receipt));
   TRY(sync());
   if (!receipt.ok()) return std::optional<circle::LinkedRecord>();
   TRY(replica.expect_record(linked, bytes, home));
@@ -462,130 +543,20 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
     return std::move(circle).error();
   api::Append append{statement, {envelope}, std::nullopt};
   if (genesis.has_log) append.lookup = for_the_map(lookup);
-  TRY(store.create_account(options.account, append));
+  const api::Receipt receipt = TRY(store.create_account(options.account, append));
   TRY(home.add_blobs({envelope}));
   TRY(become_member(home, options.account, options.device_name, lookup, roots, {statement}));
+  if (genesis.has_log) {
+    const auto log = TRY(wire::decode<tlog::LogRoots>(roots.log));
+    const auto kept = keep_promise(home, log, id, 0, circle::statement_head(statement),
+                                   receipt.promise, clock.now());
+    TRY(remember_wrong(home, kept, clock.now()));
+  }
   Account account = TRY(Account::open(home, store, clock));
   TRY(account.create_vault("main", false));
   auto recovery = keys::RecoveryKey::random();
   TRY(account.set_recovery(recovery, nullptr));
   return Initialised{std::move(account), std::move(recovery)};
-}
-
-namespace {
-
-// What the recovery key finds: the account it names and what the capsule says of it.
-struct Found {
-  std::string account;
-  Bytes sealed;
-  Capsule capsule;
-  std::shared_ptr<const keys::LookupKey> lookup;
-};
-
-Result<Found> find_account(api::Store& store, const keys::RecoveryKey& key) {
-  const LocateId locate = keys::locate_id(key);
-  auto found = store.find_capsule(locate);
-  if (!found.ok()) {
-    if (found.error().code != Code::kNotFound) return std::move(found).error();
-    return Error{Code::kNotFound,
-                 "no account in this store has this recovery key. It may have been replaced by a "
-                 "newer one, or this is another store"};
-  }
-  const auto capsule_key = crypto::derive<keys::CapsulePurpose>(key);
-  const Bytes opened = TRY(
-      crypto::open(capsule_key, wire::encode_array("holdfast/v1/capsule", locate), found->capsule));
-  Capsule capsule = TRY(wire::decode<Capsule>(opened));
-  auto lookup = std::make_shared<const keys::LookupKey>(TRY(crypto::open_key<keys::LookupPurpose>(
-      capsule_key, wire::encode_array("holdfast/v1/capsule/lookup", locate), capsule.lookup)));
-  return Found{std::move(found->account), std::move(found->capsule), std::move(capsule),
-               std::move(lookup)};
-}
-
-// A circle built around the person's recovery key by others, or an older one, ends here.
-Result<void> check_found(Replica& replica, const Found& found) {
-  const circle::Circle& circle = replica.circle();
-  const Capsule& capsule = found.capsule;
-  if (circle.id() != capsule.circle || circle.seq() < capsule.seq ||
-      circle.head_at(capsule.seq) != capsule.head ||
-      circle.lookup() != lookup_hash(*found.lookup) ||
-      circle.trust_roots() != roots_hash(capsule.trust_roots) ||
-      !circle.ever_committed_capsule(crypto::sha256(found.sealed)))
-    return Error{Code::kUnsafe,
-                 "the store shows another account than the one this recovery key was made for, "
-                 "or an older state of it: do not trust this store"};
-  if (!circle.recovery() || circle.recovery()->id != replica.self())
-    return Error{Code::kDenied, "this recovery key was replaced by a newer one"};
-  for (const circle::VaultHead& head : capsule.vault_heads) {
-    const Chain& chain = replica.chain(head.vault);
-    if (chain.tip.n < head.n || (head.n > 0 && chain.records[head.n - 1].tip.head != head.head))
-      return Error{Code::kUnsafe, "the store is older than this recovery key remembers"};
-  }
-  return Ok{};
-}
-
-// The statement that makes this device a member and removes all that are not kept.
-Result<api::Append> make_recover(const Home& home, Replica& replica, const Clock& clock,
-                                 const crypto::SigningKey& signing, const RecoverOptions& options) {
-  const circle::Circle& circle = replica.circle();
-  circle::Recover body;
-  body.device = device_info(home.device_key(), options.device_name);
-  const ReaderId device = circle::reader_id(body.device);
-  body.countersignature =
-      signing_key(home.device_key())
-          .sign(circle::kRecoveryLabel, circle::recovery_bytes(circle.id(), circle.head(), device));
-  std::map<ReaderId, crypto::WrapPublicKey> readers;
-  for (const std::string& name : options.keep) {
-    const circle::Device* const kept = circle.member_named(name);
-    if (kept == nullptr)
-      return Error{Code::kNotFound, "no device named \"" + name + "\" is a member"};
-    body.kept.push_back(kept->id);
-    readers[kept->id].bytes = kept->info.wrap_key;
-  }
-  std::sort(body.kept.begin(), body.kept.end());
-  readers[device].bytes = body.device.wrap_key;
-  readers[replica.self()].bytes = circle.recovery()->info.wrap_key;
-  auto draft = TRY(replica.next_epoch(readers));
-  body.epoch = std::move(draft.info);
-  Bytes statement = wire::encode(
-      circle::sign_statement({circle.id(), circle.seq() + 1, circle.head(), clock.now(),
-                              circle::StatementType::kRecover, replica.self(), wire::encode(body)},
-                             signing));
-  if (auto next = circle.apply(statement); !next.ok()) return std::move(next).error();
-  return api::Append{std::move(statement), std::move(draft.blobs), std::nullopt};
-}
-
-}  // namespace
-
-Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
-                        const keys::RecoveryKey& key, const RecoverOptions& options) {
-  TRY(check_typed(options.device_name));
-  const Found found = TRY(find_account(store, key));
-  const crypto::SigningKey signing(crypto::derive<crypto::SigningPurpose>(key));
-  circle::RecoveryInfo public_keys;
-  public_keys.verify_key = signing.verify_key().bytes;
-  public_keys.wrap_key = crypto::wrap_public_key(crypto::derive<crypto::WrapPurpose>(key)).bytes;
-  const ReaderId reader = circle::reader_id(public_keys);
-  const api::Caller recovering{
-      reader, std::make_shared<const crypto::SigningKey>(
-                  crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(key)))};
-  auto session = TRY(store.open_account(found.account, recovering));
-  Replica replica(std::move(session), reader, crypto::derive<crypto::WrapPurpose>(key),
-                  TRY(log_ages(found.capsule.trust_roots, found.lookup)));
-  for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
-    TRY(replica.sync(nullptr));
-    TRY(check_found(replica, found));
-    TRY(check_store(found.capsule.trust_roots, store));
-    const api::Append append = TRY(make_recover(home, replica, clock, signing, options));
-    auto receipt = replica.session().append(append);
-    if (!receipt.ok() && receipt.error().code == Code::kConflict) continue;
-    if (!receipt.ok()) return std::move(receipt).error();
-    std::vector<Bytes> statements = replica.statements();
-    statements.push_back(append.statement);
-    TRY(become_member(home, found.account, options.device_name, *found.lookup,
-                      found.capsule.trust_roots, statements));
-    return Account::open(home, store, clock);
-  }
-  return Error{Code::kConflict, "other devices keep changing the account; try again"};
 }
 
 }  // namespace holdfast::vault

@@ -3,8 +3,9 @@
 
 #include <functional>
 
+#include "vault/contradiction.h"
 #include "vault/format.h"
-#include "vault/log_check.h"
+#include "vault/log_sight.h"
 #include "vault/replica.h"
 #include "vault/vault.h"
 
@@ -19,7 +20,8 @@ struct Account::State {
   circle::TrustRoots roots{};             // that the genesis commits to
   circle::TrustRoots roots_now{};         // after every change since whose notice is over
   std::optional<tlog::LogRoots> log{};    // of the account's log, if it has one
-  std::optional<LogStatus> log_status{};  // of the last sync
+  std::optional<LogStatus> log_status{};  // of the last sync; none while a contradiction stands
+  std::optional<Contradiction> contradiction{};  // that stands
 
   const circle::Circle& circle() const { return replica.circle(); }
   Result<void> sync();
@@ -42,10 +44,21 @@ struct Account::State {
   Error too_many_segments(const VaultId& vault);
   // Signed, sent, and seen in the vault after that. nullopt: something else came first.
   Result<std::optional<circle::LinkedRecord>> append_record(const circle::Record& record);
-  Result<void> check();  // the log, with the roots that count now
-  Result<void> close_until_included();
   Result<void> note_losses();  // when this device first saw them
+  Result<void> ask_log();
+  // An error: there was no looking, or the account itself contradicts what was pinned.
+  struct Looked {
+    std::optional<LogSight> sight{};
+    std::string contradiction{};  // where there is none
+  };
+  Result<Looked> look_twice();
+  Result<void> remember(const std::string& sentence);
+  Result<void> close_until_included();
+  // kUnsafe while a contradiction stands. Statements that only take away are made all the same.
+  Result<void> check_sends() const;
+  Result<void> check_sends(circle::StatementType type) const;
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);
+  Result<void> promised(const circle::LinkedRecord& linked, const api::Receipt& receipt);
 };
 
 // Names that a person typed, before they are put into a statement. kInvalid: not UTF-8.
@@ -66,6 +79,8 @@ Result<void> check_store(const circle::TrustRoots& roots, const api::Store& stor
 // The lookup key as a service with a log is given it: it makes the account's labels, too.
 Bytes for_the_map(const keys::LookupKey& lookup);
 Digest lookup_hash(const keys::LookupKey& key);
+// What keep_promise() came to: a wrong promise is a contradiction, and remembered.
+Result<void> remember_wrong(Home& home, const Result<void>& kept, TimeMs now);
 // Writes into a home what an accepted circle means for it.
 Result<void> become_member(Home& home, const std::string& account, const std::string& device_name,
                            const keys::LookupKey& lookup, const circle::TrustRoots& roots,

@@ -147,12 +147,8 @@ Result<JoinCounter> await_counter(Account::State& account, const RequestId& id,
 
 Result<circle::Device> Account::approve(std::string_view spoken, std::int64_t patience_ms) {
   const keys::CodeKey code = TRY(keys::read_code(spoken));
-  // Whoever was removed meanwhile may stand behind such a log.
-  if (state_->log_status && state_->log_status->stops_approvals())
-    return Error{
-        Code::kUnavailable,
-        "the newest state of the service's log that witnesses signed is more than three days "
-        "old: nobody is admitted by it. Ask the operator, by another way, why"};
+  TRY(state_->check_sends());
+  if (state_->log_status) TRY(check_admits(*state_->log_status));
   const Match match = TRY(find_request(*state_, code));
   const RequestId& id = match.request.request;
   TRY(check_request(*state_, match.request));

@@ -262,6 +262,7 @@ Result<std::optional<circle::LinkedRecord>> commit(Account::State& account, Vaul
                                                    std::uint64_t& stored) {
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     TRY(account.sync());
+    TRY(account.check_sends());
     const circle::Vault vault = *account.circle().vault(data.vault.id);
     if (account.circle().epoch() != data.access.epoch)
       data.access = TRY(account.replica.access(vault));
@@ -279,7 +280,9 @@ Result<std::optional<circle::LinkedRecord>> commit(Account::State& account, Vaul
       record.key_segments.push_back({ref.object, ref.epoch});
     record.index_segments = indexes;
     auto linked = TRY(account.append_record(record));
-    if (linked) return linked;
+    if (!linked) continue;
+    TRY(account.check_sends());
+    return linked;
   }
   return Error{Code::kConflict, "other devices keep writing to this vault; try again"};
 }
@@ -332,6 +335,7 @@ Result<std::optional<Account::BackupReport>> try_backup(Account::State& account,
 
 Result<Account::BackupReport> Account::backup(const BackupOptions& options,
                                               archive::Progress& progress) {
+  TRY(state_->check_sends());
   for (unsigned attempt = 0; attempt < kBackups; ++attempt) {
     auto report = TRY(try_backup(*state_, options, progress));
     if (report) return *std::move(report);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "circle/format.h"
+#include "circle/vault_chain.h"
 #include "crypto/hash.h"
 #include "tlog/audit.h"
 #include "tlog/batch.h"
@@ -168,25 +168,86 @@ Result<std::string> two_trees(const tlog::TrustedLog& log, const Evidence& evide
                         "log has a consistency proof between them; keep both");
 }
 
-Result<std::string> missed(const tlog::TrustedLog& log, const Evidence& evidence) {
-  const tlog::Promise promise = TRY(tlog::verify_promise(log, evidence.first));
-  const auto checkpoint = TRY(tlog::Checkpoint::verify(log, evidence.second));
-  if (!checkpoint.time() || !tlog::is_due(promise, *checkpoint.time()))
-    return proves_nothing("the promise was not due at that checkpoint");
+// Whether `later` are all the entries after the generation, so that it is the newest.
+bool is_newest(const tlog::TreeHead& head, const Evidence& evidence) {
+  auto tree = tlog::Frontier::before(
+      evidence.index, head.size, tlog::Proof(evidence.inclusion.begin(), evidence.inclusion.end()));
+  if (!tree.ok()) return false;
+  tree->append(tlog::leaf_hash(evidence.epoch));
+  for (const Bytes& entry : evidence.later) {
+    const auto leaf = tlog::decode_leaf(entry);
+    if (!leaf.ok() || std::holds_alternative<tlog::MapEpoch>(*leaf)) return false;
+    tree->append(tlog::leaf_hash(entry));
+  }
+  return tree->head() == head;
+}
+
+// The generation of the map that the newer checkpoint's tree has, from which the label is absent.
+Result<tlog::MapEpoch> without_label(const tlog::Checkpoint& checkpoint, const Evidence& evidence) {
   // Of an empty map every label is absent: that is no evidence while the tree has entries.
   if (evidence.epoch.empty()) return proves_nothing("it names no generation of the log's map");
   TRY(tlog::verify_inclusion(checkpoint.head(), evidence.index, tlog::leaf_hash(evidence.epoch),
                              tlog::Proof(evidence.inclusion.begin(), evidence.inclusion.end())));
   const auto epoch = TRY(wire::decode<tlog::MapEpoch>(evidence.epoch));
   TRY(tlog::verify_absent(epoch.root, evidence.map_label, evidence.absence));
+  return epoch;
+}
+
+// What everyone who judges must know of it.
+std::string as_far_as_it_goes(const tlog::Checkpoint& checkpoint, const tlog::MapEpoch& epoch,
+                              const Evidence& evidence, const std::string& labels) {
+  const std::string size = std::to_string(checkpoint.head().size);
+  const std::string key = "whoever holds the account's lookup key can tell";
+  if (is_newest(checkpoint.head(), evidence))
+    return "That generation, " + std::to_string(epoch.n) + ", is the newest in the tree of " +
+           size + " entries. Not in this file: " + labels + " (" + key + ").";
+  return "Not in this file: " + labels + " (" + key + "); and that the tree of " + size +
+         " entries has no later generation than " + std::to_string(epoch.n) +
+         " (whoever reads the log can).";
+}
+
+Result<std::string> missed(const tlog::TrustedLog& log, const Evidence& evidence) {
+  const tlog::Promise promise = TRY(tlog::verify_promise(log, evidence.first));
+  const auto checkpoint = TRY(tlog::Checkpoint::verify(log, evidence.second));
+  if (!checkpoint.time() || !tlog::is_due(promise.include_by_s, *checkpoint.time()))
+    return proves_nothing("the promise was not due at that checkpoint");
+  const auto epoch = TRY(without_label(checkpoint, evidence));
   return "The log " + log.log().format() + " promised to have statement " +
          std::to_string(promise.seq) + " of circle " + promise.circle.hex().substr(0, 16) +
          "... in its map, and generation " + std::to_string(epoch.n) +
-         " of that map has not the label that the device says is the statement's. Two things are "
-         "not in this file: that it is the label (whoever holds the account's lookup key can "
-         "tell), and that the tree of " +
-         std::to_string(checkpoint.head().size) +
-         " entries has no later generation (whoever reads the log can).";
+         " of that map has not the label that the device says is the statement's. " +
+         as_far_as_it_goes(checkpoint, epoch, evidence, "that it is the label");
+}
+
+// The heads that the map has are the hash that stands there: nobody can make up others.
+Result<void> check_heads(const tlog::MapEpoch& epoch, const Evidence& evidence,
+                         const tlog::RecordPromise& promise) {
+  if (!evidence.shown) return Ok{};
+  const std::vector<circle::VaultHead> heads(evidence.shown->heads.begin(),
+                                             evidence.shown->heads.end());
+  TRY(tlog::verify_present(epoch.root, {evidence.shown->map_label, circle::heads_hash(heads)},
+                           evidence.shown->presence));
+  for (const circle::VaultHead& head : heads)
+    if (head.vault == promise.vault && head.n >= promise.n)
+      return proves_nothing("the map has the record, or one that follows it");
+  return Ok{};
+}
+
+Result<std::string> missed_record(const tlog::TrustedLog& log, const Evidence& evidence) {
+  const tlog::RecordPromise promise = TRY(tlog::verify_record_promise(log, evidence.first));
+  const auto checkpoint = TRY(tlog::Checkpoint::verify(log, evidence.second));
+  if (!checkpoint.time() || !tlog::is_due(promise.include_by_s, *checkpoint.time()))
+    return proves_nothing("the promise was not due at that checkpoint");
+  const auto epoch = TRY(without_label(checkpoint, evidence));
+  TRY(check_heads(epoch, evidence, promise));
+  return "The log " + log.log().format() + " promised to have record " + std::to_string(promise.n) +
+         " of vault " + promise.vault.hex().substr(0, 16) + "..., circle " +
+         promise.circle.hex().substr(0, 16) + "..., in its map. In generation " +
+         std::to_string(epoch.n) +
+         " of that map the heads that the device says are the account's " +
+         (evidence.shown ? "newest are from before that record. " : "first are not there yet. ") +
+         as_far_as_it_goes(checkpoint, epoch, evidence,
+                           "that these are the labels of the account, one after the other");
 }
 
 }  // namespace
@@ -208,6 +269,7 @@ Result<std::string> verify_evidence(const Evidence& evidence) {
     case EvidenceKind::kFork:
     case EvidenceKind::kInconsistent: return two_trees(log, evidence);
     case EvidenceKind::kMissedPromise: return missed(log, evidence);
+    case EvidenceKind::kMissedRecord: return missed_record(log, evidence);
   }
   return proves_nothing("it is of an unknown kind");
 }

@@ -71,7 +71,7 @@ class Check {
  public:
   Check(Home& home, Replica& replica, api::Visitor& files, const circle::TrustRoots& trust,
         const tlog::LogRoots& roots, tlog::TrustedLog trusted, const keys::LookupKey& lookup,
-        TimeMs now, LogPins pins)
+        TimeMs now, Keep keep, LogPins pins)
       : home_(home),
         replica_(replica),
         files_(files),
@@ -80,6 +80,7 @@ class Check {
         trusted_(std::move(trusted)),
         lookup_(lookup),
         now_(now),
+        keep_(keep),
         pins_(std::move(pins)) {}
 
   Result<LogStatus> run() {
@@ -223,18 +224,18 @@ class Check {
     const circle::Circle& circle = replica_.circle();
     const std::uint64_t known = circle.seq() + 1;
     if (view.circle_next > known)
-      return Error{Code::kUnsafe,
-                   "the log has statement " + std::to_string(view.circle_next - 1) +
-                       " of this account's circle, and the service does not show it: something "
-                       "was done in this account that is kept from this device"};
+      return differs(view, view.circle_proof,
+                     "the log has statement " + std::to_string(view.circle_next - 1) +
+                         " of this account's circle, and the service does not show it: something "
+                         "was done in this account that is kept from this device");
     const Digest last = view.circle_next > 0 ? circle.head_at(view.circle_next - 1) : Digest();
     auto held = check_series(view.circle_proof, view.circle_next, last,
                              tlog::circle_label<keys::LookupPurpose>);
     if (!held.ok() && held.error().code == Code::kUnsafe)
-      return Error{Code::kUnsafe,
-                   "the log shows another history of this account's circle than the service shows "
-                   "this device (" +
-                       held.error().message + ")"};
+      return differs(view, view.circle_proof,
+                     "the log shows another history of this account's circle than the service "
+                     "shows this device (" +
+                         held.error().message + ")");
     TRY(held);
     status_.circle_included = view.circle_next == known;
     pins_.included = status_.included = view.circle_next;
@@ -247,9 +248,8 @@ class Check {
     for (const Bytes& bytes : pins_.promises) {
       const tlog::Promise promise = TRY(tlog::verify_promise(trusted_, bytes));
       if (promise.seq < view.circle_next) continue;
-      if (promise.seq == view.circle_next && checkpoint.time() &&
-          tlog::is_due(promise, *checkpoint.time()))
-        return missed(bytes, promise, view, checkpoint);
+      if (promise.seq == view.circle_next && is_due(promise.include_by_s, checkpoint))
+        return missed_statement(bytes, promise, view, checkpoint);
       left.push_back(bytes);
     }
     pins_.promises = left;
@@ -258,7 +258,27 @@ class Check {
                     "statement " + std::to_string(view.circle_next) + " of this account's circle");
   }
 
-  Result<void> check_data(const api::LogView& view, const tlog::Checkpoint&) {
+  // `heads`: of the vaults, as the map has them by now.
+  Result<void> check_record_promises(const api::LogView& view, const tlog::Checkpoint& checkpoint,
+                                     const std::vector<circle::VaultHead>& heads) {
+    wire::Bounded<Bytes, 64> left;
+    for (const Bytes& bytes : pins_.record_promises) {
+      const tlog::RecordPromise promise = TRY(tlog::verify_record_promise(trusted_, bytes));
+      const auto stands = std::ranges::find(heads, promise.vault, &circle::VaultHead::vault);
+      if (stands != heads.end() && stands->n >= promise.n) continue;
+      if (is_due(promise.include_by_s, checkpoint))
+        return missed_record(bytes, promise, view, checkpoint, heads);
+      left.push_back(bytes);
+    }
+    pins_.record_promises = left;
+    return Ok{};
+  }
+
+  static bool is_due(std::uint64_t include_by_s, const tlog::Checkpoint& checkpoint) {
+    return checkpoint.time() && tlog::is_due(include_by_s, *checkpoint.time());
+  }
+
+  Result<void> check_data(const api::LogView& view, const tlog::Checkpoint& checkpoint) {
     std::vector<circle::VaultHead> heads;
     bool all = true;
     for (const circle::Vault& vault : replica_.circle().vaults()) {
@@ -267,9 +287,9 @@ class Check {
           view.data_heads, [&](const auto& one) { return one.first == vault.id; });
       const std::uint64_t n = named == view.data_heads.end() ? 0 : named->second;
       if (n > chain.records.size())
-        return Error{Code::kUnsafe,
-                     "the log has newer snapshots of the vault \"" + vault.name +
-                         "\" than the service shows this device: they are kept from it"};
+        return differs(view, view.data_proof,
+                       "the log has newer snapshots of the vault \"" + vault.name +
+                           "\" than the service shows this device: they are kept from it");
       if (n < chain.records.size()) all = false;
       if (n > 0) heads.push_back({vault.id, n, chain.records[n - 1].tip.head});
     }
@@ -277,11 +297,12 @@ class Check {
     auto held =
         check_series(view.data_proof, view.data_next, last, tlog::data_label<keys::LookupPurpose>);
     if (!held.ok() && held.error().code == Code::kUnsafe)
-      return Error{Code::kUnsafe,
-                   "the log shows other snapshots of this account than the service shows this "
-                   "device (" +
-                       held.error().message + ")"};
+      return differs(view, view.data_proof,
+                     "the log shows other snapshots of this account than the service shows this "
+                     "device (" +
+                         held.error().message + ")");
     TRY(held);
+    TRY(check_record_promises(view, checkpoint, heads));
     status_.data_included = all;
     return wait_for(all, view.data_next, pins_.data_behind, pins_.data_behind_ms,
                     "the newest snapshots");
@@ -308,35 +329,81 @@ class Check {
 
   // ---- evidence ----
 
+  // What the log has of this account, beside what the service shows of it. The service signs only
+  // the first, so it convinces this person, and whoever else has the account's lookup key.
+  Error differs(const api::LogView& view, const Bytes& proof, std::string sentence) const {
+    if (keep_ == Keep::kNothing) return {Code::kUnsafe, std::move(sentence)};
+    std::vector<Bytes> items = {view.checkpoint, pins_.epoch_entry, proof,
+                                replica_.statements().back()};
+    const auto path = home_.save_evidence("log-account", items);
+    if (path.ok()) sentence += ". What both show is kept in " + *path;
+    return {Code::kUnsafe, std::move(sentence)};
+  }
+
   Error contradiction(EvidenceKind kind, const Bytes& newer, std::string sentence) const {
+    if (keep_ == Keep::kNothing) return {Code::kUnsafe, std::move(sentence)};
     return contradict(home_, files_, trusted_, {{}, kind, roots_, pins_.checkpoint, newer},
                       std::move(sentence));
   }
 
-  Result<void> missed(const Bytes& signed_promise, const tlog::Promise& promise,
-                      const api::LogView& view, const tlog::Checkpoint& checkpoint) const {
-    Evidence evidence;
-    evidence.kind = EvidenceKind::kMissedPromise;
-    evidence.roots = roots_;
-    evidence.first = signed_promise;
-    evidence.second = checkpoint.note();
+  Result<void> missed_statement(const Bytes& signed_promise, const tlog::Promise& promise,
+                                const api::LogView& view,
+                                const tlog::Checkpoint& checkpoint) const {
+    const std::string sentence = "the log promised to have statement " +
+                                 std::to_string(promise.seq) +
+                                 " of this account's circle, and has not";
+    if (keep_ == Keep::kNothing) return Error{Code::kUnsafe, sentence};
+    Evidence evidence =
+        TRY(missed(EvidenceKind::kMissedPromise, signed_promise, view.circle_proof, checkpoint));
     evidence.map_label = tlog::circle_label(lookup_, promise.seq);
-    const auto proof = TRY(wire::decode<tlog::SeriesProof>(view.circle_proof));
+    return saved(home_, evidence, sentence);
+  }
+
+  Result<void> missed_record(const Bytes& signed_promise, const tlog::RecordPromise& promise,
+                             const api::LogView& view, const tlog::Checkpoint& checkpoint,
+                             const std::vector<circle::VaultHead>& heads) const {
+    const std::string sentence = "the log promised to have record " + std::to_string(promise.n) +
+                                 " of a vault of this account, and has not";
+    if (keep_ == Keep::kNothing) return Error{Code::kUnsafe, sentence};
+    Evidence evidence =
+        TRY(missed(EvidenceKind::kMissedRecord, signed_promise, view.data_proof, checkpoint));
+    evidence.map_label = tlog::data_label(lookup_, view.data_next);
+    if (view.data_next > 0) {
+      const auto proof = TRY(wire::decode<tlog::SeriesProof>(view.data_proof));
+      ShownHeads shown{tlog::data_label(lookup_, view.data_next - 1), *proof.last, {}};
+      for (const circle::VaultHead& head : heads) shown.heads.push_back(head);
+      evidence.shown = std::move(shown);
+    }
+    return saved(home_, evidence, sentence);
+  }
+
+  // But the label. `series`: whose `next` is absent.
+  Result<Evidence> missed(EvidenceKind kind, const Bytes& signed_promise, const Bytes& series,
+                          const tlog::Checkpoint& checkpoint) const {
+    Evidence evidence{{}, kind, roots_, signed_promise, checkpoint.note()};
+    const auto proof = TRY(wire::decode<tlog::SeriesProof>(series));
     evidence.absence = proof.next;
     evidence.epoch = pins_.epoch_entry;
     evidence.index = pins_.epoch_index;
     const tlog::TileReader tiles = [this](const tlog::Tile& tile) {
       return files_.get_log(tlog::tile_path(tile));
     };
-    if (pins_.epoch > 0) {
-      const auto inclusion =
-          tlog::TileTree(checkpoint.head().size, tiles).prove_inclusion(pins_.epoch_index);
-      if (inclusion.ok())
-        for (const Digest& hash : *inclusion) evidence.inclusion.push_back(hash);
-    }
-    return saved(home_, evidence,
-                 "the log promised to have statement " + std::to_string(promise.seq) +
-                     " of this account's circle, and has not");
+    if (pins_.epoch == 0) return evidence;
+    const auto inclusion =
+        tlog::TileTree(checkpoint.head().size, tiles).prove_inclusion(pins_.epoch_index);
+    if (inclusion.ok())
+      for (const Digest& hash : *inclusion) evidence.inclusion.push_back(hash);
+    add_later(evidence, checkpoint.head().size);
+    return evidence;
+  }
+
+  // That no later entry is another generation of the map. Without them the rest still counts.
+  void add_later(Evidence& evidence, std::uint64_t size) const {
+    const std::uint64_t count = size - pins_.epoch_index - 1;
+    if (count == 0 || count > kMaxLater) return;
+    const auto view = replica_.session().read_log(pins_.epoch_index + 1);
+    if (!view.ok() || view->leaves.size() < count) return;
+    for (std::uint64_t i = 0; i < count; ++i) evidence.later.push_back(view->leaves[i]);
   }
 
   Home& home_;
@@ -347,6 +414,7 @@ class Check {
   const tlog::TrustedLog trusted_;
   const keys::LookupKey& lookup_;
   const TimeMs now_;
+  const Keep keep_;
   LogPins pins_;
   LogStatus status_;
   std::vector<tlog::ReleaseBatch> fresh_;  // batches that this device sees for the first time
@@ -356,12 +424,28 @@ class Check {
 
 Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
                             const circle::TrustRoots& trust, const keys::LookupKey& lookup,
-                            TimeMs now) {
+                            TimeMs now, Keep keep) {
   const auto roots = TRY(wire::decode<tlog::LogRoots>(trust.log));
   auto trusted = TRY(tlog::TrustedLog::open(roots));
   auto pins = TRY(load_pins(home));
-  return Check(home, replica, files, trust, roots, std::move(trusted), lookup, now, std::move(pins))
+  return Check(home, replica, files, trust, roots, std::move(trusted), lookup, now, keep,
+               std::move(pins))
       .run();
+}
+
+Result<std::uint64_t> included_so_far(const Home& home) {
+  const LogPins pins = TRY(load_pins(home));
+  return pins.included;
+}
+
+Result<Bytes> forget_log(Home& home) {
+  Bytes known = to_bytes(as_bytes(home.setting(kPins)));
+  TRY(home.set_setting(kPins, ""));
+  return known;
+}
+
+Result<void> put_log_back(Home& home, BytesView known) {
+  return home.set_setting(kPins, std::string(as_text(known)));
 }
 
 Result<Bytes> newest_checkpoint(const Home& home) {
@@ -398,23 +482,51 @@ Result<void> compare_seen(Home& home, api::Visitor& files, const circle::TrustRo
   return Ok{};
 }
 
+namespace {
+
+Error wrong_promise() {
+  return {Code::kUnsafe, "the service promises something else than what was sent"};
+}
+
+Result<void> check_include_by(std::uint64_t include_by_s, TimeMs now) {
+  if (include_by_s <=
+      static_cast<std::uint64_t>(now / 1000) + tlog::kMaxPromise_s + tlog::kClockTolerance_s)
+    return Ok{};
+  return Error{Code::kUnsafe,
+               "the service promises to log the change later than in ten minutes (or this device's "
+               "clock is behind): nobody could hold it to that"};
+}
+
+Result<void> keep(Home& home, wire::Bounded<Bytes, 64> LogPins::* where, const Bytes& promise) {
+  LogPins pins = TRY(load_pins(home));
+  if ((pins.*where).size() == 64) return Ok{};  // the first ones are due first
+  (pins.*where).push_back(promise);
+  return save_pins(home, pins);
+}
+
+}  // namespace
+
 Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
                           std::uint64_t seq, const Digest& head,
                           const std::optional<Bytes>& promise, TimeMs now) {
   const auto trusted = TRY(tlog::TrustedLog::open(roots));
   if (!promise) return Error{Code::kUnsafe, "the service gives no promise for its log"};
   const tlog::Promise said = TRY(tlog::verify_promise(trusted, *promise));
-  if (said.circle != circle || said.seq != seq || said.head != head)
-    return Error{Code::kUnsafe, "the service promises something else than what was sent"};
-  if (said.include_by_s >
-      static_cast<std::uint64_t>(now / 1000) + tlog::kMaxPromise_s + tlog::kClockTolerance_s)
-    return Error{Code::kUnsafe,
-                 "the service promises to log the change later than in ten minutes (or this "
-                 "device's clock is behind): nobody could hold it to that"};
-  LogPins pins = TRY(load_pins(home));
-  if (pins.promises.size() == 64) return Ok{};  // the first ones are due first
-  pins.promises.push_back(*promise);
-  return save_pins(home, pins);
+  if (said.circle != circle || said.seq != seq || said.head != head) return wrong_promise();
+  TRY(check_include_by(said.include_by_s, now));
+  return keep(home, &LogPins::promises, *promise);
+}
+
+Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
+                          const circle::VaultHead& head, const std::optional<Bytes>& promise,
+                          TimeMs now) {
+  const auto trusted = TRY(tlog::TrustedLog::open(roots));
+  if (!promise) return Error{Code::kUnsafe, "the service gives no promise for its log"};
+  const tlog::RecordPromise said = TRY(tlog::verify_record_promise(trusted, *promise));
+  if (said.circle != circle || circle::VaultHead{said.vault, said.n, said.head} != head)
+    return wrong_promise();
+  TRY(check_include_by(said.include_by_s, now));
+  return keep(home, &LogPins::record_promises, *promise);
 }
 
 }  // namespace holdfast::vault

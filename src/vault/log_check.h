@@ -48,17 +48,26 @@ struct LogStatus {
   bool stops_approvals() const { return age_s && *age_s > 3 * tlog::kMaxCheckpointAge_s; }
 };
 
-// Reads what is new in the log, verifies it against what this device saw and pins it. kUnsafe, with
-// evidence in the home: the log contradicts itself, or this account. kUnavailable: it is not whole.
+// Whether what shows a contradiction is kept in the home, as a file.
+enum class Keep { kNothing, kEvidence };
+
+// Reads what is new in the log, verifies it against what this device saw and pins it. kUnsafe: the
+// log contradicts itself, or this account. kUnavailable: it is not whole.
 // `files`: where the log's tiles are, for evidence.
 Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
                             const circle::TrustRoots& trust, const keys::LookupKey& lookup,
-                            TimeMs now);
+                            TimeMs now, Keep keep);
 
 // S9: what another of the account's devices saw of the log, as its sealed snapshot says, against
 // what this one sees. kUnsafe, with evidence: the service shows its devices different logs.
 Result<void> compare_seen(Home& home, api::Visitor& files, const circle::TrustRoots& trust,
                           BytesView theirs, const std::string& device);
+// Statements of the circle that the map was proven to have, at the last check that found no fault.
+Result<std::uint64_t> included_so_far(const Home& home);
+// What this device knows of the log: set aside, so that the next check sees it for the first time.
+// The answer puts it back.
+Result<Bytes> forget_log(Home& home);
+Result<void> put_log_back(Home& home, BytesView known);
 // The checkpoint that this device saw last; empty before the first.
 Result<Bytes> newest_checkpoint(const Home& home);
 
@@ -74,5 +83,9 @@ Result<bool> follow_trust_change(Home& home, api::Visitor& files, const circle::
 Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
                           std::uint64_t seq, const Digest& head,
                           const std::optional<Bytes>& promise, TimeMs now);
+// The same of a record.
+Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
+                          const circle::VaultHead& head, const std::optional<Bytes>& promise,
+                          TimeMs now);
 
 }  // namespace holdfast::vault

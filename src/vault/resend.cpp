@@ -205,6 +205,7 @@ Result<std::string> tell_older(api::Session& session, const VaultId& vault,
 
 Result<ResendReport> resend(Home& home, api::Store& store) {
   if (!home.is_member()) return Error{Code::kNotFound, "this device belongs to no account yet"};
+  TRY(check_no_contradiction(home));
   const std::vector<Bytes> statements = TRY(home.statements());
   HF_CHECK(!statements.empty());
   const bool there = TRY(has_account(home, store));

@@ -18,6 +18,7 @@
 #include "circle/vault_chain.h"
 #include "keys/spoken.h"
 #include "tlog/age.h"
+#include "vault/contradiction.h"
 #include "vault/home.h"
 #include "vault/log_check.h"
 
@@ -30,7 +31,8 @@ class Account {
   struct State;  // for this module's own files
 
   // Reads what is new, verifies it and pins it. kUnsafe (evidence saved in the home, its path in
-  // the message) when the store shows an older or another history than this device saw; kDenied
+  // the message) when the store shows an older or another history than this device saw; where only
+  // the log does, the account opens with a contradiction(). kDenied
   // when this device was removed, by whom. Begins a new epoch where a release batch was opened that
   // gave out a key of this one.
   static Result<Account> open(Home& home, api::Store& store, const Clock& clock);
@@ -41,8 +43,15 @@ class Account {
   Result<void> sync();
   const circle::Circle& circle() const;
   const circle::Device& self() const;
-  // What the last sync found in the log; none: the account has none.
+  // What the last sync found in the log; none: the account has none, or a contradiction stands.
   const std::optional<LogStatus>& log_status() const;
+  // Where the log contradicted itself or this account, and the person has not judged that yet.
+  // What would add or upload then fails with kUnsafe; reading and removing go on.
+  const std::optional<Contradiction>& contradiction() const;
+  Result<std::vector<Contradiction>> contradictions() const;  // also those judged; oldest first
+  // The person has judged it and goes on, by what this device knows of the log where that can be,
+  // else as one that sees the log for the first time. kUnsafe: it contradicts even so. kNotFound.
+  Result<void> accept_contradiction(const std::string& reason);
 
   // ---- who (account_*.cpp) ----
   struct OpenRequest {
@@ -233,7 +242,34 @@ struct RecoverOptions {
   std::string device_name;
   std::vector<std::string> keep;  // devices that stay members; all others are removed
 };
-// Back from nothing but the recovery key and the store.
+// Back from nothing but the recovery key and the store. find() verifies all that the store and its
+// log show and changes nothing; finish() acts on that.
+class Recovery {
+ public:
+  // kUnsafe, with evidence in the home: another or an older account than the key was made for, or
+  // than the log shows. kUnavailable: the log is too old to admit anybody by.
+  static Result<Recovery> find(Home& home, api::Store& store, const Clock& clock,
+                               const keys::RecoveryKey& key);
+  Recovery(Recovery&&) noexcept;
+  ~Recovery();
+
+  struct Shown {
+    std::int64_t statement_ms = 0;            // the newest, by its signer's clock
+    std::optional<std::int64_t> record_ms{};  // of the newest snapshot; none: there is none
+    std::optional<LogStatus> log{};           // none: the account has no log
+    // By when others vouch for it; else only the person can tell whether it is the newest state.
+    bool witnessed() const { return log && log->age_s; }
+  };
+  Shown shown() const;
+  // The device becomes a member; all that are not kept are removed.
+  Result<Account> finish(const RecoverOptions& options);
+
+ private:
+  struct State;
+  explicit Recovery(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+// Both at once.
 Result<Account> recover(Home& home, api::Store& store, const Clock& clock,
                         const keys::RecoveryKey& key, const RecoverOptions& options);
 

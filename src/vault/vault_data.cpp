@@ -30,26 +30,59 @@ std::vector<TakenRecord> shown_records(const Chain& chain) {
 
 namespace {
 
-// What the newest snapshot of another device says that it saw of the log: once each, hidden or
-// not. One that is damaged says nothing; a check of the vault reports it.
-Result<void> compare_with_others(Account::State& account, VaultData& data) {
-  if (!account.log) return Ok{};
-  const auto taken = taken_records(*data.chain);
+// The newest snapshot of another device, hidden or not.
+std::optional<TakenRecord> newest_of_others(Account::State& account, const VaultId& vault) {
+  const auto taken = taken_records(account.replica.chain(vault));
   const auto other = std::find_if(taken.rbegin(), taken.rend(), [&](const auto& one) {
     return one.record->signer != account.replica.self();
   });
-  if (other == taken.rend()) return Ok{};
-  const std::string key = "log_compared:" + data.vault.id.hex();
-  const std::string head = other->record->tip.head.hex();
-  if (account.home.setting(key) == head) return Ok{};
-  const auto info = read_snapshot(data, account.circle(), *other);
-  if (!info.ok() || info->root.log_seen.empty()) return Ok{};
-  TRY(compare_seen(account.home, account.store, account.roots_now, info->root.log_seen,
-                   info->device));
-  return account.home.set_setting(key, head);
+  if (other == taken.rend()) return std::nullopt;
+  return *other;
+}
+
+std::string compared_setting(const VaultId& vault) { return "log_compared:" + vault.hex(); }
+
+bool is_compared(const Account::State& account, const VaultId& vault, const TakenRecord& taken) {
+  return account.home.setting(compared_setting(vault)) == taken.record->tip.head.hex();
+}
+
+// Its keys are enough; the indexes of a large vault are not read for this.
+Result<Account::SnapshotInfo> read_newest(Account::State& account, const circle::Vault& vault,
+                                          const TakenRecord& taken) {
+  auto access = TRY(account.replica.access(vault));
+  archive::PackCache cache(account.replica.session(), account.home.cache_folder());
+  archive::Findings findings;
+  auto catalog =
+      TRY(archive::Catalog::load(cache, access, segment_refs(*taken.record), {}, findings));
+  VaultData data{vault, std::move(access), std::move(cache), std::move(catalog),
+                 &account.replica.chain(vault.id)};
+  return read_snapshot(data, account.circle(), taken);
 }
 
 }  // namespace
+
+Result<void> compare_with_others(Account::State& account) {
+  for (const circle::Vault& vault : account.circle().vaults()) {
+    const auto other = newest_of_others(account, vault.id);
+    if (!other || is_compared(account, vault.id, *other)) continue;
+    // One that is damaged, or that this device may not open yet, says nothing; a check of the vault
+    // reports it, and the next sync tries again.
+    const auto info = read_newest(account, vault, *other);
+    if (!info.ok()) continue;
+    if (!info->root.log_seen.empty())
+      TRY(compare_seen(account.home, account.store, account.roots_now, info->root.log_seen,
+                       info->device));
+    TRY(account.home.set_setting(compared_setting(vault.id), other->record->tip.head.hex()));
+  }
+  return Ok{};
+}
+
+Result<void> leave_uncompared(Account::State& account) {
+  for (const circle::Vault& vault : account.circle().vaults())
+    if (const auto other = newest_of_others(account, vault.id))
+      TRY(account.home.set_setting(compared_setting(vault.id), other->record->tip.head.hex()));
+  return Ok{};
+}
 
 Result<VaultData> open_vault(Account::State& account, const std::string& name,
                              archive::Findings& findings) {
@@ -66,9 +99,7 @@ Result<VaultData> open_vault(Account::State& account, const std::string& name,
     indexes = chain.records.back().index_segments;
   }
   auto catalog = TRY(archive::Catalog::load(cache, access, keys, indexes, findings));
-  VaultData data{*vault, std::move(access), std::move(cache), std::move(catalog), &chain};
-  TRY(compare_with_others(account, data));
-  return data;
+  return VaultData{*vault, std::move(access), std::move(cache), std::move(catalog), &chain};
 }
 
 Result<Account::SnapshotInfo> read_snapshot(VaultData& data, const circle::Circle& circle,

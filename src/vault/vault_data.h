@@ -33,6 +33,13 @@ std::vector<TakenRecord> shown_records(const Chain& chain);
 Result<VaultData> open_vault(Account::State& account, const std::string& name,
                              archive::Findings& findings);
 
+// S9: what the newest snapshot of another device, in each vault, says that it saw of the log. Once
+// each; where nothing is new nothing is read. kUnsafe, with evidence: the service shows its devices
+// different logs.
+Result<void> compare_with_others(Account::State& account);
+// What stands now is not compared any more: the person judged it.
+Result<void> leave_uncompared(Account::State& account);
+
 std::vector<archive::SegmentRef> segment_refs(const circle::LinkedRecord& record);
 
 Result<Account::SnapshotInfo> read_snapshot(VaultData& data, const circle::Circle& circle,

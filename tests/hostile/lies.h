@@ -31,6 +31,9 @@ struct Lies {
   std::function<void(Result<api::Visitor::Admitted>& admitted)> admission = {};
   std::function<void(Result<api::Visitor::Capsule>& capsule)> capsule = {};
   std::function<void(Honest& honest, std::uint64_t from, Result<api::LogView>& view)> log = {};
+  std::function<void(const std::string& path, Result<Bytes>& file)> log_file = {};
+  std::function<void(std::vector<api::BatchView>& page)> batches = {};
+  std::function<void(Result<api::Receipt>& receipt)> receipt = {};
   bool stops_log = false;  // it takes nothing more into its log
   // True: the service says yes and does nothing.
   std::function<bool(const Join& join, BytesView message)> ignore_join = {};
@@ -49,7 +52,11 @@ class HostileSession final : public api::ServiceSession {
     if (page.ok() && lies_.circle) lies_.circle(*inner_, from, *page);
     return page;
   }
-  Result<api::Receipt> append(const api::Append& append) override { return inner_->append(append); }
+  Result<api::Receipt> append(const api::Append& append) override {
+    auto receipt = inner_->append(append);
+    if (lies_.receipt) lies_.receipt(receipt);
+    return receipt;
+  }
   Result<Bytes> get_blob(const BlobId& blob) override {
     auto bytes = inner_->get_blob(blob);
     if (bytes.ok() && lies_.blob) lies_.blob(*inner_, blob, *bytes);
@@ -65,7 +72,9 @@ class HostileSession final : public api::ServiceSession {
     return inner_->drop_join(request);
   }
   Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
-    return inner_->read_batches(from);
+    auto page = inner_->read_batches(from);
+    if (page.ok() && lies_.batches) lies_.batches(*page);
+    return page;
   }
   Result<Bytes> prove_age(std::uint64_t seq) override {
     auto evidence = inner_->prove_age(seq);
@@ -78,7 +87,9 @@ class HostileSession final : public api::ServiceSession {
     return page;
   }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
-    return inner_->append_record(vault, record);
+    auto receipt = inner_->append_record(vault, record);
+    if (lies_.receipt) lies_.receipt(receipt);
+    return receipt;
   }
   Result<void> put_pack(const PackId& pack, BytesView bytes) override {
     return inner_->put_pack(pack, bytes);
@@ -157,6 +168,11 @@ class HostileVisitor : public Base {
     auto capsule = inner_.find_capsule(locate);
     if (lies_.capsule) lies_.capsule(capsule);
     return capsule;
+  }
+  Result<Bytes> get_log(const std::string& path) override {
+    auto file = inner_.get_log(path);
+    if (lies_.log_file) lies_.log_file(path, file);
+    return file;
   }
 
  protected:

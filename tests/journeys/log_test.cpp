@@ -1,5 +1,6 @@
 // The public log end to end: a service, a witness who audits, devices; and what a service may lie.
 #include "crypto/hash.h"
+#include "hostile/lies.h"
 #include "net/client.h"
 #include "net/http_server.h"
 #include "net/routes.h"
@@ -7,118 +8,42 @@
 #include "support/custodian.h"
 #include "support/journey.h"
 #include "tlog/notice.h"
+#include "vault/account_state.h"
 #include "vault/log_audit.h"
 #include "witness/witness.h"
 
 namespace holdfast {
 namespace {
 
-using Alter = std::function<void(api::LogView&)>;
+using hostile::HostileStore;
+using hostile::Lies;
 
-// A member's session whose view of the log, and of the account, may be altered on the way.
-struct Lies {
-  Alter view;
-  std::function<void(std::vector<api::BatchView>&)> batches = {};
-  std::function<void(api::Receipt&)> receipt = {};
-  server::PublicLog* other_log = nullptr;  // shown in place of the service's own
-  std::size_t hidden_statements = 0;
-  bool hide_newest_record = false;
-};
-
-class LyingSession final : public api::Session {
- public:
-  LyingSession(std::unique_ptr<api::Session> inner, const Lies& lies)
-      : inner_(std::move(inner)), lies_(lies) {}
-  Result<api::LogView> read_log(std::uint64_t from) override {
-    auto view =
-        lies_.other_log != nullptr ? lies_.other_log->view("me", from) : inner_->read_log(from);
-    if (view.ok() && lies_.view) lies_.view(*view);
-    return view;
-  }
-  Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
-    auto page = inner_->read_batches(from);
-    if (page.ok() && lies_.batches) lies_.batches(*page);
-    return page;
-  }
-  Result<std::vector<Bytes>> read_circle(std::uint64_t from) override {
-    auto page = TRY(inner_->read_circle(from));
-    page.resize(page.size() - std::min(page.size(), lies_.hidden_statements));
-    return page;
-  }
-  Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
-    auto page = TRY(inner_->read_records(vault, from));
-    if (lies_.hide_newest_record && !page.empty()) page.pop_back();
-    return page;
-  }
-  Result<api::Receipt> append(const api::Append& append) override {
-    auto receipt = inner_->append(append);
-    if (receipt.ok() && lies_.receipt) lies_.receipt(*receipt);
-    return receipt;
-  }
-  Result<Bytes> get_blob(const BlobId& blob) override { return inner_->get_blob(blob); }
-  Result<std::vector<RequestId>> list_joins() override { return inner_->list_joins(); }
-  Result<void> drop_join(const RequestId& request) override { return inner_->drop_join(request); }
-  Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
-    return inner_->append_record(vault, record);
-  }
-  Result<void> put_pack(const PackId& pack, BytesView bytes) override {
-    return inner_->put_pack(pack, bytes);
-  }
-  Result<Bytes> get_pack(const PackId& pack) override { return inner_->get_pack(pack); }
-  Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) override {
-    return inner_->have_packs(packs);
-  }
-  Result<api::Usage> usage() override { return inner_->usage(); }
-  Result<api::Usage> delete_account() override { return inner_->delete_account(); }
-  Result<api::Usage> keep_account() override { return inner_->keep_account(); }
-  Result<std::vector<api::Connection>> connections() override { return inner_->connections(); }
-  Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
-    return inner_->wait_for_change(seen, patience_ms);
-  }
-
- private:
-  const std::unique_ptr<api::Session> inner_;
-  const Lies& lies_;
-};
-
-class LyingStore final : public api::Store {
- public:
-  LyingStore(api::Store& inner, const Lies& lies) : inner_(inner), lies_(lies) {}
-  Result<std::vector<std::string>> accounts() override { return inner_.accounts(); }
-  Result<api::Receipt> create_account(const std::string& account,
-                                      const api::Append& genesis) override {
-    return inner_.create_account(account, genesis);
-  }
-  Result<void> put_join(const std::string& account, const RequestId& request,
-                        api::JoinMessage which, BytesView message) override {
-    return inner_.put_join(account, request, which, message);
-  }
-  Result<Bytes> get_join(const std::string& account, const RequestId& request,
-                         api::JoinMessage which) override {
-    return inner_.get_join(account, request, which);
-  }
-  Result<Admitted> get_admission(const std::string& account, const RequestId& request) override {
-    return inner_.get_admission(account, request);
-  }
-  Result<Capsule> find_capsule(const LocateId& locate) override {
-    return inner_.find_capsule(locate);
-  }
-  Result<Bytes> get_log(const std::string& path) override {
-    if (lies_.other_log == nullptr) return inner_.get_log(path);
-    const auto file = TRY(lies_.other_log->open_file(path));
-    return read_fd(file.file.get(), file.size);
-  }
-  Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
-                                                     const api::Caller& caller) override {
-    auto session = TRY(inner_.open_account(account, caller));
-    return std::unique_ptr<api::Session>(std::make_unique<LyingSession>(std::move(session), lies_));
-  }
-  Bytes tls_pin() const override { return inner_.tls_pin(); }
-
- private:
-  api::Store& inner_;
-  const Lies& lies_;
-};
+// What the service says of its log, altered on the way.
+void alter_view(Lies& lies, std::function<void(api::LogView&)> alter) {
+  lies.log = [alter = std::move(alter)](Lies::Honest&, std::uint64_t, Result<api::LogView>& view) {
+    if (view.ok()) alter(*view);
+  };
+}
+void hide_statement(Lies& lies) {
+  lies.circle = [](Lies::Honest&, std::uint64_t, std::vector<Bytes>& page) {
+    if (!page.empty()) page.pop_back();
+  };
+}
+void hide_record(Lies& lies) {
+  lies.records = [](Lies::Honest&, const VaultId&, std::uint64_t, std::vector<Bytes>& page) {
+    if (!page.empty()) page.pop_back();
+  };
+}
+// Another log in place of the service's own.
+void show_log(Lies& lies, server::PublicLog& other) {
+  lies.log = [&](Lies::Honest&, std::uint64_t from, Result<api::LogView>& view) {
+    view = other.view("me", from);
+  };
+  lies.log_file = [&](const std::string& path, Result<Bytes>& bytes) {
+    const auto file = other.open_file(path);
+    bytes = file.ok() ? read_fd(file->file.get(), file->size) : Result<Bytes>(file.error());
+  };
+}
 
 crypto::Ed25519Key policy_key() {
   return crypto::Ed25519Key(
@@ -180,7 +105,9 @@ class PublicLog : public ::testing::Test {
     watch();
     write(folder_ / "data/a", "alpha");
     step();
-    account_.emplace(must(vault::init(home_, *store_, clock_, {"me", "laptop", "ZZ"})).account);
+    auto begun = must(vault::init(home_, *store_, clock_, {"me", "laptop", "ZZ"}));
+    paper_.emplace(std::move(begun.recovery));
+    account_.emplace(std::move(begun.account));
     backup_id(*account_, folder_ / "data");
     step();
   }
@@ -197,10 +124,16 @@ class PublicLog : public ::testing::Test {
 
   // What the operator's program does, without the network between.
   void step() {
+    step_unaudited();
+    audit();
+  }
+  void step_unaudited() {
     show();
     must(logged_->service->step_log());
     pass(1);
     show();
+  }
+  void audit() {
     server::PublicLog& log = *logged_->service->log();
     for (std::uint64_t n = 0;;) {
       const auto next = must(log.next_audit(n));
@@ -246,11 +179,25 @@ class PublicLog : public ::testing::Test {
     lying_.emplace(*store_, lies);
     return vault::Account::open(home_, *lying_, clock_);
   }
-  void expect_refused(const Lies& lies, std::string_view words) {
+  // The account opens, and what contradicts is said and stays; then the person judges it.
+  void expect_contradiction(const Lies& lies, std::string_view words) {
     const auto opened = open(lies);
-    ASSERT_FALSE(opened.ok());
-    EXPECT_EQ(opened.error().code, Code::kUnsafe) << opened.error().message;
-    EXPECT_NE(opened.error().message.find(words), std::string::npos) << opened.error().message;
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    expect_stands(*opened, words);
+    must_do(vault::judge_contradiction(home_, "as the operator said", clock_.now()));
+  }
+  static void expect_stands(const vault::Account& account, std::string_view words) {
+    ASSERT_TRUE(account.contradiction());
+    const std::string_view sentence = as_text(account.contradiction()->sentence);
+    EXPECT_NE(sentence.find(words), std::string::npos) << sentence;
+    EXPECT_FALSE(account.log_status());
+  }
+  template <class T>
+  static void expect_stopped(const Result<T>& done) {
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().code, Code::kUnsafe) << done.error().message;
+    EXPECT_NE(done.error().message.find("contradicted itself"), std::string::npos)
+        << done.error().message;
   }
 
   // Of the one file that the device saved, by what stands in it alone.
@@ -272,7 +219,8 @@ class PublicLog : public ::testing::Test {
   std::unique_ptr<witness::Witness> witness_;
   std::unique_ptr<LoggedService> logged_;
   std::unique_ptr<api::Store> store_;
-  std::optional<LyingStore> lying_;
+  std::optional<HostileStore> lying_;
+  std::optional<keys::RecoveryKey> paper_;
   std::optional<vault::Account> account_;
 };
 
@@ -360,13 +308,9 @@ TEST_F(PublicLog, AHiddenStatementIsSeenByADeviceThatNeverSawIt) {
   must_do(account_->rotate());
   step();
   Lies lies;
-  lies.hidden_statements = 1;
+  hide_statement(lies);
   lying_.emplace(*store_, lies);
-  const auto opened = vault::Account::open(desk_home, *lying_, clock_);
-  ASSERT_FALSE(opened.ok());
-  EXPECT_EQ(opened.error().code, Code::kUnsafe);
-  EXPECT_NE(opened.error().message.find("kept from this device"), std::string::npos)
-      << opened.error().message;
+  expect_stands(must(vault::Account::open(desk_home, *lying_, clock_)), "kept from this device");
 }
 
 TEST_F(PublicLog, AHiddenSnapshotIsSeenByADeviceThatNeverSawIt) {
@@ -380,42 +324,40 @@ TEST_F(PublicLog, AHiddenSnapshotIsSeenByADeviceThatNeverSawIt) {
   backup_id(*account_, folder_ / "data");
   step();
   Lies lies;
-  lies.hide_newest_record = true;
+  hide_record(lies);
   lying_.emplace(*store_, lies);
-  const auto opened = vault::Account::open(desk_home, *lying_, clock_);
-  ASSERT_FALSE(opened.ok());
-  EXPECT_EQ(opened.error().code, Code::kUnsafe) << opened.error().message;
+  expect_stands(must(vault::Account::open(desk_home, *lying_, clock_)), "newer snapshots");
 }
 
 TEST_F(PublicLog, AnOlderCheckpointIsARollback) {
   Lies lies;
   std::optional<api::LogView> before;
-  lies.view = [&](api::LogView& view) { before = view; };
+  alter_view(lies, [&](api::LogView& view) { before = view; });
   must(open(lies));
   write(folder_ / "data/b", "beta");
   backup_id(*account_, folder_ / "data");
   step();
   must_do(account_->sync());
-  lies.view = [&](api::LogView& view) { view = *before; };
-  expect_refused(lies, "older state of its log");
+  alter_view(lies, [&](api::LogView& view) { view = *before; });
+  expect_contradiction(lies, "older state of its log");
 }
 
 TEST_F(PublicLog, ALogWithoutItsWitnessIsRefused) {
   Lies lies;
-  lies.view = [](api::LogView& view) {
+  alter_view(lies, [](api::LogView& view) {
     std::string text(as_text(view.checkpoint));
     text.erase(text.find("\u2014 w1"));
     view.checkpoint = to_bytes(as_bytes(text));
-  };
-  expect_refused(lies, "");
+  });
+  expect_contradiction(lies, "");
 }
 
 TEST_F(PublicLog, ASeriesCutShortIsRefused) {
   Lies lies;
-  lies.view = [](api::LogView& view) { --view.circle_next; };
-  expect_refused(lies, "another history");
-  lies.view = [](api::LogView& view) { --view.data_next; };
-  expect_refused(lies, "other snapshots");
+  alter_view(lies, [](api::LogView& view) { --view.circle_next; });
+  expect_contradiction(lies, "another history");
+  alter_view(lies, [](api::LogView& view) { --view.data_next; });
+  expect_contradiction(lies, "other snapshots");
 }
 
 TEST_F(PublicLog, EveryBitOfTheProofsCounts) {
@@ -423,11 +365,14 @@ TEST_F(PublicLog, EveryBitOfTheProofsCounts) {
   for (const auto& field :
        {&api::LogView::circle_proof, &api::LogView::data_proof, &api::LogView::checkpoint}) {
     std::size_t size = 0;
-    lies.view = [&](api::LogView& view) { size = (view.*field).size(); };
+    alter_view(lies, [&](api::LogView& view) { size = (view.*field).size(); });
     must(open(lies));
     for (std::size_t at = 0; at < size; at += 7) {
-      lies.view = [&](api::LogView& view) { (view.*field)[at] ^= 1; };
-      EXPECT_FALSE(open(lies).ok()) << at;
+      alter_view(lies, [&](api::LogView& view) { (view.*field)[at] ^= 1; });
+      const auto opened = open(lies);
+      if (!opened.ok()) continue;
+      ASSERT_TRUE(opened->contradiction()) << at;
+      must_do(vault::judge_contradiction(home_, "", clock_.now()));
     }
   }
 }
@@ -453,12 +398,81 @@ TEST_F(PublicLog, TwoTreesOfOneSizeAreEvidence) {
   watch();
   must_do(logged_->service->log()->append_leaf(tlog::DeletionReceipt{{}, Digest()}));
   step();
-  const auto opened = vault::Account::open(home_, *store_, clock_);
+  auto opened = must(vault::Account::open(home_, *store_, clock_));
+  expect_stands(opened, "two trees of one size");
+  EXPECT_NE(must(judge_evidence()).find("two histories"), std::string::npos);
+  // The person may go on with the log as it is now: it agrees with what the device knows.
+  const std::uint64_t known = opened.circle().seq();
+  must_do(opened.accept_contradiction("the operator restored a copy, and says so in the paper"));
+  EXPECT_FALSE(opened.contradiction());
+  EXPECT_TRUE(opened.log_status()->circle_included);
+  EXPECT_EQ(opened.circle().seq(), known);
+  EXPECT_TRUE(fs::exists(folder_ / "laptop/evidence"));
+  EXPECT_EQ(must(opened.contradictions()).back().judged_ms, clock_.now());
+}
+
+// ---- what lags ----
+
+TEST_F(PublicLog, AnAuditorThatLagsIsSaidAndStopsNothing) {
+  must_do(account_->set_region("DE"));
+  step_unaudited();
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->log_status()->circle_included);
+  EXPECT_EQ(account_->log_status()->audited + 1, account_->log_status()->epoch);
+  audit();
+  must_do(account_->sync());
+  EXPECT_EQ(account_->log_status()->audited, account_->log_status()->epoch);
+  // Nobody's word is not an auditor's.
+  Lies lies;
+  alter_view(lies, [](api::LogView& view) { view.audit.reset(); });
+  EXPECT_EQ(must(open(lies)).log_status()->audited, 0u);
+  alter_view(lies, [](api::LogView& view) { view.audit->back() ^= 1; });
+  expect_contradiction(lies, "");
+}
+
+TEST_F(PublicLog, ALogThatNobodySignsStopsApprovalsAfterThreeDaysAndBackupsNever) {
+  pass(25 * 60 * 60);
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->log_status()->stale());
+  backup_id(*account_, folder_ / "data");
+  vault::Home desk_home = new_home(folder_ / "desk");
+  join(*account_, desk_home, *store_, clock_, "desk");
+  pass(48 * 60 * 60);
+  must_do(account_->sync());
+  backup_id(*account_, folder_ / "data");
+  EXPECT_FALSE(account_->contradiction());
+  vault::Home phone_home = new_home(folder_ / "phone");
+  const auto asking = must(vault::Join::start(phone_home, *store_, clock_, "me", "phone"));
+  const auto approved = account_->approve(asking.code(), 0);
+  ASSERT_FALSE(approved.ok());
+  EXPECT_EQ(approved.error().code, Code::kUnavailable) << approved.error().message;
+  EXPECT_NE(approved.error().message.find("more than three days old"), std::string::npos);
+}
+
+TEST_F(PublicLog, AStatementThatDoesNotReplayEndsTheSyncAndIsNotPinned) {
+  const circle::Circle& circle = account_->circle();
+  const std::uint64_t seq = circle.seq() + 1;
+  const circle::Draft statement{circle.id(),
+                                seq,
+                                circle.head(),
+                                clock_.now(),
+                                circle::StatementType::kSetRegion,
+                                account_->self().id,
+                                wire::encode(circle::SetRegion{"FR"})};
+  const Bytes forged = wire::encode(circle::sign_statement(
+      statement, crypto::SigningKey(crypto::Key<crypto::SigningPurpose>::random())));
+  Lies lies;
+  lies.circle = [&](Lies::Honest&, std::uint64_t, std::vector<Bytes>& page) {
+    page.push_back(forged);
+  };
+  const auto opened = open(lies);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code, Code::kUnsafe);
-  EXPECT_NE(opened.error().message.find("two trees of one size"), std::string::npos)
+  EXPECT_NE(opened.error().message.find("signature is wrong"), std::string::npos)
       << opened.error().message;
-  EXPECT_NE(must(judge_evidence()).find("two histories"), std::string::npos);
+  EXPECT_EQ(must(home_.statements()).size(), seq);
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->contradiction());
 }
 
 // ---- promises ----
@@ -466,23 +480,25 @@ TEST_F(PublicLog, TwoTreesOfOneSizeAreEvidence) {
 TEST_F(PublicLog, APromiseMustBeOfWhatWasSentAndForSoon) {
   Lies lies;
   auto mine = must(open(lies));
-  const auto refused = [&](const std::function<void(api::Receipt&)>& lie, std::string_view words) {
+  const auto refused = [&](const std::function<void(Result<api::Receipt>&)>& lie,
+                           std::string_view words) {
     lies.receipt = lie;
     const auto done = mine.set_region("DE");
     ASSERT_FALSE(done.ok());
     EXPECT_EQ(done.error().code, Code::kUnsafe);
     EXPECT_NE(done.error().message.find(words), std::string::npos) << done.error().message;
     lies.receipt = {};
+    must_do(vault::judge_contradiction(home_, "", clock_.now()));
     mine = must(open(lies));
   };
-  refused([](api::Receipt& receipt) { receipt.promise.reset(); }, "no promise");
+  refused([](Result<api::Receipt>& receipt) { receipt->promise.reset(); }, "no promise");
   Bytes other;
-  lies.receipt = [&](api::Receipt& receipt) { other = *receipt.promise; };
+  lies.receipt = [&](Result<api::Receipt>& receipt) { other = *receipt->promise; };
   must_do(mine.set_region("FR"));
-  refused([&](api::Receipt& receipt) { receipt.promise = other; }, "something else");
-  refused([](api::Receipt& receipt) { (*receipt.promise)[40] ^= 1; }, "");
+  refused([&](Result<api::Receipt>& receipt) { receipt->promise = other; }, "something else");
+  refused([](Result<api::Receipt>& receipt) { (*receipt->promise)[40] ^= 1; }, "");
   // Sixteen minutes behind, a device takes the promise for one of too late.
-  lies.receipt = [&](api::Receipt&) { time_->advance(-16 * 60 * 1000); };
+  lies.receipt = [&](Result<api::Receipt>&) { time_->advance(-16 * 60 * 1000); };
   const auto late = mine.set_region("IT");
   ASSERT_FALSE(late.ok());
   EXPECT_NE(late.error().message.find("later than in ten minutes"), std::string::npos);
@@ -493,11 +509,165 @@ TEST_F(PublicLog, AMissedPromiseIsEvidence) {
   wait_without_a_step(9 * 60);
   must_do(account_->sync());
   wait_without_a_step(2 * 60 + 600);
-  const auto synced = account_->sync();
-  ASSERT_FALSE(synced.ok());
-  EXPECT_EQ(synced.error().code, Code::kUnsafe);
-  EXPECT_NE(synced.error().message.find("promised"), std::string::npos) << synced.error().message;
-  EXPECT_NE(must(judge_evidence()).find("promised to have statement"), std::string::npos);
+  must_do(account_->sync());
+  expect_stands(*account_, "promised");
+  const std::string judged = must(judge_evidence());
+  EXPECT_NE(judged.find("promised to have statement"), std::string::npos);
+  EXPECT_NE(judged.find("is the newest in the tree"), std::string::npos) << judged;
+}
+
+TEST_F(PublicLog, ARecordIsPromisedAndAKeptPromiseIsForgotten) {
+  backup_id(*account_, folder_ / "data");
+  EXPECT_FALSE(account_->log_status()->data_included);
+  step();
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->log_status()->data_included);
+  wait_without_a_step(60 * 60);
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->contradiction());
+}
+
+TEST_F(PublicLog, APromiseOfARecordMustBeOfThatRecord) {
+  Lies lies;
+  auto mine = must(open(lies));
+  Bytes other;
+  lies.receipt = [&](Result<api::Receipt>& receipt) { other = *receipt->promise; };
+  backup_id(mine, folder_ / "data");
+  const auto refused = [&](const std::function<void(api::Receipt&)>& lie, std::string_view words) {
+    lies.receipt = [&](Result<api::Receipt>& receipt) { lie(*receipt); };
+    archive::Progress progress;
+    vault::Account::BackupOptions options;
+    options.walk.roots = {folder_ / "data"};
+    expect_stopped(mine.backup(options, progress));
+    expect_stands(mine, words);
+    must_do(vault::judge_contradiction(home_, "", clock_.now()));
+    lies.receipt = {};
+    must_do(mine.sync());
+  };
+  refused([](api::Receipt& receipt) { receipt.promise.reset(); }, "no promise");
+  refused([&](api::Receipt& receipt) { receipt.promise = other; }, "something else");
+  refused([](api::Receipt& receipt) { (*receipt.promise)[40] ^= 1; }, "not signed by the log");
+}
+
+// The log goes on with the account's statements, and leaves out its newest record.
+TEST_F(PublicLog, AMissedPromiseOfARecordIsEvidence) {
+  backup_id(*account_, folder_ / "data");
+  wait_without_a_step(9 * 60);
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->contradiction());
+  wait_without_a_step(2 * 60 + 600);
+  must_do(account_->sync());
+  expect_stands(*account_, "promised to have record 2");
+  const std::string judged = must(judge_evidence());
+  EXPECT_NE(judged.find("are from before that record"), std::string::npos) << judged;
+  EXPECT_NE(judged.find("is the newest in the tree"), std::string::npos) << judged;
+}
+
+// An honest service whose witness is away for long: what was promised meanwhile is in the step
+// after the one that waited, and nobody is shown that one in between.
+TEST_F(PublicLog, AWitnessThatWasAwayMakesNoMissedPromise) {
+  must_do(account_->set_region("DE"));
+  must(logged_->service->step_log());
+  backup_id(*account_, folder_ / "data");
+  pass(30 * 60);
+  show();
+  const auto early = account_->sync();
+  ASSERT_FALSE(early.ok());
+  EXPECT_EQ(early.error().code, Code::kUnavailable) << early.error().message;
+  step();
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->contradiction());
+  EXPECT_TRUE(account_->log_status()->data_included);
+}
+
+// ---- a contradiction, and after it ----
+
+class Contradicted : public PublicLog {
+ protected:
+  // A lie of one moment.
+  vault::Account contradicted() {
+    alter_view(lies_, [](api::LogView& view) { --view.circle_next; });
+    must(open(lies_));
+    lies_ = {};
+    auto account = must(open(lies_));
+    expect_stands(account, "another history");
+    return account;
+  }
+  Lies lies_;
+};
+
+TEST_F(Contradicted, OutlivesTheLieAndStopsWhatIsSent) {
+  auto account = contradicted();
+  archive::Progress progress;
+  vault::Account::BackupOptions options;
+  options.walk.roots = {folder_ / "data"};
+  expect_stopped(account.backup(options, progress));
+  expect_stopped(account.approve("0000-0000-0000-0000", 0));
+  expect_stopped(account.rotate());
+  expect_stopped(account.create_vault("photos", false));
+  expect_stopped(account.set_always_e2e("main"));
+  expect_stopped(account.set_region("DE"));
+  const auto key = keys::RecoveryKey::random();
+  expect_stopped(account.set_recovery(key, &*paper_));
+  expect_stopped(account.propose_recovery(key));
+  expect_stopped(vault::resend(home_, *store_));
+}
+
+TEST_F(Contradicted, DoesNotStopReading) {
+  auto account = contradicted();
+  archive::Findings findings;
+  EXPECT_EQ(must(account.snapshots("main", findings)).size(), 1u);
+  restore_to(account, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a"), "alpha");
+  archive::Progress progress;
+  EXPECT_TRUE(must(account.check("main", 100, progress)).findings.problems.empty());
+}
+
+TEST_F(Contradicted, DoesNotKeepAThiefIn) {
+  vault::Home desk_home = new_home(folder_ / "desk");
+  join(*account_, desk_home, *store_, clock_, "desk");
+  step();
+  auto account = contradicted();
+  must_do(account.remove_devices({"desk"}));
+  EXPECT_EQ(account.circle().member_named("desk"), nullptr);
+  expect_stands(account, "another history");
+}
+
+TEST_F(Contradicted, OpensNothingForANewReader) {
+  vault::Home desk_home = new_home(folder_ / "desk");
+  join(*account_, desk_home, *store_, clock_, "desk");
+  alter_view(lies_, [](api::LogView& view) { --view.circle_next; });
+  lying_.emplace(*store_, lies_);
+  must(vault::Account::open(desk_home, *lying_, clock_));
+  step();
+  auto desk = must(vault::Account::open(desk_home, *store_, clock_));
+  expect_stands(desk, "another history");
+  archive::Findings findings;
+  EXPECT_EQ(desk.snapshots("main", findings).error().code, Code::kUnavailable);
+  must_do(desk.accept_contradiction("a bug, says the operator"));
+  EXPECT_EQ(must(desk.snapshots("main", findings)).size(), 1u);
+}
+
+TEST_F(Contradicted, IsOverOnceThePersonSaysSo) {
+  auto account = contradicted();
+  must_do(account.accept_contradiction("a bug, says the operator"));
+  backup_id(account, folder_ / "data");
+  EXPECT_EQ(account.accept_contradiction("again").error().code, Code::kNotFound);
+  const auto all = must(account.contradictions());
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(as_text(all[0].reason), "a bug, says the operator");
+}
+
+// What the log has of the account is no matter of trust.
+TEST_F(Contradicted, StaysWhereTheLogHasAnotherAccount) {
+  auto account = contradicted();
+  alter_view(lies_, [](api::LogView& view) { --view.circle_next; });
+  EXPECT_EQ(account.accept_contradiction("whatever").error().code, Code::kUnsafe);
+  expect_stands(account, "another history");
+  lies_ = {};
+  must_do(account.accept_contradiction("a bug, says the operator"));
+  // What the device knew of the log from before is still there.
+  EXPECT_TRUE(account.log_status()->circle_included);
 }
 
 // ---- a new reader ----
@@ -591,9 +761,9 @@ TEST_F(PublicLog, AFalsePositionOrOpeningIsRefused) {
     proof.value.reset();
     page[0].position = wire::encode(proof);
   };
-  expect_refused(lies, "at this account's position");
+  expect_contradiction(lies, "at this account's position");
   lies.batches = [](std::vector<api::BatchView>& page) { page[0].opening->back() ^= 1; };
-  expect_refused(lies, "");
+  expect_contradiction(lies, "");
   lies.batches = [](std::vector<api::BatchView>& page) { page.clear(); };
   EXPECT_EQ(open(lies).error().code, Code::kUnavailable);
   lies.batches = {};
@@ -667,7 +837,7 @@ TEST_F(PublicLog, OtherWitnessesCountSevenDaysAfterTheOldOnesSaidSo) {
   begin("0");
   wait_without_a_step(60 * 60);
   Lies lies;
-  expect_refused(lies, "cosigned by 0 witnesses");
+  expect_contradiction(lies, "cosigned by 0 witnesses");
   wait_without_a_step(8 * 24 * 60 * 60);
   account_.emplace(must(open(lies)));
   EXPECT_EQ(account_->log_status()->witnesses, 1u);
@@ -675,6 +845,101 @@ TEST_F(PublicLog, OtherWitnessesCountSevenDaysAfterTheOldOnesSaidSo) {
   // Whoever joins with the roots of the genesis follows the same way.
   vault::Home desk_home = new_home(folder_ / "desk");
   join(*account_, desk_home, *store_, clock_, "desk");
+}
+
+// ---- the recovery key ----
+
+// Nothing of the account is changed, and no key of it opened, before the log was asked.
+class RecoveryKey : public PublicLog {
+ protected:
+  Result<vault::Account> recover(Lies lies) {
+    lies.blob = [this](Lies::Honest&, const BlobId&, Bytes&) { ++keys_read_; };
+    lying_.emplace(*store_, lies_ = std::move(lies));
+    bare_.reset();
+    bare_.emplace(new_home(folder_ / "bare"));
+    return vault::recover(*bare_, *lying_, clock_, *paper_, {"bare", {}});
+  }
+  void expect_nothing_done(Lies lies, Code code, std::string_view words) {
+    const std::uint64_t before = account_->circle().seq();
+    const auto recovered = recover(std::move(lies));
+    ASSERT_FALSE(recovered.ok());
+    EXPECT_EQ(recovered.error().code, code) << recovered.error().message;
+    EXPECT_NE(recovered.error().message.find(words), std::string::npos)
+        << recovered.error().message;
+    EXPECT_EQ(keys_read_, 0);
+    EXPECT_FALSE(bare_->is_member());
+    EXPECT_EQ(fs::exists(folder_ / "bare/evidence"), code == Code::kUnsafe);
+    const auto session = must(store_->open_account("me", vault::caller(home_.device_key())));
+    EXPECT_EQ(must(session->read_circle(0)).size(), before + 1);
+  }
+
+  Lies lies_;
+  std::optional<vault::Home> bare_;
+  int keys_read_ = 0;
+};
+
+TEST_F(RecoveryKey, BringsBackWhatTheLogShows) {
+  lying_.emplace(*store_, lies_);
+  bare_.emplace(new_home(folder_ / "bare"));
+  auto recovery = must(vault::Recovery::find(*bare_, *lying_, clock_, *paper_));
+  EXPECT_TRUE(recovery.shown().witnessed());
+  EXPECT_TRUE(recovery.shown().log->circle_included);
+  EXPECT_EQ(recovery.shown().record_ms, account_->newest_snapshot_ms());
+  auto bare = must(recovery.finish({"bare", {}}));
+  EXPECT_EQ(account_->sync().error().code, Code::kDenied);
+  step();
+  must_do(bare.sync());
+  EXPECT_TRUE(bare.log_status()->circle_included);
+}
+
+TEST_F(RecoveryKey, RefusesAnAccountOfBefore) {
+  must_do(account_->set_region("DE"));
+  step();
+  hide_statement(lies_);
+  expect_nothing_done(lies_, Code::kUnsafe, "the service does not show it");
+}
+
+TEST_F(RecoveryKey, RefusesAForkOfTheAccount) {
+  const circle::Circle& circle = account_->circle();
+  const std::uint64_t seq = circle.seq() + 1;
+  const Bytes other = wire::encode(circle::sign_statement(
+      {circle.id(), seq, circle.head(), clock_.now(), circle::StatementType::kSetRegion,
+       account_->self().id, wire::encode(circle::SetRegion{"FR"})},
+      vault::signing_key(home_.device_key())));
+  must_do(account_->set_region("DE"));
+  step();
+  lies_.circle = [&](Lies::Honest&, std::uint64_t from, std::vector<Bytes>& page) {
+    if (from <= seq && seq < from + page.size()) page[seq - from] = other;
+  };
+  expect_nothing_done(lies_, Code::kUnsafe, "another history of this account's circle");
+}
+
+TEST_F(RecoveryKey, RefusesAVaultOfBefore) {
+  hide_record(lies_);
+  expect_nothing_done(lies_, Code::kUnsafe, "newer snapshots of the vault");
+}
+
+TEST_F(RecoveryKey, RefusesAnAccountWhoseLogIsDenied) {
+  lies_.log = [](Lies::Honest&, std::uint64_t, Result<api::LogView>& view) {
+    view = api::no_log();
+  };
+  const auto recovered = recover(lies_);
+  ASSERT_FALSE(recovered.ok());
+  EXPECT_EQ(recovered.error().code, Code::kUnsafe);
+  EXPECT_EQ(keys_read_, 0);
+}
+
+TEST_F(RecoveryKey, WaitsWhereNobodyHasSignedTheLogForThreeDays) {
+  pass(49 * 60 * 60);
+  lying_.emplace(*store_, lies_);
+  {
+    vault::Home home = new_home(folder_ / "two-days");
+    EXPECT_TRUE(must(vault::Recovery::find(home, *lying_, clock_, *paper_)).shown().log->stale());
+  }
+  pass(24 * 60 * 60);
+  expect_nothing_done(lies_, Code::kUnavailable, "more than three days old");
+  wait_without_a_step(1);
+  must(recover({}));
 }
 
 // ---- devices compare ----
@@ -702,7 +967,7 @@ class TwoHistories : public PublicLog {
     vault::Account desk = must(vault::Account::open(desk_home_, *store_, clock_));
     backup_id(desk, folder_ / "data");
     step();
-    lies_.other_log = twin_->service->log();
+    show_log(lies_, *twin_->service->log());
   }
   static void add(LoggedService& service, std::uint8_t number) {
     must_do(service.service->log()->append_leaf(
@@ -717,16 +982,13 @@ class TwoHistories : public PublicLog {
       std::swap(logged_, twin_);
       std::swap(witness_, twin_witness_);
     }
-    lies_.other_log = twin_->service->log();
+    show_log(lies_, *twin_->service->log());
   }
   void expect_seen(std::string_view proven) {
     auto laptop = must(open(lies_));
+    expect_stands(laptop, "than it showed \"desk\"");
     archive::Findings findings;
-    const auto read = laptop.snapshots("main", findings);
-    ASSERT_FALSE(read.ok());
-    EXPECT_EQ(read.error().code, Code::kUnsafe);
-    EXPECT_NE(read.error().message.find("than it showed \"desk\""), std::string::npos)
-        << read.error().message;
+    EXPECT_EQ(must(laptop.snapshots("main", findings)).size(), 2u);
     const auto judged = judge_evidence();
     if (proven.empty()) return;
     ASSERT_TRUE(judged.ok()) << judged.error().message;
@@ -752,10 +1014,42 @@ TEST_F(TwoHistories, AreSeenWhereOneIsLonger) {
 TEST_F(TwoHistories, AreSeenWhereOneHasStopped) { expect_seen(""); }
 
 TEST_F(TwoHistories, OneHistoryIsNone) {
-  lies_.other_log = nullptr;
+  lies_ = {};
+  EXPECT_FALSE(must(open(lies_)).contradiction());
+}
+
+TEST_F(TwoHistories, AreNotComparedAgainOnceThePersonHasJudged) {
+  grow_twin(1);
   auto laptop = must(open(lies_));
-  archive::Findings findings;
-  EXPECT_EQ(must(laptop.snapshots("main", findings)).size(), 2u);
+  must_do(laptop.accept_contradiction("two machines, says the operator"));
+  must_do(laptop.sync());
+  EXPECT_FALSE(laptop.contradiction());
+}
+
+TEST_F(TwoHistories, ASyncReadsNoIndexAndOnceOnly) {
+  lies_ = {};
+  std::vector<PackId> packs;
+  int keys = 0;
+  lies_.pack = [&](Lies::Honest&, const PackId& pack, Bytes&) { packs.push_back(pack); };
+  lies_.blob = [&](Lies::Honest&, const BlobId&, Bytes&) { ++keys; };
+  fs::remove_all(folder_ / "laptop/cache");
+  fs::create_directory(folder_ / "laptop/cache");
+  auto laptop = must(open(lies_));
+  const VaultId vault = laptop.circle().vaults().at(0).id;
+  const auto session = must(store_->open_account("me", vault::caller(home_.device_key())));
+  const auto outer =
+      must(wire::decode<circle::SignedRecord>(must(session->read_records(vault, 2)).at(0)));
+  const auto record = must(wire::decode<circle::Record>(outer.record));
+  std::vector<PackId> wanted;
+  for (const auto& segment : record.key_segments) wanted.push_back(segment.object);
+  wanted.push_back(*record.snapshot);
+  EXPECT_EQ(packs, wanted);
+  packs.clear();
+  keys = 0;
+  must_do(laptop.sync());
+  must(open(lies_));
+  EXPECT_TRUE(packs.empty());
+  EXPECT_EQ(keys, 0);
 }
 
 }  // namespace
