@@ -165,7 +165,8 @@ void tell_contradiction(const vault::Account& account, Console& console) {
   console.alarm(
       "The service contradicted itself, as this device found on " + human_time(standing->found_ms) +
       ": " + printable(sentence) +
-      ".\nUntil you have judged that, this device sends it nothing and admits nobody. Reading goes "
+      ".\nUntil you have judged that, this device saves nothing there and admits nobody. Reading "
+      "goes "
       "on, with what was verified before. Ask the operator by another way than this service; if "
       "you then trust it again: holdfast log accept --reason TEXT");
 }

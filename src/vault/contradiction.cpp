@@ -52,13 +52,14 @@ Result<void> judge_contradiction(Home& home, const std::string& reason, TimeMs n
 }
 
 Error stopped_by(const Contradiction& standing) {
-  return {Code::kUnsafe,
-          "the service contradicted itself, as this device found on " +
-              human_time(standing.found_ms) + ": " + std::string(as_text(standing.sentence)) +
-              ". Until you have judged that, this device sends it nothing and admits nobody; what "
-              "you saved can still be read and restored. Ask the operator by another way than "
-              "this service, look at another of your devices, and if you then trust it again: "
-              "holdfast log accept --reason TEXT"};
+  return {
+      Code::kUnsafe,
+      "the service contradicted itself, as this device found on " + human_time(standing.found_ms) +
+          ": " + std::string(as_text(standing.sentence)) +
+          ". Until you have judged that, this device saves nothing there and admits nobody; what "
+          "you saved can still be read and restored. Ask the operator by another way than "
+          "this service, look at another of your devices, and if you then trust it again: "
+          "holdfast log accept --reason TEXT"};
 }
 
 Result<void> check_no_contradiction(const Home& home) {

@@ -1,10 +1,11 @@
 // What a device remembers of a service that contradicted itself. It outlives the lie: a service
 // that shows the good log again is not believed before the person has judged what was seen.
 //
-// While a contradiction stands, nothing is uploaded, nobody is admitted and no key goes to anyone.
-// What only takes away goes on (a device removed, a new recovery key cancelled): it gives nobody
-// more than they have. So does reading, by what this device verified and what follows from that; a
-// device whose admission it has not seen in the log opens nothing.
+// While a contradiction stands, nothing new is saved, nobody is admitted and no key goes to anyone.
+// What cannot wait goes on, for it gives nobody more than they have: a device is removed, a new
+// recovery key cancelled, what a thief took away undone before it is deleted. So does reading, by
+// what this device verified and what follows from that; a device whose admission it has not seen in
+// the log opens nothing.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
 // The public log end to end: a service, a witness who audits, devices; and what a service may lie.
 #include "crypto/hash.h"
+#include "hostile/hostile_member.h"
 #include "hostile/lies.h"
 #include "net/client.h"
 #include "net/http_server.h"
@@ -630,6 +631,21 @@ TEST_F(Contradicted, DoesNotKeepAThiefIn) {
   auto account = contradicted();
   must_do(account.remove_devices({"desk"}));
   EXPECT_EQ(account.circle().member_named("desk"), nullptr);
+  expect_stands(account, "another history");
+}
+
+// The service deletes what was dropped, after its grace time: undoing that cannot wait.
+TEST_F(Contradicted, DoesNotKeepAThiefsForgettingFromBeingUndone) {
+  vault::Home desk_home = new_home(folder_ / "desk");
+  join(*account_, desk_home, *store_, clock_, "desk");
+  step();
+  hostile::HostileMember(desk_home, *store_, clock_).forget_everything();
+  step();
+  auto account = contradicted();
+  archive::Findings findings;
+  EXPECT_TRUE(must(account.snapshots("main", findings)).empty());
+  EXPECT_EQ(must(account.undo("main", 2)).snapshots, 1u);
+  EXPECT_EQ(must(account.snapshots("main", findings)).size(), 1u);
   expect_stands(account, "another history");
 }
 
