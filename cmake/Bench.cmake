@@ -5,3 +5,7 @@ target_include_directories(bench_service PRIVATE
   "${CMAKE_SOURCE_DIR}/bench/service" "${CMAKE_SOURCE_DIR}/tests")
 target_link_libraries(bench_service PRIVATE
   ${hf_all_modules} OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
+
+# bench_log: the public log's costs, ./dev bench log.
+add_executable(bench_log EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/log/bench_log.cpp")
+target_link_libraries(bench_log PRIVATE hf_server hf_vault)
