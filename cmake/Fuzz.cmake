@@ -1,7 +1,11 @@
 # fuzz/<name>_fuzz.cpp. With HOLDFAST_FUZZ a libFuzzer program fuzz_<name>, and a ctest test that
-# runs it for HOLDFAST_FUZZ_SECONDS; otherwise a program that replays fuzz/corpus/<name>.
+# runs it for HOLDFAST_FUZZ_SECONDS; with a sanitizer a program that replays fuzz/corpus/<name>;
+# without either nothing: a sanitizer sees all that a plain replay does.
 set(HOLDFAST_FUZZ_SECONDS 60 CACHE STRING "How long ctest runs each libFuzzer target")
 enable_testing()
+if(NOT HOLDFAST_FUZZ AND NOT HOLDFAST_SANITIZE)
+  return()
+endif()
 list(TRANSFORM HF_MODULES PREPEND hf_ OUTPUT_VARIABLE hf_all_modules)
 
 file(GLOB fuzz_files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/fuzz/*_fuzz.cpp")

@@ -126,6 +126,11 @@ foreach(script IN LISTS scripts)
     ENVIRONMENT "HOLDFAST_BIN=${CMAKE_BINARY_DIR}/bin")
 endforeach()
 
+# Every attack runs against programs with sanitizers in hostile.* too, without processes around it.
+if(HOLDFAST_SANITIZE)
+  set_tests_properties(cli.hostile_service${hf_suffix} PROPERTIES LABELS "cli;all-only")
+endif()
+
 # `./dev test --all` sets HOLDFAST_KILLS for the build without a sanitizer.
 file(GLOB scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/service/*.sh")
 foreach(script IN LISTS scripts)
@@ -136,6 +141,9 @@ foreach(script IN LISTS scripts)
     set_property(TEST service.${name}${hf_suffix} APPEND PROPERTY ENVIRONMENT "HOLDFAST_KILLS=10")
   endif()
 endforeach()
+if(HOLDFAST_SANITIZE)
+  set_tests_properties(service.kill${hf_suffix} PROPERTIES LABELS "service;all-only")
+endif()
 
 # Go reads the files, so the build without sanitizers is enough.
 if(NOT HOLDFAST_SANITIZE)
