@@ -380,6 +380,12 @@ Result<int> run_readers(const Common& common, Console& console) {
 
 namespace {
 
+// After these the store may have taken it all the same: the new key must not be thrown away.
+bool may_be_done(const Error& error) {
+  return error.code == Code::kUnavailable || error.code == Code::kUnsafe ||
+         error.code == Code::kCorrupt;
+}
+
 // What vouches for a new key. None: none stands, none is asked for, or it is lost.
 Result<std::optional<keys::RecoveryKey>> ask_old_key(const circle::Circle& circle,
                                                      const std::string& file, Console& console) {
@@ -423,7 +429,7 @@ Result<int> propose_recovery_key(vault::Account& account, const RecoveryKeyArgs&
   if (!handed.ok()) file.drop();
   const int code = TRY(handed);
   const auto proposed = account.propose_recovery(key);
-  if (!proposed.ok() && proposed.error().code == Code::kUnavailable)
+  if (!proposed.ok() && may_be_done(proposed.error()))
     return Error(proposed.error()).in("The new key may wait or not: see holdfast recovery show");
   if (!proposed.ok()) file.drop();
   const std::uint64_t number = TRY(proposed);
@@ -458,7 +464,7 @@ Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, 
   if (!handed.ok()) file.drop();
   const int code = TRY(handed);
   const auto set = opened->account().set_recovery(key, old ? &*old : nullptr);
-  if (!set.ok() && set.error().code == Code::kUnavailable)
+  if (!set.ok() && may_be_done(set.error()))
     return Error(set.error())
         .in("The new key may be the account's or not: keep the old one until you know");
   if (!set.ok()) file.drop();
