@@ -430,7 +430,7 @@ Result<void> Accounts::add_undo_bytes(const std::string& account, std::uint32_t 
     return run(database,
                "INSERT INTO undo_room VALUES(?, ?, ?) ON CONFLICT(account) DO UPDATE SET"
                " bytes = iif(epoch = excluded.epoch, bytes, 0) + excluded.bytes,"
-               " epoch = excluded.epoch",
+               " epoch = excluded.epoch WHERE excluded.epoch >= epoch",
                account, std::int64_t{epoch}, static_cast<std::int64_t>(bytes));
   });
 }

@@ -203,5 +203,14 @@ TEST_F(AccountsTest, WaitingRequestsAreBounded) {
   EXPECT_TRUE(put("eve", kNow + kJoinLifeMs).ok());
 }
 
+// A record of an epoch that ended, sent once more, must not make room anew in this one.
+TEST_F(AccountsTest, AnOldEpochGivesNoRoomToUndo) {
+  ASSERT_TRUE(accounts_.add_undo_bytes("mila", 5, 100).ok());
+  ASSERT_TRUE(accounts_.add_undo_bytes("mila", 1, 7).ok());
+  EXPECT_EQ(accounts_.undo_bytes("mila", 5).value(), 100u);
+  ASSERT_TRUE(accounts_.add_undo_bytes("mila", 6, 3).ok());
+  EXPECT_EQ(accounts_.undo_bytes("mila", 6).value(), 3u);
+}
+
 }  // namespace
 }  // namespace holdfast::server

@@ -406,7 +406,7 @@ Result<Account::UndoReport> Account::undo(const std::string& name, std::uint64_t
     report.left_out += segments.left_out;
     looked_for.insert(looked_for.end(), back.packs.begin(), back.packs.end());
   }
-  if (report.records == 0 && conflicts == kRebases)
+  if (conflicts == kRebases)
     return Error{Code::kConflict, "other devices keep writing to this vault; try again"};
   if (report.records == 0)
     return Error{Code::kNotFound, "nothing that record " + std::to_string(n) + " of vault \"" +
