@@ -49,3 +49,9 @@ set(hf_cold_options "")
 if(HOLDFAST_SANITIZE)
   set(hf_cold_options -O0)
 endif()
+
+# Sanitizers make everything slow to compile: one reading of the headers for several files helps. The
+# build without them compiles each file by itself, and so sees that it includes what it uses.
+if(HOLDFAST_SANITIZE AND NOT HOLDFAST_FUZZ)
+  set(CMAKE_UNITY_BUILD ON)
+endif()

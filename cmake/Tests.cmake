@@ -52,6 +52,7 @@ foreach(module IN LISTS HF_MODULES)
   if(tests)
     add_executable(test_${module} ${tests})
     hf_test_program(test_${module})
+    set_target_properties(test_${module} PROPERTIES UNITY_BUILD OFF)  # helpers share their names
     target_link_libraries(test_${module} PRIVATE hf_${module} ${HF_LIBRARIES_${module}})
     if(module STREQUAL "wire")
       target_link_libraries(test_wire PRIVATE PkgConfig::cbor)  # an independent oracle

@@ -8,23 +8,17 @@
 
 #include <cerrno>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <thread>
+#include "json.h"
 
 namespace holdfast::daemon {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t kMaxRequest = 64 * 1024;
 constexpr std::size_t kMaxAnswer = 256 * 1024 * 1024;  // all accounts, the whole trail
 constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
 constexpr int kPatienceMs = 10'000;
 constexpr int kAttempts = 60;
-
-std::string line_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 std::string failed(const Error& error) {
   return line_of({{"ok", false}, {"code", code_name(error.code)}, {"error", error.message}});

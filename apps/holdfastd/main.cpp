@@ -1,10 +1,10 @@
 // The command line of the service, and its configuration file: the same names.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "control.h"
 #include "crypto/key.h"
+#include "json.h"
 #include "maintain.h"
 #include "net/listen.h"
 #include "operate.h"
@@ -12,8 +12,6 @@
 
 namespace holdfast::daemon {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr int kOk = 0;
 constexpr int kFailed = 1;

@@ -1,22 +1,16 @@
 #include "maintain.h"
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
+#include "json.h"
 
 namespace holdfast::daemon {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-void print(const Json& object) {
-  std::printf("%s\n", object.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
-}
 
 void name_packs(const Options& options, const char* what,
                 const std::vector<server::PackOf>& packs) {
   for (const server::PackOf& pack : packs) {
     if (options.json) {
-      print({{"event", what}, {"account", pack.account}, {"pack", pack.pack.hex()}});
+      print_line({{"event", what}, {"account", pack.account}, {"pack", pack.pack.hex()}});
     } else {
       std::printf("%s: pack %s of an account\n", what, pack.pack.hex().c_str());
     }
@@ -27,11 +21,11 @@ bool report(const Options& options, const server::CopyReport& copy, const char* 
   name_packs(options, "missing", copy.missing);
   name_packs(options, "damaged", copy.damaged);
   if (options.json) {
-    print({{"event", what},
-           {"ok", copy.good()},
-           {"packs", copy.packs},
-           {"bytes", copy.bytes},
-           {"copied", copy.copied}});
+    print_line({{"event", what},
+                {"ok", copy.good()},
+                {"packs", copy.packs},
+                {"bytes", copy.bytes},
+                {"copied", copy.copied}});
   } else {
     std::printf("%s: %llu packs, %llu bytes; %llu packs were copied\n", what,
                 static_cast<unsigned long long>(copy.packs),
@@ -84,7 +78,7 @@ Result<bool> check(const Options& options, const server::CheckOptions& wanted) {
   const auto found = TRY(server::check_store(options.data, wanted));
   for (const std::string& problem : found.database) {
     if (options.json) {
-      print({{"event", "database"}, {"problem", problem}});
+      print_line({{"event", "database"}, {"problem", problem}});
     } else {
       std::printf("database: %s\n", problem.c_str());
     }
@@ -92,15 +86,15 @@ Result<bool> check(const Options& options, const server::CheckOptions& wanted) {
   name_packs(options, "missing", found.missing);
   name_packs(options, "damaged", found.damaged);
   if (options.json) {
-    print({{"event", "summary"},
-           {"ok", found.good()},
-           {"packs", found.packs},
-           {"bytes", found.bytes},
-           {"read", found.read},
-           {"orphans", found.orphans},
-           {"orphan_bytes", found.orphan_bytes},
-           {"set_aside", sets_aside(wanted) ? found.damaged.size() : 0},
-           {"removed", removes(wanted) ? found.orphans : 0}});
+    print_line({{"event", "summary"},
+                {"ok", found.good()},
+                {"packs", found.packs},
+                {"bytes", found.bytes},
+                {"read", found.read},
+                {"orphans", found.orphans},
+                {"orphan_bytes", found.orphan_bytes},
+                {"set_aside", sets_aside(wanted) ? found.damaged.size() : 0},
+                {"removed", removes(wanted) ? found.orphans : 0}});
   } else {
     advise(options, wanted, found);
   }

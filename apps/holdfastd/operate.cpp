@@ -2,19 +2,13 @@
 
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
 #include "control.h"
+#include "json.h"
 #include "server/operators.h"
 
 namespace holdfast::daemon {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-void print(const Json& object) {
-  std::printf("%s\n", object.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
-}
 
 std::string minute_of(TimeMs at) {
   const auto seconds = static_cast<std::time_t>(at / 1000);
@@ -60,12 +54,12 @@ Result<void> append(const Options& options, server::Trail trail, const Bytes& en
   const bool added = act.entry.act == server::OperatorAct::kAdd;
   const std::string key = fingerprint({act.entry.key});
   if (options.json) {
-    print({{"event", added ? "added" : "revoked"},
-           {"name", act.entry.name},
-           {"fingerprint", key},
-           {"by", act.by},
-           {"n", trail.n()},
-           {"head", trail.head().hex()}});
+    print_line({{"event", added ? "added" : "revoked"},
+                {"name", act.entry.name},
+                {"fingerprint", key},
+                {"by", act.by},
+                {"n", trail.n()},
+                {"head", trail.head().hex()}});
     return Ok{};
   }
   std::printf(
@@ -97,12 +91,12 @@ Result<crypto::VerifyKey> key_to_add(const OperatorOptions& operators,
 
 void print_operator(const Options& options, const server::Operator& one) {
   if (options.json) {
-    print({{"event", "operator"},
-           {"name", one.name},
-           {"fingerprint", fingerprint(one.key)},
-           {"public_key", to_hex(one.key.bytes)},
-           {"added_ms", one.added_ms},
-           {"by", one.by}});
+    print_line({{"event", "operator"},
+                {"name", one.name},
+                {"fingerprint", fingerprint(one.key)},
+                {"public_key", to_hex(one.key.bytes)},
+                {"added_ms", one.added_ms},
+                {"by", one.by}});
   } else {
     std::printf("%s  %s  added %s by %s\n", one.name.c_str(), fingerprint(one.key).c_str(),
                 minute_of(one.added_ms).c_str(), one.by.c_str());
@@ -113,14 +107,14 @@ void print_act(const Options& options, const server::Act& act) {
   const server::TrailEntry& entry = act.entry;
   const std::string key = fingerprint({entry.key});
   if (options.json) {
-    print({{"event", "act"},
-           {"n", entry.n},
-           {"time_ms", entry.time_ms},
-           {"act", name_of(entry.act)},
-           {"name", entry.name},
-           {"fingerprint", key},
-           {"by", act.by},
-           {"head", act.head.hex()}});
+    print_line({{"event", "act"},
+                {"n", entry.n},
+                {"time_ms", entry.time_ms},
+                {"act", name_of(entry.act)},
+                {"name", entry.name},
+                {"fingerprint", key},
+                {"by", act.by},
+                {"head", act.head.hex()}});
   } else {
     std::printf("%llu  %s  %s %s %s by %s\n   head %s\n", static_cast<unsigned long long>(entry.n),
                 minute_of(entry.time_ms).c_str(), name_of(entry.act), entry.name.c_str(),
@@ -138,10 +132,10 @@ Result<void> show_key(const Options& options, const OperatorOptions& operators) 
   const crypto::SigningKey key = TRY(std::move(found));
   const std::string text = to_hex(key.verify_key().bytes);
   if (options.json) {
-    print({{"event", "key"},
-           {"public_key", text},
-           {"fingerprint", fingerprint(key.verify_key())},
-           {"file", operators.file}});
+    print_line({{"event", "key"},
+                {"public_key", text},
+                {"fingerprint", fingerprint(key.verify_key())},
+                {"file", operators.file}});
   } else {
     std::printf("public key   %s\nfingerprint  %s\n", text.c_str(),
                 fingerprint(key.verify_key()).c_str());
@@ -172,11 +166,11 @@ Result<void> list_operators(const Options& options, const OperatorOptions& opera
     for (const auto& [id, one] : trail.operators()) print_operator(options, one);
   }
   if (options.json) {
-    print({{"event", "summary"},
-           {"ok", true},
-           {"operators", trail.operators().size()},
-           {"acts", trail.n()},
-           {"head", trail.head().hex()}});
+    print_line({{"event", "summary"},
+                {"ok", true},
+                {"operators", trail.operators().size()},
+                {"acts", trail.n()},
+                {"head", trail.head().hex()}});
   } else if (trail.n() == 0) {
     std::puts("There are no operators yet.");
   } else {

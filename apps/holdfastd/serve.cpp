@@ -7,10 +7,10 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "control.h"
+#include "json.h"
 #include "net/http_server.h"
 #include "net/listen.h"
 #include "net/routes.h"
@@ -19,15 +19,8 @@
 namespace holdfast::daemon {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr timespec kSweepEvery{60, 0};
 constexpr std::int64_t kLockPatienceMs = 3000;  // an operator's command has the directory no longer
-
-void print_line(const Json& json) {
-  std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
-  std::fflush(stdout);
-}
 
 // /healthz: the process answers. /readyz: it can write. /metrics: Prometheus.
 class Watch final : public net::Handler {

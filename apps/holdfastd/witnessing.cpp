@@ -13,7 +13,7 @@ constexpr std::size_t kMaxPolicy = 64 * 1024;
 constexpr std::size_t kMaxReply = 64 * 1024;
 constexpr std::uint64_t kRenew_s = 60 * 60;  // cosignatures of a log in which nothing happens
 constexpr int kEpochsATurn = 100;
-constexpr std::int64_t kPatienceMs = 5'000;
+constexpr std::int64_t kWitnessPatienceMs = 5'000;
 constexpr std::int64_t kAuditPatienceMs = 120'000;  // a delta may have 80 MB
 constexpr std::chrono::seconds kSlow{2};
 constexpr std::chrono::seconds kRest{60};
@@ -179,8 +179,8 @@ Result<tlog::NoteSignature> Witnessing::ask(std::size_t i, const server::PublicL
     request.proof = TRY(service_.log()->consistency(sizes_[i], due.head.size));
     request.note = TRY(tlog::Note::parse(due.note));
     const std::string body = request.format();
-    const net::Reply reply = TRY(
-        net::post(to.address, to.pin, "/add-checkpoint", as_bytes(body), kMaxReply, kPatienceMs));
+    const net::Reply reply = TRY(net::post(to.address, to.pin, "/add-checkpoint", as_bytes(body),
+                                           kMaxReply, kWitnessPatienceMs));
     if (reply.status == 200) {
       sizes_[i] = due.head.size;
       const auto signatures = TRY(tlog::parse_signatures(as_text(reply.body)));

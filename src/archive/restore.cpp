@@ -9,8 +9,8 @@
 namespace holdfast::archive {
 namespace {
 
-constexpr std::size_t kWorkers = 2;
-constexpr std::size_t kQueued = 256;  // jobs that wait for a worker
+constexpr std::size_t kRestorers = 2;
+constexpr std::size_t kQueuedJobs = 256;  // jobs that wait for a worker
 
 void move_into(Findings& to, Findings from) {
   std::move(from.problems.begin(), from.problems.end(), std::back_inserter(to.problems));
@@ -118,7 +118,7 @@ class Restorer {
   Target& target_;
   Progress& progress_;
   ChunkReader chunks_;
-  BoundedQueue<PlaceJob> jobs_{kQueued};
+  BoundedQueue<PlaceJob> jobs_{kQueuedJobs};
   std::vector<Bytes> path_;                  // below the target, for messages
   std::unordered_set<std::uint64_t> later_;  // entries to link in the second pass
   bool damaged_ = false;                     // the manifest, at some place
@@ -180,8 +180,8 @@ Result<void> Restorer::place_all() {
   Result<void> done;
   {
     std::vector<std::jthread> workers;
-    workers.reserve(kWorkers);
-    for (std::size_t i = 0; i < kWorkers; ++i) workers.emplace_back([this] { work(); });
+    workers.reserve(kRestorers);
+    for (std::size_t i = 0; i < kRestorers; ++i) workers.emplace_back([this] { work(); });
     done = each(&Restorer::place);
     jobs_.close();
   }

@@ -7,10 +7,12 @@
 namespace holdfast::circle {
 namespace {
 
-constexpr std::string_view kSignLabel = "holdfast/v1/record/sig";
-constexpr std::string_view kHeadLabel = "holdfast/v1/record/head";
+constexpr std::string_view kRecordSignLabel = "holdfast/v1/record/sig";
+constexpr std::string_view kRecordHeadLabel = "holdfast/v1/record/head";
 
-Error broken(const std::string& what) { return {Code::kUnsafe, "a record of the vault: " + what}; }
+Error broken_record(const std::string& what) {
+  return {Code::kUnsafe, "a record of the vault: " + what};
+}
 
 // Every statement with vault heads pins the chain at that point. One that begins an epoch also
 // closes it: whatever comes after must be of that epoch, so that a removed device, with the
@@ -21,9 +23,9 @@ Result<void> check_marks(const Circle& circle, const Record& record, const Diges
                                  [&](const VaultHead& h) { return h.vault == record.vault; });
     if (at == mark.heads.end()) continue;
     if (record.n == at->n && head != at->head)
-      return broken("it is not the one that a statement of the circle names");
+      return broken_record("it is not the one that a statement of the circle names");
     if (mark.fresh_epoch && record.n > at->n && record.epoch < mark.epoch)
-      return broken("it is of an epoch that had ended");
+      return broken_record("it is of an epoch that had ended");
   }
   return Ok{};
 }
@@ -31,9 +33,9 @@ Result<void> check_marks(const Circle& circle, const Record& record, const Diges
 Result<void> check_writer(const Circle& circle, const Record& record, const SignedRecord& outer) {
   const Device* const signer = circle.device(record.signer);
   if (signer == nullptr || !signer->member_at(record.circle_seq))
-    return broken("its signer was not a member");
-  if (!crypto::verify({signer->info.verify_key}, kSignLabel, outer.record, outer.signature))
-    return broken("its signature is wrong");
+    return broken_record("its signer was not a member");
+  if (!crypto::verify({signer->info.verify_key}, kRecordSignLabel, outer.record, outer.signature))
+    return broken_record("its signature is wrong");
   return Ok{};
 }
 
@@ -46,23 +48,23 @@ bool ascends(const std::vector<T>& items) {
 // A record says of records before it only, so that what it hides was there to be seen.
 Result<void> check_forgets(const Record& record) {
   const auto& forgets = record.forgets;
-  if (!ascends(forgets)) return broken("the records it names are not a sorted list");
+  if (!ascends(forgets)) return broken_record("the records it names are not a sorted list");
   if (!forgets.empty() && (forgets.front() == 0 || forgets.back() >= record.n))
-    return broken("it names records that are not before it");
+    return broken_record("it names records that are not before it");
   return Ok{};
 }
 
 // What a vault needs to be read from this record on is not what the same record gives away.
 Result<void> check_dropped(const Record& record) {
   const auto& dropped = record.dropped;
-  if (dropped.empty()) return broken("it drops packs and names none");
-  if (!ascends(dropped)) return broken("the packs it drops are not a sorted list");
+  if (dropped.empty()) return broken_record("it drops packs and names none");
+  if (!ascends(dropped)) return broken_record("the packs it drops are not a sorted list");
   for (const KeySegmentRef& ref : record.key_segments)
     if (std::ranges::binary_search(dropped, ref.object))
-      return broken("it drops a key segment that it names as in use");
+      return broken_record("it drops a key segment that it names as in use");
   for (const PackId& index : record.index_segments)
     if (std::ranges::binary_search(dropped, index))
-      return broken("it drops an index that it names as in use");
+      return broken_record("it drops an index that it names as in use");
   return Ok{};
 }
 
@@ -74,10 +76,10 @@ struct Carries {
   bool kept = false;
 };
 Result<void> check_carries(const Record& record, const Carries& may) {
-  if (record.snapshot && !may.snapshot) return broken("it is no snapshot and has a root");
+  if (record.snapshot && !may.snapshot) return broken_record("it is no snapshot and has a root");
   if ((!record.forgets.empty() && !may.forgets) || (!record.dropped.empty() && !may.dropped) ||
       (!record.kept.empty() && !may.kept))
-    return broken("it has fields of another kind");
+    return broken_record("it has fields of another kind");
   return Ok{};
 }
 
@@ -85,12 +87,12 @@ Result<Act> act_of(const Record& record) {
   switch (record.kind) {
     case RecordKind::kSnapshot:
       TRY(check_carries(record, {.snapshot = true}));
-      if (!record.snapshot) return broken("a snapshot without its root");
+      if (!record.snapshot) return broken_record("a snapshot without its root");
       return Act(Taken{*record.snapshot});
     case RecordKind::kForget:
       TRY(check_carries(record, {.forgets = true}));
       TRY(check_forgets(record));
-      if (record.forgets.empty()) return broken("it forgets records and names none");
+      if (record.forgets.empty()) return broken_record("it forgets records and names none");
       return Act(Forgotten{record.forgets});
     case RecordKind::kPrune:
       TRY(check_carries(record, {.dropped = true}));
@@ -99,7 +101,7 @@ Result<Act> act_of(const Record& record) {
     case RecordKind::kUndo:
       TRY(check_carries(record, {.forgets = true, .kept = true}));
       TRY(check_forgets(record));
-      if (!ascends(record.kept)) return broken("the packs it keeps are not a sorted list");
+      if (!ascends(record.kept)) return broken_record("the packs it keeps are not a sorted list");
       return Act(Undone{record.forgets, record.kept});
     case RecordKind::kRekey: break;
   }
@@ -111,7 +113,8 @@ Result<Act> check_shape(const Record& record) {
     return Error{Code::kOutdated, "a record of another crypto suite: update required"};
   Act act = TRY(act_of(record));
   for (const KeySegmentRef& ref : record.key_segments)
-    if (ref.epoch == 0 || ref.epoch > record.epoch) return broken("keys of an epoch to come");
+    if (ref.epoch == 0 || ref.epoch > record.epoch)
+      return broken_record("keys of an epoch to come");
   return act;
 }
 
@@ -124,7 +127,7 @@ Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const Ch
   const Record record = TRY(wire::decode<Record>(outer.record));
   Act act = TRY(check_shape(record));
   if (record.circle != circle.id() || record.vault != vault)
-    return broken("it belongs to another vault");
+    return broken_record("it belongs to another vault");
   const Vault* const known = circle.vault(vault);
   if (known == nullptr) return Error{Code::kNotFound, "the circle has no such vault"};
   if (record.n != tip.n + 1 || record.prev != tip.head)
@@ -132,11 +135,11 @@ Result<LinkedRecord> extend(const Circle& circle, const VaultId& vault, const Ch
   if (record.circle_seq > circle.seq())
     return Error{Code::kConflict, "the circle has statements that were not read yet"};
   if (record.circle_seq < tip.circle_seq || record.circle_seq < known->since_seq)
-    return broken("it looks back behind the one before it");
+    return broken_record("it looks back behind the one before it");
   if (record.circle_head != circle.head_at(record.circle_seq))
-    return broken("it was written under another history of the circle");
+    return broken_record("it was written under another history of the circle");
   if (record.epoch != circle.epoch_at(record.circle_seq))
-    return broken("its epoch was not current");
+    return broken_record("its epoch was not current");
   TRY(check_writer(circle, record, outer));
   const Digest head = record_head(signed_record);
   TRY(check_marks(circle, record, head));
@@ -161,7 +164,9 @@ void VaultState::add(const LinkedRecord& record) {
   }
 }
 
-Digest record_head(BytesView signed_record) { return crypto::sha256(kHeadLabel, signed_record); }
+Digest record_head(BytesView signed_record) {
+  return crypto::sha256(kRecordHeadLabel, signed_record);
+}
 
 Digest heads_hash(const std::vector<VaultHead>& heads) {
   const wire::Bounded<VaultHead, kMaxVaults> all(heads);
@@ -171,7 +176,7 @@ Digest heads_hash(const std::vector<VaultHead>& heads) {
 Bytes sign_record(const Record& record, const crypto::SigningKey& key) {
   SignedRecord out;
   out.record = wire::encode(record);
-  out.signature = key.sign(kSignLabel, out.record);
+  out.signature = key.sign(kRecordSignLabel, out.record);
   return wire::encode(out);
 }
 

@@ -10,12 +10,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "crypto/hash.h"
+#include "server/rows.h"
 
 namespace holdfast::server {
 namespace {
 
 constexpr std::size_t kFolderDigits = 32;
-constexpr std::int64_t kAtOnce = 500;          // rows that one write removes
 constexpr std::size_t kKnownFolders = 50'000;  // remembered as durable
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
@@ -428,7 +428,7 @@ Result<void> PackFiles::remove_account(const std::string& account) {
           TRY(db.prepare_cached("DELETE FROM packs WHERE account = ?1 AND pack IN "
                                 "(SELECT pack FROM packs WHERE account = ?1 LIMIT ?2)"));
       TRY(gone.bind(1, std::string_view(account)));
-      TRY(gone.bind(2, kAtOnce));
+      TRY(gone.bind(2, kRemovedAtOnce));
       TRY(gone.run());
       more = db.changes() > 0;
       if (more) return Ok{};

@@ -6,6 +6,8 @@
 
 namespace holdfast::server {
 
+constexpr std::int64_t kRemovedAtOnce = 500;  // rows that one write removes
+
 template <class... Values>
 Result<sql::Statement> bound(sql::Database& database, std::string_view text,
                              const Values&... values) {

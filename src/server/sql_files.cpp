@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "server/rows.h"
 #include "store/layout.h"
 
 namespace holdfast::server {
 namespace {
 
-constexpr std::int64_t kAtOnce = 500;  // rows that one write removes
 constexpr std::string_view kAccounts = "accounts/";
 
 Error absent(const std::string& path) {
@@ -303,7 +303,7 @@ Result<void> SqlFiles::remove_account(const std::string& folder) {
                                 "WHERE path >= ? AND path < ? LIMIT ?) RETURNING length(bytes)"));
       TRY(gone.bind(1, std::string_view(from)));
       TRY(gone.bind(2, std::string_view(end)));
-      TRY(gone.bind(3, kAtOnce));
+      TRY(gone.bind(3, kRemovedAtOnce));
       const std::int64_t removed = TRY(count_removed(db, std::move(gone), from));
       more = removed > 0;
       if (more) return Ok{};

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kSignLabel = "holdfast/v1/map-audit/sig";
 
-Error unsafe(const std::string& what) { return {Code::kUnsafe, "an epoch of the map " + what}; }
+Error bad_epoch(const std::string& what) { return {Code::kUnsafe, "an epoch of the map " + what}; }
 
 Error as_unsafe(Error error) {
   return {Code::kUnsafe, "an epoch of the map: " + std::move(error.message)};
@@ -31,15 +31,16 @@ Result<MapReplica> MapReplica::open(BytesView newest_leaf, Map::Delta entries) {
 Result<void> MapReplica::apply(BytesView leaf, BytesView delta_bytes) {
   const auto epoch = TRY(wire::decode<MapEpoch>(leaf));
   if (epoch.n != n_ + 1 || epoch.previous != newest_)
-    return unsafe("does not follow the one before");
-  if (epoch.audited > n_) return unsafe("names an audit of itself or of a later one");
-  if (crypto::sha256(delta_bytes) != epoch.delta) return unsafe("names another delta");
+    return bad_epoch("does not follow the one before");
+  if (epoch.audited > n_) return bad_epoch("names an audit of itself or of a later one");
+  if (crypto::sha256(delta_bytes) != epoch.delta) return bad_epoch("names another delta");
   const auto delta = TRY(wire::decode<MapDelta>(delta_bytes));
-  if (delta.n != epoch.n) return unsafe("has the delta of another");
+  if (delta.n != epoch.n) return bad_epoch("has the delta of another");
   const auto root = map_.root_after(delta.entries);
   if (!root.ok()) return as_unsafe(root.error());
-  if (*root != epoch.root) return unsafe("has a root that its delta does not make");
-  if (map_.size() + delta.entries.size() != epoch.entries) return unsafe("miscounts its entries");
+  if (*root != epoch.root) return bad_epoch("has a root that its delta does not make");
+  if (map_.size() + delta.entries.size() != epoch.entries)
+    return bad_epoch("miscounts its entries");
   TRY(map_.apply(delta.entries));
   n_ = epoch.n;
   newest_ = leaf_hash(leaf);

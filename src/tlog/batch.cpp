@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kValueLabel = "holdfast/v1/batch/value";
 
-Error unsafe(const std::string& what) { return {Code::kUnsafe, "a release batch " + what}; }
+Error bad_batch(const std::string& what) { return {Code::kUnsafe, "a release batch " + what}; }
 
 }  // namespace
 
@@ -55,8 +55,8 @@ Result<Batch> Batch::make(BytesView previous, std::vector<BatchEntry> entries,
 Result<void> check_batch_follows(const ReleaseBatch& batch, std::uint64_t newest_n,
                                  const std::optional<Digest>& newest) {
   if (batch.n != newest_n + 1 || batch.previous != newest)
-    return unsafe("does not follow the one before: one is left out");
-  if (batch.open_days > kMaxOpenDays) return unsafe("is opened later than in ninety days");
+    return bad_batch("does not follow the one before: one is left out");
+  if (batch.open_days > kMaxOpenDays) return bad_batch("is opened later than in ninety days");
   return Ok{};
 }
 
@@ -70,17 +70,17 @@ Result<void> verify_position(const Digest& root, const CircleId& circle,
   const MapLabel at = batch_position(circle);
   const auto held = proof.value ? verify_present(root, {at, *proof.value}, proof.proof)
                                 : verify_absent(root, at, proof.proof);
-  if (!held.ok()) return unsafe("is not shown to have what is said at this account's position");
+  if (!held.ok()) return bad_batch("is not shown to have what is said at this account's position");
   return Ok{};
 }
 
 Result<BatchEntry> verify_opening(const Digest& value, const CircleId& circle, std::uint64_t n,
                                   BytesView bytes) {
   const auto opening = TRY(wire::decode<BatchOpening>(bytes));
-  if (batch_value(opening) != value) return unsafe("is opened with another list than it has");
+  if (batch_value(opening) != value) return bad_batch("is opened with another list than it has");
   auto entry = TRY(wire::decode<BatchEntry>(opening.entry));
   if (entry.circle != circle || entry.batch != n)
-    return unsafe("has the list of another account or batch at this account's position");
+    return bad_batch("has the list of another account or batch at this account's position");
   return entry;
 }
 
@@ -89,15 +89,15 @@ Result<void> check_gate(const TrustedLog& log, const Digest& built, const Circle
                         std::uint64_t now_s) {
   const auto checkpoint = TRY(verify_leaf_proof(log, proof.batch));
   if (checkpoint.time() && TRY(age_s(*checkpoint.time(), now_s)) > kMaxCheckpointAge_s)
-    return unsafe("is shown in a checkpoint that is more than a day old");
-  if (leaf_hash(proof.batch.leaf) != built) return unsafe("is not the one that was made");
+    return bad_batch("is shown in a checkpoint that is more than a day old");
+  if (leaf_hash(proof.batch.leaf) != built) return bad_batch("is not the one that was made");
   const auto batch = TRY(wire::decode<ReleaseBatch>(proof.batch.leaf));
   TRY(verify_position(batch.root, circle, proof.position));
-  if (!proof.position.value) return unsafe("has nothing for this account");
+  if (!proof.position.value) return bad_batch("has nothing for this account");
   const auto entry =
       TRY(verify_opening(*proof.position.value, circle, batch.n, wire::encode(opening)));
   if (std::ranges::find(entry.releases, wanted) == entry.releases.end())
-    return unsafe("does not list this release");
+    return bad_batch("does not list this release");
   return Ok{};
 }
 

@@ -9,7 +9,7 @@ namespace holdfast::tlog {
 namespace {
 
 Error bad_text() { return {Code::kCorrupt, "this is not a checkpoint of a log"}; }
-Error unsafe(const std::string& what) { return {Code::kUnsafe, "a checkpoint " + what}; }
+Error bad_checkpoint(const std::string& what) { return {Code::kUnsafe, "a checkpoint " + what}; }
 
 Result<std::vector<Witnessed>> verify_witnesses(const TrustedLog& log, const Note& note) {
   std::vector<Witnessed> out;
@@ -17,12 +17,12 @@ Result<std::vector<Witnessed>> verify_witnesses(const TrustedLog& log, const Not
     const NoteSignature* signature = note.find(witness);
     if (signature == nullptr) continue;
     if (!tlog::verify(witness, note.text, *signature))
-      return unsafe("has a false signature of the witness " + witness.name);
+      return bad_checkpoint("has a false signature of the witness " + witness.name);
     out.push_back({witness.name, *cosignature_time(*signature)});
   }
   if (out.size() < log.quorum())
-    return unsafe("is cosigned by " + std::to_string(out.size()) + " witnesses of the " +
-                  std::to_string(log.quorum()) + " that it needs");
+    return bad_checkpoint("is cosigned by " + std::to_string(out.size()) + " witnesses of the " +
+                          std::to_string(log.quorum()) + " that it needs");
   return out;
 }
 
@@ -55,11 +55,12 @@ std::string CheckpointText::format() const {
 Result<Checkpoint> Checkpoint::verify(const TrustedLog& log, BytesView bytes) {
   const Note note = TRY(Note::parse(bytes));
   auto text = TRY(CheckpointText::parse(note.text));
-  if (text.origin != log.origin()) return unsafe("is of another log");
+  if (text.origin != log.origin()) return bad_checkpoint("is of another log");
   const NoteSignature* signature = note.find(log.log());
   if (signature == nullptr || !tlog::verify(log.log(), note.text, *signature))
-    return unsafe("is not signed by the log");
-  if (text.head.size == 0 && text.head.root != empty_root()) return unsafe("of nothing has a root");
+    return bad_checkpoint("is not signed by the log");
+  if (text.head.size == 0 && text.head.root != empty_root())
+    return bad_checkpoint("of nothing has a root");
   Checkpoint checkpoint;
   checkpoint.witnessed_ = TRY(verify_witnesses(log, note));
   if (log.quorum() > 0) checkpoint.time_ = prove_time(checkpoint.witnessed_, log.quorum());

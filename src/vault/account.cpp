@@ -8,7 +8,6 @@
 namespace holdfast::vault {
 namespace {
 
-constexpr unsigned kRebases = 16;
 constexpr const char* kRootsSetting = "trust_roots";
 
 Result<circle::DeviceInfo> own_info(const circle::Circle& circle, const ReaderId& self) {

@@ -11,6 +11,9 @@
 
 namespace holdfast::vault {
 
+// How often something is made again because another device's append came first.
+constexpr unsigned kRebases = 16;
+
 struct Account::State {
   Home& home;
   api::Store& store;

@@ -11,7 +11,6 @@ namespace {
 
 // So many segments make reading a vault slow; they are then written anew as few.
 constexpr std::size_t kManySegments = 48;
-constexpr unsigned kRebases = 16;
 // A backup is made so many times where what it relies on is taken away meanwhile.
 constexpr unsigned kBackups = 4;
 

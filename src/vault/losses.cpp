@@ -8,7 +8,6 @@
 namespace holdfast::vault {
 namespace {
 
-constexpr unsigned kRebases = 16;
 constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
 // What a store says of its patience is believed within these: one that says "none" would otherwise
 // have nothing told.

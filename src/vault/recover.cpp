@@ -10,8 +10,6 @@
 namespace holdfast::vault {
 namespace {
 
-constexpr unsigned kRebases = 16;
-
 // What the recovery key finds: the account it names and what the capsule says of it.
 struct Found {
   std::string account;
