@@ -140,7 +140,10 @@ Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
                              Storage::schema();
   auto writer = TRY(Writer::open(options.data + "/service.db", schema));
   auto replay = TRY(Replay::open(*writer, clock));
-  auto storage = TRY(Storage::open(options.data, *writer, note_changed));
+  const auto note = [clock](sql::Database& db, std::string_view account) {
+    return note_changed(db, account, static_cast<std::uint64_t>(clock->now() / 1000));
+  };
+  auto storage = TRY(Storage::open(options.data, *writer, note));
   auto core =
       std::unique_ptr<Core>(new Core(std::move(options), std::move(clock), std::move(lock),
                                      std::move(writer), std::move(replay), std::move(storage)));

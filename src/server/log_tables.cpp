@@ -108,7 +108,7 @@ const std::string LogTables::kSchema =
     "  data_next INTEGER NOT NULL, heads BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS log_account_lookup ON log_account(lookup);"
     "CREATE TABLE IF NOT EXISTS log_dirty("
-    "  account TEXT PRIMARY KEY, stamp INTEGER NOT NULL) WITHOUT ROWID;"
+    "  account TEXT PRIMARY KEY, stamp INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS log_state("
     "  id INTEGER PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, edge BLOB NOT NULL,"
     "  note BLOB NOT NULL, epoch BLOB NOT NULL);"
@@ -117,7 +117,8 @@ const std::string LogTables::kSchema =
     "CREATE TABLE IF NOT EXISTS log_map("
     "  label BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS log_step("
-    "  id INTEGER PRIMARY KEY, delta BLOB NOT NULL, epoch INTEGER NOT NULL);"
+    "  id INTEGER PRIMARY KEY, delta BLOB NOT NULL, epoch INTEGER NOT NULL,"
+    "  taken INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS log_step_account("
     "  account TEXT PRIMARY KEY, stamp INTEGER NOT NULL, circle_next INTEGER NOT NULL,"
     "  data_next INTEGER NOT NULL, heads BLOB NOT NULL) WITHOUT ROWID;"
@@ -176,16 +177,16 @@ Result<std::optional<LogAccount>> LogTables::place(const std::string& account) c
   return out;
 }
 
-Result<void> LogTables::touch(const std::string& account) const {
-  return writer_.write([&](sql::Database& db) { return note_changed(db, account); });
+Result<void> LogTables::touch(const std::string& account, std::uint64_t now_s) const {
+  return writer_.write([&](sql::Database& db) { return note_changed(db, account, now_s); });
 }
 
-Result<void> note_changed(sql::Database& db, std::string_view account) {
+Result<void> note_changed(sql::Database& db, std::string_view account, std::uint64_t now_s) {
   return run(db,
-             "INSERT INTO log_dirty(account, stamp) "
-             "SELECT account, 1 FROM log_account WHERE account = ? "
+             "INSERT INTO log_dirty(account, stamp, since) "
+             "SELECT account, 1, ?2 FROM log_account WHERE account = ?1 "
              "ON CONFLICT(account) DO UPDATE SET stamp = stamp + 1",
-             account);
+             account, signed_of(now_s));
 }
 
 Result<std::vector<DirtyAccount>> LogTables::dirty(std::size_t limit) const {
@@ -193,7 +194,8 @@ Result<std::vector<DirtyAccount>> LogTables::dirty(std::size_t limit) const {
   const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     auto rows = TRY(bound(db,
                           "SELECT d.account, d.stamp, a.circle_next, a.data_next, a.heads "
-                          "FROM log_dirty d JOIN log_account a USING(account) LIMIT ?",
+                          "FROM log_dirty d JOIN log_account a USING(account) "
+                          "ORDER BY d.since LIMIT ?",
                           static_cast<std::int64_t>(limit)));
     for (;;) {
       const bool there = TRY(rows.step());
@@ -209,12 +211,13 @@ Result<std::vector<DirtyAccount>> LogTables::dirty(std::size_t limit) const {
   return out;
 }
 
-Result<bool> LogTables::is_dirty(const std::string& account) const {
-  bool out = false;
+Result<std::optional<std::uint64_t>> LogTables::dirty_since(const std::string& account) const {
+  std::optional<std::uint64_t> out;
   const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
     auto row =
-        TRY(bound(db, "SELECT 1 FROM log_dirty WHERE account = ?", std::string_view(account)));
-    out = TRY(row.step());
+        TRY(bound(db, "SELECT since FROM log_dirty WHERE account = ?", std::string_view(account)));
+    const bool there = TRY(row.step());
+    if (there) out = TRY(column_count(row, 0));
     return Ok{};
   });
   TRY(done);
@@ -323,11 +326,12 @@ Result<std::optional<LogStep>> LogTables::decided() const {
     if (before) from = before->head.size;
     LogStep step;
     step.after = *std::move(after);
-    auto row = TRY(bound(db, "SELECT delta, epoch FROM log_step WHERE id = 1"));
+    auto row = TRY(bound(db, "SELECT delta, epoch, taken FROM log_step WHERE id = 1"));
     const bool there = TRY(row.step());
     if (!there) return Error{Code::kCorrupt, "the service's log is damaged: a step is missing"};
     step.delta = to_bytes(TRY(row.column_blob(0)));
     step.epoch = TRY(column_count(row, 1));
+    step.taken_s = TRY(column_count(row, 2));
     auto rows = TRY(
         bound(db, "SELECT account, stamp, circle_next, data_next, heads FROM log_step_account"));
     for (;;) {
@@ -353,8 +357,8 @@ Result<void> LogTables::decide(const LogStep& step) const {
     for (std::size_t i = 0; i < step.leaves.size(); ++i)
       TRY(run(db, "INSERT INTO log_leaf(n, entry) VALUES(?, ?)", signed_of(from + i),
               BytesView(step.leaves[i])));
-    TRY(run(db, "INSERT INTO log_step(id, delta, epoch) VALUES(1, ?, ?)", BytesView(step.delta),
-            signed_of(step.epoch)));
+    TRY(run(db, "INSERT INTO log_step(id, delta, epoch, taken) VALUES(1, ?, ?, ?)",
+            BytesView(step.delta), signed_of(step.epoch), signed_of(step.taken_s)));
     // An epoch's entry is the last of its step.
     if (!step.delta.empty())
       TRY(run(db, "INSERT INTO log_epoch(n, leaf) VALUES(?, ?)", signed_of(step.epoch),
@@ -395,6 +399,8 @@ Result<void> LogTables::show(const LogStep& step, BytesView note) const {
               signed_of(one.now.data_next), BytesView(heads)));
       TRY(run(db, "DELETE FROM log_dirty WHERE account = ? AND stamp = ?",
               std::string_view(one.account), signed_of(one.stamp)));
+      TRY(run(db, "UPDATE log_dirty SET since = MAX(since, ?2) WHERE account = ?1",
+              std::string_view(one.account), signed_of(step.taken_s)));
     }
     TRY(run(db, "DELETE FROM log_step"));
     TRY(run(db, "DELETE FROM log_step_account"));

@@ -35,6 +35,8 @@ struct LogAccount {
 };
 
 // An account that changed since it was last taken into the map; `stamp` grows with each change.
+// Since when, is in the database too: what a promise was given for must be known to whoever shows
+// the log next, in this process or another.
 struct DirtyAccount {
   std::string account;
   std::uint64_t stamp = 0;
@@ -58,13 +60,14 @@ struct LogStep {
   std::vector<Bytes> leaves;
   Bytes delta;  // encoded tlog::MapDelta; empty: no new epoch
   std::uint64_t epoch = 0;
+  std::uint64_t taken_s = 0;           // when what changed was read: what came later is not in it
   std::vector<DirtyAccount> accounts;  // with their places after the step
   LogState after;
 };
 
 // Within the write that stores a statement or a record, so that no crash loses the account's
 // change; of an account with a lookup key only.
-Result<void> note_changed(sql::Database& database, std::string_view account);
+Result<void> note_changed(sql::Database& database, std::string_view account, std::uint64_t now_s);
 
 // Holds no state of its own: safe from several threads.
 class LogTables {
@@ -79,9 +82,10 @@ class LogTables {
   Result<void> put_lookup(const std::string& account, BytesView lookup) const;
   Result<std::optional<Bytes>> lookup(const std::string& account) const;
   Result<std::optional<LogAccount>> place(const std::string& account) const;
-  Result<void> touch(const std::string& account) const;
-  Result<std::vector<DirtyAccount>> dirty(std::size_t limit) const;
-  Result<bool> is_dirty(const std::string& account) const;
+  Result<void> touch(const std::string& account, std::uint64_t now_s) const;
+  Result<std::vector<DirtyAccount>> dirty(std::size_t limit) const;  // the longest waiting first
+  // The first change that what is shown lacks was not before this; nothing: it lacks none.
+  Result<std::optional<std::uint64_t>> dirty_since(const std::string& account) const;
   Result<void> erase(const std::string& account) const;
 
   // ---- ages ----

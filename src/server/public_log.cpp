@@ -48,6 +48,14 @@ Bytes note_of(const tlog::LogSigner& signer, const tlog::TreeHead& head) {
   return to_bytes(as_bytes(note.format()));
 }
 
+// Not before the time that devices take from it, whichever witnesses they count.
+Result<std::uint64_t> newest_time(const Bytes& note) {
+  std::uint64_t out = 0;
+  for (const tlog::NoteSignature& one : TRY(tlog::Note::parse(note)).signatures)
+    out = std::max(out, tlog::cosignature_time(one).value_or(0));
+  return out;
+}
+
 Digest newest_hash(const LogState& state) { return tlog::leaf_hash(state.newest_epoch); }
 
 }  // namespace
@@ -81,7 +89,10 @@ Result<void> PublicLog::load() {
   auto shown = TRY(tables_.shown());
   auto waiting = TRY(tables_.decided());
   if (!shown && !waiting) return begin();
-  if (shown) shown_ = *std::move(shown);
+  if (shown) {
+    shown_ = *std::move(shown);
+    shown_current_ = TRY(newest_time(shown_.note));
+  }
   const std::vector<tlog::MapEntry> entries = TRY(tables_.map());
   TRY(map_.apply(entries));
   const Bytes& note = waiting ? waiting->after.note : shown_.note;
@@ -103,7 +114,6 @@ Result<void> PublicLog::begin() {
   LogStep first;
   first.after.note = note_of(signer_, first.after.head);
   TRY(tables_.decide(first));
-  decided_s_ = now_s();
   waiting_ = std::move(first);
   return Ok{};
 }
@@ -127,7 +137,7 @@ Result<void> PublicLog::add_account(const std::string& account, BytesView lookup
       return Error{Code::kConflict, "another account had this lookup key"};
   }
   TRY(tables_.put_lookup(account, lookup));
-  return tables_.touch(account);
+  return tables_.touch(account, now_s());
 }
 
 Result<std::optional<Bytes>> PublicLog::promise(const std::string& account, const CircleId& circle,
@@ -163,13 +173,7 @@ Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t f
   if (!lookup) return api::no_log();
   if (shown_.note.empty())
     return Error{Code::kUnavailable, "the service's log waits for its witnesses; try again soon"};
-  if (now_s() < catching_up_until_) {
-    const bool behind = TRY(tables_.is_dirty(account));
-    if (behind)
-      return Error{Code::kUnavailable,
-                   "the service's log catches up after its witnesses were away; try again in a "
-                   "minute"};
-  }
+  TRY(check_promises_kept(account));
   const LookupKey key = LookupKey::from_bytes(*lookup);
   const LogAccount place = TRY(tables_.place(account)).value_or(LogAccount{});
 
@@ -191,6 +195,15 @@ Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t f
   for (const circle::VaultHead& head : place.heads) out.data_heads.push_back({head.vault, head.n});
   out.data_proof = prove(place.data_next, tlog::data_label<LookupPurpose>);
   return out;
+}
+
+// By what is durable alone, so that no restart and no second outage of the witnesses forgets it.
+Result<void> PublicLog::check_promises_kept(const std::string& account) const {
+  const auto since = TRY(tables_.dirty_since(account));
+  if (!since || shown_current_ <= *since + promise_s_) return Ok{};
+  return Error{Code::kUnavailable,
+               "the service's log is catching up after its witnesses were away; try again in a "
+               "minute"};
 }
 
 // ---- ages ----
@@ -274,6 +287,7 @@ bool PublicLog::take_account(DirtyAccount& one, const AccountLists& lists, Bytes
 
 Result<LogStep> PublicLog::take(const ReadLists& read) const {
   LogStep step;
+  step.taken_s = now_s();
   step.leaves = TRY(tables_.queued(kQueuedAStep));
   tlog::MapDelta delta;
   std::set<tlog::MapLabel> taken;
@@ -344,7 +358,6 @@ Result<bool> PublicLog::step(const ReadLists& read) {
   TRY(write_files(step));
   const std::unique_lock writing(mutex_);
   waiting_ = std::move(step);
-  decided_s_ = now_s();
   return true;
 }
 
@@ -558,11 +571,13 @@ Result<bool> PublicLog::cosign(const Due& due, const std::vector<tlog::NoteSigna
 }
 
 Result<void> PublicLog::show(const Bytes& note) {
+  const std::uint64_t current = TRY(newest_time(note));
   if (!waiting_) {
     TRY(tables_.renew(note));
     TRY(files_.put("checkpoint", note));
     const std::unique_lock writing(mutex_);
     shown_.note = note;
+    shown_current_ = current;
     cosigned_s_ = now_s();
     return Ok{};
   }
@@ -577,10 +592,8 @@ Result<void> PublicLog::show(const Bytes& note) {
   shown_ = std::move(waiting_->after);
   shown_.note = note;
   waiting_.reset();
+  shown_current_ = current;
   cosigned_s_ = now_s();
-  // Cosigned now, it lacks what was promised while it waited: due perhaps, and in the next step.
-  const bool late = now_s() >= decided_s_ + promise_s_ / 2;
-  catching_up_until_ = late ? now_s() + kCatchUp_s : 0;
   return Ok{};
 }
 

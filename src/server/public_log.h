@@ -22,9 +22,6 @@ namespace holdfast::server {
 
 // More than the seven days of notice: what is queued must first be cosigned.
 constexpr std::uint64_t kLead_s = 60 * 60;
-// How long after a step that waited for its witnesses an account whose newest changes are not in it
-// is not shown it.
-constexpr std::uint64_t kCatchUp_s = 2 * 60;
 
 struct LogOptions {
   std::string folder;    // of the public files
@@ -78,6 +75,9 @@ class PublicLog {
 
   // As Session::prove_age().
   Result<Bytes> prove_age(const std::string& account, std::uint64_t seq);
+  // kUnavailable: what stands was cosigned after a promise to this account was due that it does not
+  // keep yet. A device would have evidence; an honest log is only late, and has it in the next
+  // step.
   Result<api::LogView> view(const std::string& account, std::uint64_t from);
   Result<api::StoredFile> open_file(const std::string& path) const { return files_.open(path); }
 
@@ -143,6 +143,7 @@ class PublicLog {
   Result<void> add_epoch(LogStep& step) const;
   Result<void> write_files(const LogStep& step);
   Result<void> show(const Bytes& note);
+  Result<void> check_promises_kept(const std::string& account) const;
   Result<void> write_notices(const LogStep& step, const Bytes& note);
   Result<void> check_trust_change(const tlog::TrustChange& change) const;
   Result<std::shared_ptr<const tlog::Map>> batch_map(std::uint64_t n);
@@ -161,11 +162,10 @@ class PublicLog {
   // Written by the one thread of step(), with it held alone; read by others with it held shared.
   mutable std::shared_mutex mutex_;
   LogState shown_;
-  std::uint64_t cosigned_s_ = 0;
+  std::uint64_t cosigned_s_ = 0;     // by this machine's clock; 0: before this process began
+  std::uint64_t shown_current_ = 0;  // of its cosignatures, the newest time; 0: it has none
   tlog::Map map_;
   std::optional<LogStep> waiting_;
-  std::uint64_t decided_s_ = 0;  // when it was; 0: before this process began
-  std::uint64_t catching_up_until_ = 0;
 
   // Of the batches that were asked for last; a proof needs the whole map of one.
   std::mutex batches_mutex_;

@@ -749,7 +749,10 @@ TEST_F(ServiceTest, WhatARecordDropsAndKeepsSurvivesAKill) {
   service_.reset();
   {
     auto writer = Writer::open(options_.data + "/service.db", Storage::schema()).value();
-    auto storage = Storage::open(options_.data, *writer, note_changed).value();
+    const auto note = [](sql::Database& db, std::string_view account) {
+      return note_changed(db, account, 0);
+    };
+    auto storage = Storage::open(options_.data, *writer, note).value();
     store::Account account(storage->files(), kAccount);
     maker_.append_record(vault, maker_.undo(vault, maker_.first, {name_of(kept)}), maker_.first);
     ASSERT_TRUE(account.append_record(vault, maker_.records(vault).back()).ok());
