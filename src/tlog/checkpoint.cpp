@@ -84,7 +84,8 @@ ProvenTime prove_time(const std::vector<Witnessed>& witnessed, std::size_t quoru
 Result<std::uint64_t> age_s(const ProvenTime& time, std::uint64_t now_s) {
   if (time.current_at <= now_s) return now_s - time.current_at;
   if (time.current_at - now_s <= kClockTolerance_s) return std::uint64_t{0};
-  return Error{Code::kInvalid, "this device's clock is behind the time that witnesses prove"};
+  return Error{Code::kInvalid,
+               "this device's clock is behind the time that witnesses prove: set it"};
 }
 
 std::uint64_t elapsed_s(const ProvenTime& start, const ProvenTime& end) {

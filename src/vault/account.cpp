@@ -159,23 +159,35 @@ Result<void> Account::State::sync() {
 // While a contradiction stands the log is not asked: what it says now is no reason to forget.
 Result<void> Account::State::ask_log() {
   contradiction = TRY(standing_contradiction(home));
-  if (!contradiction) {
-    Looked looked = TRY(look_twice());
-    if (looked.sight) {
-      roots_now = std::move(looked.sight->roots);
-      log_status = std::move(looked.sight->status);
-    } else {
-      TRY(remember(looked.contradiction));
-    }
-  }
+  log_status.reset();
+  withheld.clear();
+  if (!contradiction) TRY(look());
   log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
   TRY(close_until_included());
-  if (!contradiction) {
-    const auto compared = compare_with_others(*this);
-    if (compared.ok() || compared.error().code != Code::kUnsafe) return compared;
-    TRY(remember(compared.error().message));
-  }
+  if (!log_status) return Ok{};
+  const auto compared = compare_with_others(*this);
+  if (compared.ok()) return compared;
   log_status.reset();
+  if (compared.error().code == Code::kUnsafe) return remember(compared.error().message);
+  return withhold(compared.error());
+}
+
+Result<void> Account::State::look() {
+  auto looked = look_twice();
+  if (!looked.ok()) return withhold(looked.error());
+  if (!looked->sight) return remember(looked->contradiction);
+  roots_now = std::move(looked->sight->roots);
+  log_status = std::move(looked->sight->status);
+  return Ok{};
+}
+
+// A service that shows no log must not keep a person from their data, no more than one that
+// contradicts itself; and gets nothing new either.
+Result<void> Account::State::withhold(const Error& why) {
+  if (why.code != Code::kUnavailable) return why;
+  withheld = why.message;
+  const auto newest = TRY(newest_proven(home, roots_now));
+  if (newest) withheld += ". The newest of it that was verified here is of " + human_time(*newest);
   return Ok{};
 }
 
@@ -233,7 +245,10 @@ Result<void> Account::State::promised(const circle::LinkedRecord& linked,
 
 Result<void> Account::State::check_sends() const {
   if (contradiction) return stopped_by(*contradiction);
-  return Ok{};
+  if (withheld.empty()) return Ok{};
+  return Error{Code::kUnavailable,
+               "the service's log could not be checked, so nothing is sent there: " + withheld +
+                   ". Try again soon; if this lasts, ask the operator, by another way, why"};
 }
 
 Result<void> Account::State::check_sends(circle::StatementType type) const {
@@ -243,6 +258,8 @@ Result<void> Account::State::check_sends(circle::StatementType type) const {
 
 const std::optional<LogStatus>& Account::log_status() const { return state_->log_status; }
 const std::optional<Contradiction>& Account::contradiction() const { return state_->contradiction; }
+const std::string& Account::log_withheld() const { return state_->withheld; }
+std::uint64_t Account::sends() const { return state_->sends; }
 
 Result<std::vector<Contradiction>> Account::contradictions() const {
   return vault::contradictions(state_->home);
@@ -322,12 +339,14 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
     // What the circle would refuse is refused here, in words, before a store sees it.
     if (auto next = circle().apply(append.statement); !next.ok()) return std::move(next).error();
     TRY(home.add_blobs(append.blobs));
+    ++sends;
     auto receipt = replica.session().append(append);
     if (!receipt.ok() && receipt.error().code != Code::kConflict) return std::move(receipt).error();
-    if (receipt.ok()) TRY(promised(append, *receipt));
+    const auto kept = receipt.ok() ? promised(append, *receipt) : Result<void>(Ok{});
     TRY(sync());
     if (!receipt.ok()) continue;
     TRY(replica.expect_statement(seq, append.statement, home));
+    TRY(kept);
     return check_sends(made.type);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};
@@ -374,10 +393,11 @@ Result<std::optional<circle::LinkedRecord>> Account::State::append_record(
   auto linked = TRY(circle::extend(circle(), record.vault, replica.chain(record.vault).tip, bytes));
   const auto receipt = replica.session().append_record(record.vault, bytes);
   if (!receipt.ok() && receipt.error().code != Code::kConflict) return receipt.error();
-  if (receipt.ok()) TRY(promised(linked, *receipt));
+  const auto kept = receipt.ok() ? promised(linked, *receipt) : Result<void>(Ok{});
   TRY(sync());
   if (!receipt.ok()) return std::optional<circle::LinkedRecord>();
   TRY(replica.expect_record(linked, bytes, home));
+  TRY(kept);
   return std::optional(std::move(linked));
 }
 
@@ -508,6 +528,22 @@ Result<void> Account::set_recovery(const keys::RecoveryKey& key, const keys::Rec
   return state_->append(make);
 }
 
+namespace {
+
+// Before anything is made: a device whose clock is behind what witnesses prove could not go on.
+Result<void> check_clock(api::Store& store, const circle::TrustRoots& roots, const Clock& clock) {
+  const auto log = TRY(wire::decode<tlog::LogRoots>(roots.log));
+  const auto trusted = TRY(tlog::TrustedLog::open(log));
+  const auto shown = store.get_log("checkpoint");
+  if (!shown.ok()) return Ok{};  // the account's first look at its log says why
+  const auto checkpoint = tlog::Checkpoint::verify(trusted, *shown);
+  if (!checkpoint.ok() || !checkpoint->time()) return Ok{};
+  TRY(tlog::age_s(*checkpoint->time(), static_cast<std::uint64_t>(clock.now() / 1000)));
+  return Ok{};
+}
+
+}  // namespace
+
 Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
                          const InitOptions& options) {
   TRY(check_typed(options.device_name));
@@ -521,6 +557,7 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   genesis.level = circle::Level::kAdvanced;
   const circle::TrustRoots roots = TRY(trust_roots(store));
   genesis.has_log = !roots.log.empty();
+  if (genesis.has_log) TRY(check_clock(store, roots, clock));
   genesis.trust_roots = roots_hash(roots);
   genesis.lookup = lookup_hash(lookup);
   const CircleId id = circle::circle_id(genesis.device, genesis.nonce);
@@ -545,17 +582,26 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   const api::Receipt receipt = TRY(store.create_account(options.account, append));
   TRY(home.add_blobs({envelope}));
   TRY(become_member(home, options.account, options.device_name, lookup, roots, {statement}));
+  // An account that was made half helps nobody, least of all where only a clock is in doubt.
+  std::string doubt;
+  const auto doubted = [&](const Result<void>& done, bool stands) -> Result<void> {
+    if (done.ok() || !stands || done.error().code != Code::kInvalid) return done;
+    doubt = done.error().message;
+    return Ok{};
+  };
   if (genesis.has_log) {
     const auto log = TRY(wire::decode<tlog::LogRoots>(roots.log));
     const auto kept = keep_promise(home, log, id, 0, circle::statement_head(statement),
                                    receipt.promise, clock.now());
-    TRY(remember_wrong(home, kept, clock.now()));
+    TRY(doubted(remember_wrong(home, kept, clock.now()), true));
   }
   Account account = TRY(Account::open(home, store, clock));
-  TRY(account.create_vault("main", false));
+  const auto vault = account.create_vault("main", false);
+  TRY(doubted(vault, account.circle().vault_named("main") != nullptr));
   auto recovery = keys::RecoveryKey::random();
-  TRY(account.set_recovery(recovery, nullptr));
-  return Initialised{std::move(account), std::move(recovery)};
+  const auto enrolled = account.set_recovery(recovery, nullptr);
+  TRY(doubted(enrolled, account.circle().recovery().has_value()));
+  return Initialised{std::move(account), std::move(recovery), std::move(doubt)};
 }
 
 }  // namespace holdfast::vault

@@ -25,6 +25,8 @@ struct Account::State {
   std::optional<tlog::LogRoots> log{};    // of the account's log, if it has one
   std::optional<LogStatus> log_status{};  // of the last sync; none while a contradiction stands
   std::optional<Contradiction> contradiction{};  // that stands
+  std::string withheld{};                        // Account::log_withheld()
+  std::uint64_t sends = 0;                       // Account::sends()
 
   const circle::Circle& circle() const { return replica.circle(); }
   Result<void> sync();
@@ -56,8 +58,11 @@ struct Account::State {
   };
   Result<Looked> look_twice();
   Result<void> remember(const std::string& sentence);
+  Result<void> look();
+  Result<void> withhold(const Error& why);
   Result<void> close_until_included();
-  // kUnsafe while a contradiction stands. Statements that only take away are made all the same.
+  // kUnsafe while a contradiction stands, kUnavailable while the log is withheld. Statements that
+  // only take away are made all the same.
   Result<void> check_sends() const;
   Result<void> check_sends(circle::StatementType type) const;
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);

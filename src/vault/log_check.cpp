@@ -453,6 +453,15 @@ Result<Bytes> newest_checkpoint(const Home& home) {
   return pins.checkpoint;
 }
 
+Result<std::optional<TimeMs>> newest_proven(const Home& home, const circle::TrustRoots& trust) {
+  const auto roots = TRY(wire::decode<tlog::LogRoots>(trust.log));
+  const auto trusted = TRY(tlog::TrustedLog::open(roots));
+  const LogPins pins = TRY(load_pins(home));
+  const auto seen = tlog::Checkpoint::verify(trusted, pins.checkpoint);
+  if (!seen.ok() || !seen->time()) return std::optional<TimeMs>();
+  return std::optional(static_cast<TimeMs>(seen->time()->current_at) * 1000);
+}
+
 Result<void> compare_seen(Home& home, api::Visitor& files, const circle::TrustRoots& trust,
                           BytesView theirs, const std::string& device) {
   const auto roots = TRY(wire::decode<tlog::LogRoots>(trust.log));
@@ -488,13 +497,28 @@ Error wrong_promise() {
   return {Code::kUnsafe, "the service promises something else than what was sent"};
 }
 
+// A device cannot tell a promise for too late from a clock of its own that is behind, so nobody is
+// accused. Nothing is lost by that: the promise is kept, and what the log lacks for long is noticed
+// without one (Check::wait_for).
 Result<void> check_include_by(std::uint64_t include_by_s, TimeMs now) {
   if (include_by_s <=
       static_cast<std::uint64_t>(now / 1000) + tlog::kMaxPromise_s + tlog::kClockTolerance_s)
     return Ok{};
+  return Error{Code::kInvalid,
+               "your clock: by it the service promises to log what was sent later than in ten "
+               "minutes, at " +
+                   human_time(static_cast<TimeMs>(include_by_s) * 1000) +
+                   ". Set this device's clock; if it is right, the service's is not, and its "
+                   "operator must hear of it. What was sent is in the account"};
+}
+
+// One that cannot be read is as bad as one of something else: nothing is damaged on the way from a
+// service that this device knows by its key.
+template <class T>
+Result<T> readable(Result<T> promise) {
+  if (promise.ok() || promise.error().code == Code::kUnsafe) return promise;
   return Error{Code::kUnsafe,
-               "the service promises to log the change later than in ten minutes (or this device's "
-               "clock is behind): nobody could hold it to that"};
+               "the service's promise for its log cannot be read: " + promise.error().message};
 }
 
 Result<void> keep(Home& home, wire::Bounded<Bytes, 64> LogPins::* where, const Bytes& promise) {
@@ -511,10 +535,10 @@ Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleI
                           const std::optional<Bytes>& promise, TimeMs now) {
   const auto trusted = TRY(tlog::TrustedLog::open(roots));
   if (!promise) return Error{Code::kUnsafe, "the service gives no promise for its log"};
-  const tlog::Promise said = TRY(tlog::verify_promise(trusted, *promise));
+  const tlog::Promise said = TRY(readable(tlog::verify_promise(trusted, *promise)));
   if (said.circle != circle || said.seq != seq || said.head != head) return wrong_promise();
-  TRY(check_include_by(said.include_by_s, now));
-  return keep(home, &LogPins::promises, *promise);
+  TRY(keep(home, &LogPins::promises, *promise));
+  return check_include_by(said.include_by_s, now);
 }
 
 Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
@@ -522,11 +546,11 @@ Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleI
                           TimeMs now) {
   const auto trusted = TRY(tlog::TrustedLog::open(roots));
   if (!promise) return Error{Code::kUnsafe, "the service gives no promise for its log"};
-  const tlog::RecordPromise said = TRY(tlog::verify_record_promise(trusted, *promise));
+  const tlog::RecordPromise said = TRY(readable(tlog::verify_record_promise(trusted, *promise)));
   if (said.circle != circle || circle::VaultHead{said.vault, said.n, said.head} != head)
     return wrong_promise();
-  TRY(check_include_by(said.include_by_s, now));
-  return keep(home, &LogPins::record_promises, *promise);
+  TRY(keep(home, &LogPins::record_promises, *promise));
+  return check_include_by(said.include_by_s, now);
 }
 
 }  // namespace holdfast::vault

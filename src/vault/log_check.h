@@ -70,6 +70,8 @@ Result<Bytes> forget_log(Home& home);
 Result<void> put_log_back(Home& home, BytesView known);
 // The checkpoint that this device saw last; empty before the first.
 Result<Bytes> newest_checkpoint(const Home& home);
+// When that was surely the newest; none: nothing proves it, to these roots.
+Result<std::optional<TimeMs>> newest_proven(const Home& home, const circle::TrustRoots& trust);
 
 // The trust roots that count now, for an account that began with `genesis`: each change since is
 // followed once its notice is over. kUnsafe: what this device keeps of them is none.
@@ -78,8 +80,8 @@ Result<circle::TrustRoots> roots_in_effect(const Home& home, const circle::Trust
 Result<bool> follow_trust_change(Home& home, api::Visitor& files, const circle::TrustRoots& now_in,
                                  TimeMs now);
 
-// Keeps the promise that came with an append; a wrong one, or one for later than in ten minutes by
-// this device's clock (five more are forgiven), is refused: kUnsafe.
+// Keeps the promise that came with an append. kUnsafe: a wrong one, which is not kept. kInvalid: it
+// is kept, but is for later than in ten minutes by this device's clock (five more are forgiven).
 Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
                           std::uint64_t seq, const Digest& head,
                           const std::optional<Bytes>& promise, TimeMs now);

@@ -43,12 +43,20 @@ class Account {
   Result<void> sync();
   const circle::Circle& circle() const;
   const circle::Device& self() const;
-  // What the last sync found in the log; none: the account has none, or a contradiction stands.
+  // What the last sync found in the log; none: the account has none, a contradiction stands, or
+  // the log is withheld.
   const std::optional<LogStatus>& log_status() const;
   // Where the log contradicted itself or this account, and the person has not judged that yet.
   // What would add or upload then fails with kUnsafe; reading and removing go on.
   const std::optional<Contradiction>& contradiction() const;
   Result<std::vector<Contradiction>> contradictions() const;  // also those judged; oldest first
+  // Why the last sync could not check the log: the service does not show it, or not all of it;
+  // empty: it does. What would add or upload then fails with kUnavailable; reading and removing go
+  // on. However long that lasts, nothing is taken back: what is promised stays promised.
+  const std::string& log_withheld() const;
+  // Statements that the store was asked to take: where that grew, an error means neither that the
+  // store took it nor that it did not, whatever the store says.
+  std::uint64_t sends() const;
   // The person has judged it and goes on, by what this device knows of the log where that can be,
   // else as one that sees the log for the first time. kUnsafe: it contradicts even so. kNotFound.
   Result<void> accept_contradiction(const std::string& reason);
@@ -216,6 +224,8 @@ struct InitOptions {
 struct Initialised {
   Account account;
   keys::RecoveryKey recovery;  // to be shown once
+  // Of this device's clock, or of the service's promises; empty: none. All the same it is all made.
+  std::string doubt{};
 };
 // Makes the account, its recovery key and the vault `main`. The home must be empty and unlocked.
 Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,

@@ -86,6 +86,20 @@ TEST_F(TwoHistories, AreSeenWhereOneIsLonger) {
 
 TEST_F(TwoHistories, AreSeenWhereOneHasStopped) { expect_seen(""); }
 
+// The hashes that would show it are withheld: nothing is proven, and nothing is sent.
+TEST_F(TwoHistories, WithoutTheHashesNothingIsSentAndReadingGoesOn) {
+  grow_twin(3);
+  lies_.log_file = [](const std::string&, Result<Bytes>& bytes) {
+    bytes = Error{Code::kUnavailable, "the service is busy"};
+  };
+  auto laptop = must(open(lies_));
+  EXPECT_FALSE(laptop.contradiction());
+  EXPECT_NE(laptop.log_withheld().find("what another device saw"), std::string::npos);
+  archive::Findings findings;
+  EXPECT_EQ(must(laptop.snapshots("main", findings)).size(), 2u);
+  EXPECT_EQ(laptop.rotate().error().code, Code::kUnavailable);
+}
+
 TEST_F(TwoHistories, OneHistoryIsNone) {
   lies_ = {};
   EXPECT_FALSE(must(open(lies_)).contradiction());

@@ -4,6 +4,7 @@
 #include "net/client.h"
 #include "net/http_server.h"
 #include "net/routes.h"
+#include "sql/sqlite.h"
 #include "tlog/notice.h"
 #include "vault/log_audit.h"
 
@@ -111,6 +112,11 @@ void PublicLog::step_unaudited() {
   must(logged_->service->step_log());
   pass(1);
   show();
+}
+
+void PublicLog::forget_changes() {
+  auto database = must(sql::Database::open(folder_ / "service/service.db"));
+  must_do(must(database.prepare("DELETE FROM log_dirty")).run());
 }
 
 void PublicLog::audit() {

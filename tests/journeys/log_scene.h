@@ -50,11 +50,14 @@ class PublicLog : public ::testing::Test {
   void step_unaudited();
   void audit();
   void pass(std::int64_t seconds) { time_->advance(seconds * 1000); }
-  // Time goes by and witnesses sign; nothing new gets into the log.
+  // Time goes by and witnesses sign; nothing new gets into the log, and the service shows it as if
+  // nothing had been promised.
   void wait_without_a_step(std::int64_t seconds) {
     pass(seconds);
+    forget_changes();
     show();
   }
+  void forget_changes();
   void show();
 
   Result<vault::Account> open(const Lies& lies) {

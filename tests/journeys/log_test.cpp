@@ -233,6 +233,55 @@ TEST_F(PublicLog, ALogThatNobodySignsStopsApprovalsAfterThreeDaysAndBackupsNever
   EXPECT_NE(approved.error().message.find("more than three days old"), std::string::npos);
 }
 
+// A service that shows no log, or not all of it, keeps nobody from their data; and gets nothing new
+// for as long as it does.
+TEST_F(PublicLog, WithheldItStopsWhatIsSentAndNotReading) {
+  Lies lies;
+  lies.log = [](Lies::Honest&, std::uint64_t, Result<api::LogView>& view) {
+    view = Error{Code::kUnavailable, "the service's log is catching up"};
+  };
+  for (int days = 0; days < 3; ++days) {
+    auto mine = must(open(lies));
+    EXPECT_FALSE(mine.contradiction());
+    EXPECT_FALSE(mine.log_status());
+    EXPECT_NE(mine.log_withheld().find("catching up"), std::string::npos) << mine.log_withheld();
+    restore_to(mine, folder_ / "data", folder_ / "out" + std::to_string(days));
+    EXPECT_EQ(read(folder_ / "out" + std::to_string(days) + "/a"), "alpha");
+    const std::uint64_t before = mine.circle().seq();
+    const auto refused = [&](const auto& done) {
+      ASSERT_FALSE(done.ok());
+      EXPECT_EQ(done.error().code, Code::kUnavailable) << done.error().message;
+    };
+    archive::Progress progress;
+    vault::Account::BackupOptions options;
+    options.walk.roots = {folder_ / "data"};
+    refused(mine.backup(options, progress));
+    refused(mine.set_region("DE"));
+    refused(mine.rotate());
+    refused(mine.approve("0000-0000-0000-0000", 0));
+    EXPECT_EQ(mine.circle().seq(), before);
+    pass(24 * 60 * 60);
+  }
+  lies.log = {};
+  wait_without_a_step(1);
+  auto mine = must(open(lies));
+  EXPECT_TRUE(mine.log_withheld().empty());
+  must_do(mine.set_region("DE"));
+}
+
+// As with a contradiction: what takes away cannot wait for the service.
+TEST_F(PublicLog, WithheldItKeepsNoThiefIn) {
+  vault::Home desk_home = new_home(folder_ / "desk");
+  join(*account_, desk_home, *store_, clock_, "desk");
+  step();
+  Lies lies;
+  alter_view(lies, [](api::LogView& view) { view.leaves.clear(); });
+  auto mine = must(open(lies));
+  EXPECT_NE(mine.log_withheld().find("entries are missing"), std::string::npos);
+  must_do(mine.remove_devices({"desk"}));
+  EXPECT_EQ(mine.circle().member_named("desk"), nullptr);
+}
+
 TEST_F(PublicLog, AStatementThatDoesNotReplayEndsTheSyncAndIsNotPinned) {
   const circle::Circle& circle = account_->circle();
   const std::uint64_t seq = circle.seq() + 1;
