@@ -142,6 +142,10 @@ Result<int> run_log(const Common& common, Console& console) {
     console.print("The log is not asked until you have judged what contradicts.");
     return kRefused;
   }
+  if (!opened->account().log_withheld().empty()) {
+    console.print("What it shows now cannot be checked.");
+    return kFailed;
+  }
   const auto& status = opened->account().log_status();
   if (!status) {
     console.print("This account has no log: its store is a folder, or is older than the log.");
@@ -184,12 +188,49 @@ Result<int> run_log(const Common& common, Console& console) {
   return kOk;
 }
 
+namespace {
+
+// What a store that was put back from an older copy says, or one that has the account no more.
+bool may_be_older(const Error& error) {
+  return error.code == Code::kUnsafe || error.code == Code::kNotFound ||
+         error.code == Code::kDenied;
+}
+
+// Where the account does not open, `holdfast account resend` would help and waits for this
+// judgement. So it is taken without asking the log; and as nothing that this device knows of it is
+// forgotten, whatever contradicts that is found again once the account opens.
+Result<int> accept_unopened(Opened& opened, const Error& why, const LogAcceptArgs& args,
+                            Console& console) {
+  if (!may_be_older(why)) return why;
+  const auto standing = TRY(vault::standing_contradiction(opened.home));
+  if (!standing) return why;
+  console.warn(why.message + ".");
+  if (!TRY(console.confirm("The log cannot be asked before that is mended. On " +
+                           human_time(standing->found_ms) +
+                           " it contradicted itself: " + printable(as_text(standing->sentence)) +
+                           ". Go on all the same? This device forgets nothing, and looks again "
+                           "once the account opens."))) {
+    console.warn("Nothing was changed.");
+    return kFailed;
+  }
+  TRY(vault::judge_contradiction(opened.home, args.reason, opened.clock.now()));
+  console.event(JsonObject("contradiction_accepted").text("reason", args.reason));
+  console.say("Noted. Now the account itself: see above.");
+  return kOk;
+}
+
+}  // namespace
+
 Result<int> run_log_accept(const Common& common, const LogAcceptArgs& args, Console& console) {
-  const auto opened = TRY(open_account(common, console));
-  if (!opened->account().contradiction())
-    return Error{Code::kNotFound, "Nothing contradicts: there is nothing to accept."};
   if (args.reason.empty())
     return Error{Code::kInvalid, "Say why: what did the operator or another device tell you?"};
+  const auto opened = TRY(open_member(common, "", console));
+  auto account = vault::Account::open(opened->home, *opened->store, opened->clock);
+  if (!account.ok()) return accept_unopened(*opened, account.error(), args, console);
+  opened->opened.emplace(std::move(account).value());
+  TRY(tell_opened(*opened, console, Tell::kAll));
+  if (!opened->account().contradiction())
+    return Error{Code::kNotFound, "Nothing contradicts: there is nothing to accept."};
   if (!TRY(console.confirm("Believe the service's log again? Where it still cannot be true, this "
                            "device forgets what it knew of it and begins anew. What it knows of "
                            "your account stays, and so does the evidence."))) {

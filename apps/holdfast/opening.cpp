@@ -171,19 +171,39 @@ void tell_contradiction(const vault::Account& account, Console& console) {
       "you then trust it again: holdfast log accept --reason TEXT");
 }
 
-Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console, Tell tell) {
-  auto opened = TRY(open_member(common, "", console));
-  opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
-  tell_contradiction(opened->account(), console);
-  const auto& log = opened->account().log_status();
+namespace {
+
+void tell_withheld(const vault::Account& account, Console& console) {
+  const std::string& why = account.log_withheld();
+  if (why.empty()) return;
+  console.warn(
+      "The service's log could not be checked: " + printable(why) +
+      ".\nUntil it can be, this device saves nothing there and admits nobody. Reading goes "
+      "on, with what was verified before. Try again soon; if this lasts, ask the operator, "
+      "by another way than this service, why.");
+}
+
+}  // namespace
+
+Result<void> tell_opened(Opened& opened, Console& console, Tell tell) {
+  tell_contradiction(opened.account(), console);
+  tell_withheld(opened.account(), console);
+  const auto& log = opened.account().log_status();
   if (log)
     for (const std::string& alarm : log->alarms) console.warn(alarm);
   if (log && log->stale())
     console.warn("The newest state of the service's log that witnesses signed is " +
                  human_duration(static_cast<double>(*log->age_s)) +
                  " old. Backups go on; after three days nobody is admitted by it.");
-  if (tell != Tell::kNoWaiting) TRY(tell_waiting_keys(opened->account(), console));
-  if (tell != Tell::kNoLosses) TRY(tell_losses(opened->account(), opened->clock.now(), console));
+  if (tell != Tell::kNoWaiting) TRY(tell_waiting_keys(opened.account(), console));
+  if (tell != Tell::kNoLosses) TRY(tell_losses(opened.account(), opened.clock.now(), console));
+  return Ok{};
+}
+
+Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console, Tell tell) {
+  auto opened = TRY(open_member(common, "", console));
+  opened->opened.emplace(TRY(vault::Account::open(opened->home, *opened->store, opened->clock)));
+  TRY(tell_opened(*opened, console, tell));
   return opened;
 }
 

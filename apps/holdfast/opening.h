@@ -29,6 +29,7 @@ struct Opened {
 enum class Tell { kAll, kNoWaiting, kNoLosses };
 Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console,
                                              Tell tell = Tell::kAll);
+Result<void> tell_opened(Opened& opened, Console& console, Tell tell);
 // In red, where the service's log contradicted itself: said before anything else.
 void tell_contradiction(const vault::Account& account, Console& console);
 // Without reading the account: `opened` is empty.
