@@ -187,6 +187,7 @@ Result<int> run_init(const Common& common, const InitArgs& args, Console& consol
       .text("region", options.region)
       .text("level", "advanced")
       .path("recovery_key_file", args.recovery_key_file);
+  if (!made.doubt.empty()) console.warn(made.doubt + ".");
   const auto& log = made.account.log_status();
   if (log && log->quorum == 0)
     console.warn(
@@ -380,10 +381,8 @@ Result<int> run_readers(const Common& common, Console& console) {
 
 namespace {
 
-// After these the store may have taken it all the same: the new key must not be thrown away.
-bool may_be_done(const Error& error) {
-  return error.code == Code::kUnavailable || error.code == Code::kUnsafe ||
-         error.code == Code::kCorrupt;
+bool has_key(const circle::Circle& circle, const keys::RecoveryKey& key) {
+  return circle.recovery() && circle.recovery()->info.locate == keys::locate_id(key);
 }
 
 // What vouches for a new key. None: none stands, none is asked for, or it is lost.
@@ -428,8 +427,9 @@ Result<int> propose_recovery_key(vault::Account& account, const RecoveryKeyArgs&
       hand_over(key, file, "Nothing was changed: the key from before is good.", console);
   if (!handed.ok()) file.drop();
   const int code = TRY(handed);
+  const std::uint64_t before = account.sends();
   const auto proposed = account.propose_recovery(key);
-  if (!proposed.ok() && may_be_done(proposed.error()))
+  if (!proposed.ok() && account.sends() != before)
     return Error(proposed.error()).in("The new key may wait or not: see holdfast recovery show");
   if (!proposed.ok()) file.drop();
   const std::uint64_t number = TRY(proposed);
@@ -463,10 +463,14 @@ Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, 
       hand_over(key, file, "Nothing was changed: the key from before is good.", console);
   if (!handed.ok()) file.drop();
   const int code = TRY(handed);
+  const std::uint64_t before = opened->account().sends();
+  // Once it was sent the store may have taken it, whatever it says: it is not thrown away then.
   const auto set = opened->account().set_recovery(key, old ? &*old : nullptr);
-  if (!set.ok() && may_be_done(set.error()))
+  if (!set.ok() && opened->account().sends() != before)
     return Error(set.error())
-        .in("The new key may be the account's or not: keep the old one until you know");
+        .in(has_key(circle, key)
+                ? "The new key is the account's: keep it"
+                : "The new key may be the account's or not: keep the old one until you know");
   if (!set.ok()) file.drop();
   TRY(set);
   console.say(old ? "The old recovery key opens nothing any more."

@@ -80,7 +80,8 @@ class Account {
   Result<api::Usage> keep_account();
   Result<std::vector<api::Connection>> connections();
   // Enrols a recovery key, which the person should have by then. Over a standing one: `old` cosigns
-  // unless this is the only device. After kUnavailable either key may be the account's.
+  // unless this is the only device. After an error either key may be the account's, if sends()
+  // grew.
   Result<void> set_recovery(const keys::RecoveryKey& key, const keys::RecoveryKey* old);
 
   // Where a log proves times, a new recovery key that no other vouches for waits three days.

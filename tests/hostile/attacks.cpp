@@ -653,6 +653,20 @@ Lies renamed_requests() {
   return lies;
 }
 
+// From its turn on it takes every change, and says that it did not.
+std::optional<Lies> taken_but_denied(std::string_view code_spelled) {
+  for (const Code code : {Code::kNotFound, Code::kDenied, Code::kInvalid, Code::kCorrupt,
+                          Code::kConflict, Code::kUnavailable, Code::kUnsafe}) {
+    if (code_name(code) != code_spelled) continue;
+    Lies lies;
+    lies.receipt = [code](Result<api::Receipt>& receipt) {
+      if (receipt.ok() && turned()) receipt = Error{code, "the service does not take that"};
+    };
+    return lies;
+  }
+  return std::nullopt;
+}
+
 // ---- the table ----
 
 using circle::StatementType;
@@ -850,6 +864,7 @@ std::optional<Lies> attack(std::string_view name, std::uint64_t seed) {
   if (colon == std::string_view::npos) return std::nullopt;
   const std::string_view how = name.substr(0, colon);
   const std::string_view what = name.substr(colon + 1);
+  if (how == "taken-but") return taken_but_denied(what);
   if (std::ranges::count(kMutations, how) == 0 || std::ranges::count(kObjects, what) == 0)
     return std::nullopt;
   return mutation(how, what, seed);

@@ -17,6 +17,7 @@
 #include "net/http_server.h"
 #include "net/routes.h"
 #include "server/service.h"
+#include "sql/sqlite.h"
 #include "witness/witness.h"
 
 namespace holdfast::hostile {
@@ -63,7 +64,8 @@ class LogKeeper {
   static Result<std::unique_ptr<LogKeeper>> start(server::Service& service, const Lies& lies,
                                                   const std::string& data) {
     auto witness = TRY(open_witness(data, &service.log()->trusted().log()));
-    auto keeper = std::unique_ptr<LogKeeper>(new LogKeeper(service, lies, std::move(witness)));
+    auto keeper =
+        std::unique_ptr<LogKeeper>(new LogKeeper(service, lies, data, std::move(witness)));
     TRY(keeper->turn());
     keeper->thread_ = std::jthread([own = keeper.get()](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
@@ -76,13 +78,15 @@ class LogKeeper {
   }
 
  private:
-  LogKeeper(server::Service& service, const Lies& lies, std::unique_ptr<witness::Witness> witness)
-      : service_(service), lies_(lies), witness_(std::move(witness)) {}
+  LogKeeper(server::Service& service, const Lies& lies, std::string data,
+            std::unique_ptr<witness::Witness> witness)
+      : service_(service), lies_(lies), data_(std::move(data)), witness_(std::move(witness)) {}
 
   Result<void> turn() {
     server::PublicLog& log = *service_.log();
     const bool stopped = lies_.stops_log && turned();
-    // A log that stops still looks alive.
+    // A log that stops still looks alive, and as if it had promised nothing.
+    if (stopped) TRY(forget_changes());
     TRY(show(stopped ? 0 : 3600));
     if (stopped) return Ok{};
     TRY(service_.step_log());
@@ -100,6 +104,12 @@ class LogKeeper {
       if (answer.status == 200) TRY(log.add_audit(answer.body));
       audited_ = answer.status == 200 ? audited_ + 1 : TRY(tlog::parse_size(as_text(answer.body)));
     }
+  }
+
+  Result<void> forget_changes() const {
+    auto database = TRY(sql::Database::open(data_ + "/service.db"));
+    auto forget = TRY(database.prepare("DELETE FROM log_dirty"));
+    return forget.run();
   }
 
   Result<void> show(std::uint64_t renew_s) {
@@ -125,6 +135,7 @@ class LogKeeper {
 
   server::Service& service_;
   const Lies& lies_;
+  const std::string data_;
   const std::unique_ptr<witness::Witness> witness_;
   std::uint64_t size_ = 0;
   std::uint64_t audited_ = 0;
