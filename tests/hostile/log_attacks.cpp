@@ -49,6 +49,14 @@ Lies no_log() {
   return lies;
 }
 
+Lies withheld_log() {
+  Lies lies;
+  lies.log = [](Honest&, std::uint64_t, View& view) {
+    view = Error{Code::kUnavailable, "the service's log is busy"};
+  };
+  return lies;
+}
+
 // Of vaults that have several; before that, the device's own memory would notice.
 Lies hidden_snapshot() {
   Lies lies;
@@ -86,6 +94,7 @@ const std::map<std::string_view, std::function<Lies()>>& log_attacks() {
       {"log-of-before", older_log},
       {"log-that-stops", stopped_log},
       {"log-denied", no_log},
+      {"log-withheld", withheld_log},
       {"log-has-more-snapshots", hidden_snapshot},
       {"log-without-witness", [] { return alter_view(drop_witnesses); }},
       {"log-entry-for-one", [] { return alter_view(swap_entry); }},

@@ -109,6 +109,18 @@ TEST_F(RecoveryKey, RefusesAnAccountWhoseLogIsDenied) {
   EXPECT_EQ(keys_read_, 0);
 }
 
+// A quorum that is gone for good: docs/operations.md says what is left to do then.
+TEST_F(RecoveryKey, OfALogThatDiedIsTakenByAClockThatIsSetBack) {
+  ManualClock behind(clock_.now() + 60 * 60 * 1000);
+  pass(30 * 24 * 60 * 60);
+  expect_nothing_done(lies_, Code::kUnavailable, "more than three days old");
+  vault::Home home = new_home(folder_ / "set-back");
+  auto account = must(vault::recover(home, *store_, behind, *paper_, {"set-back", {}}));
+  EXPECT_FALSE(account.contradiction());
+  restore_to(account, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a"), "alpha");
+}
+
 TEST_F(RecoveryKey, WaitsWhereNobodyHasSignedTheLogForThreeDays) {
   pass(49 * 60 * 60);
   lying_.emplace(*store_, lies_);
