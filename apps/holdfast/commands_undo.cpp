@@ -23,6 +23,8 @@ std::string what_it_did(const Loss& loss) {
   add(loss.snapshots, "hid ", "snapshot", "snapshots");
   add(loss.packs, "dropped ", "pack", "packs");
   add(loss.unlisted, "left out the keys or places of ", "pack", "packs");
+  add(loss.unread, "left out ", "unreadable list of keys or places",
+      "unreadable lists of keys or places");
   std::string text;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (i > 0) text += i + 1 == parts.size() ? " and " : ", ";
@@ -54,7 +56,8 @@ JsonObject& add_loss(JsonObject& object, const vault::Account& account, const Lo
       .flag("this_device", loss.signer == account.self().id)
       .number("snapshots", loss.snapshots)
       .number("packs", loss.packs)
-      .number("unlisted", loss.unlisted);
+      .number("unlisted", loss.unlisted)
+      .number("unread", loss.unread);
   if (loss.kept_until_ms) object.integer("kept_until_ms", *loss.kept_until_ms);
   return object;
 }
@@ -70,6 +73,7 @@ std::vector<Loss> together(const std::vector<Loss>& losses) {
     sum.snapshots += loss.snapshots;
     sum.packs += loss.packs;
     sum.unlisted = std::max(sum.unlisted, loss.unlisted);
+    sum.unread += loss.unread;
     if (loss.kept_until_ms && *loss.kept_until_ms < *sum.kept_until_ms)
       sum.kept_until_ms = loss.kept_until_ms;
   }

@@ -1,5 +1,6 @@
 #include "archive/catalog.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/file.h"
@@ -125,19 +126,45 @@ Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog
   return missing;
 }
 
-Result<void> Catalog::load_keys(PackCache& cache, const VaultAccess& access,
-                                const SegmentRef& ref) {
+namespace {
+
+// The caller wipes its keys.
+Result<KeySegment> read_key_segment(PackCache& cache, const VaultAccess& access,
+                                    const SegmentRef& ref) {
   const auto key = access.segment_keys.find(ref.epoch);
   if (key == access.segment_keys.end())
     return Error{Code::kDenied, "this device holds no key for epoch " + std::to_string(ref.epoch)};
   const Bytes sealed = TRY(cache.get_named(ref.object));
-  const crypto::WipedBytes plain(
-      TRY(crypto::open(key->second, segment_context(access, ref.epoch), sealed)));
-  KeySegment segment = TRY(wire::decode<KeySegment>(plain.view()));
-  for (PackKeyEntry& entry : segment.entries) {
+  auto opened = crypto::open(key->second, segment_context(access, ref.epoch), sealed);
+  if (!opened.ok()) return Error{Code::kInvalid, opened.error().message};
+  const crypto::WipedBytes plain(std::move(opened).value());
+  auto segment = wire::decode<KeySegment>(plain.view());
+  if (!segment.ok()) return Error{Code::kInvalid, segment.error().message};
+  return segment;
+}
+
+void wipe_keys(KeySegment& segment) {
+  for (PackKeyEntry& entry : segment.entries) crypto::wipe(entry.key);
+}
+
+}  // namespace
+
+Result<void> check_key_segment(PackCache& cache, const VaultAccess& access, const SegmentRef& ref) {
+  KeySegment segment = TRY(read_key_segment(cache, access, ref));
+  wipe_keys(segment);
+  return Ok{};
+}
+
+bool Catalog::has_read(const SegmentRef& segment) const {
+  return std::ranges::find(unread_, segment, &UnreadSegment::segment) == unread_.end();
+}
+
+Result<void> Catalog::load_keys(PackCache& cache, const VaultAccess& access,
+                                const SegmentRef& ref) {
+  KeySegment segment = TRY(read_key_segment(cache, access, ref));
+  for (const PackKeyEntry& entry : segment.entries)
     add(entry.pack, keys::PackKey::from_bytes(entry.key), entry.kind, entry.size, std::nullopt);
-    crypto::wipe(entry.key);
-  }
+  wipe_keys(segment);
   return Ok{};
 }
 
@@ -147,11 +174,14 @@ Result<void> Catalog::load_index(PackCache& cache, const VaultAccess& access, co
     return Error{Code::kCorrupt, "no key segment has the key of index " + short_name(id)};
   const Bytes plain = TRY(read_single_pack(cache, access, packs_[*number]));
   IndexSegment segment = TRY(wire::decode<IndexSegment>(plain));
+  bool whole = true;
   for (PackIndex& pack : segment.packs) {
     const auto known = pack_number(pack.pack);
     // A pack without a key cannot be read: its chunks count as missing.
+    whole = whole && known.has_value();
     if (known && !packs_[*known].header) index(*known, std::move(pack.header));
   }
+  if (!whole) unread_.push_back({SegmentRef{id}, Code::kNotFound});
   return Ok{};
 }
 
@@ -169,14 +199,18 @@ Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
                               const std::vector<PackId>& index_segments, Findings& findings,
                               Rebuild rebuild) {
   Catalog catalog;
-  for (const SegmentRef& ref : key_segments)
-    if (auto done = catalog.load_keys(cache, access, ref); !done.ok())
-      findings.problems.push_back(
-          {"key segment " + short_name(ref.object), done.error().message, true});
+  for (const SegmentRef& ref : key_segments) {
+    const auto done = catalog.load_keys(cache, access, ref);
+    if (done.ok()) continue;
+    catalog.unread_.push_back({ref, done.error().code});
+    findings.problems.push_back(
+        {"key segment " + short_name(ref.object), done.error().message, true});
+  }
   bool rebuild_needed = false;
   for (const PackId& id : index_segments) {
     auto done = catalog.load_index(cache, access, id);
     if (done.ok()) continue;
+    catalog.unread_.push_back({SegmentRef{id}, done.error().code});
     rebuild_needed = true;
     findings.notes.push_back(
         {"index " + short_name(id), done.error().message + "; it is rebuilt from the packs"});

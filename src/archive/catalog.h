@@ -47,6 +47,7 @@ class PackCache {
   // Straight from the store and not checked, for packs whose seal is opened next.
   Result<Bytes> get_sealed(const PackId& id) { return session_.get_pack(id); }
   void keep(const PackId& id, BytesView sealed);
+  bool has(const PackId& id) const { return local(id).has_value(); }
   // Puts into the store what it lost and this cache has; false: it has not.
   Result<bool> give_back(const PackId& id);
   api::Session& session() { return session_; }
@@ -56,6 +57,14 @@ class PackCache {
 
   api::Session& session_;
   std::string folder_;
+};
+
+// A segment that could not be used, or an index that names packs without a key.
+struct UnreadSegment {
+  SegmentRef segment;  // of an index: epoch 0
+  // kInvalid: a key segment whose bytes are as its name says, and no key of the vault opens them or
+  // ever did. Otherwise what it holds may come back.
+  Code why{};
 };
 
 // Whether packs are read where an index is damaged.
@@ -75,6 +84,10 @@ class Catalog {
   const PackEntry& pack_at(std::uint32_t index) const { return packs_[index]; }
   std::size_t pack_count() const { return packs_.size(); }
   std::optional<std::uint32_t> pack_number(const PackId& id) const;
+  // Of those that load() was given; all others are here as a whole.
+  const std::vector<UnreadSegment>& unread() const { return unread_; }
+  bool has_read(const SegmentRef& segment) const;
+  bool has_read(const PackId& index) const { return has_read(SegmentRef{index}); }
 
   // Adds a pack, or its header to one that has none. Known packs stay as they are.
   void add(const PackId& id, keys::PackKey key, PackKind kind, std::uint32_t size,
@@ -95,7 +108,11 @@ class Catalog {
   std::vector<PackEntry> packs_;
   std::unordered_map<PackId, std::uint32_t, IdHash> numbers_;
   std::unordered_map<ChunkId, ChunkPlace, IdHash> chunks_;
+  std::vector<UnreadSegment> unread_;
 };
+
+// Why a key segment cannot be used, if so; `why` as above.
+Result<void> check_key_segment(PackCache& cache, const VaultAccess& access, const SegmentRef& ref);
 
 // Of these, the packs that the store says it does not have.
 Result<std::vector<PackId>> absent_packs(api::Session& session, const std::vector<PackId>& packs);

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "base/mutex.h"
-#include "vault/vault_data.h"
+#include "vault/losses.h"
 
 namespace holdfast::vault {
 namespace {
@@ -156,12 +156,6 @@ Footing footing(Account::State& account, const VaultData& data) {
   return out;
 }
 
-template <class T>
-bool lists_all(const std::vector<T>& list, const std::vector<T>& wanted) {
-  return std::ranges::all_of(
-      wanted, [&](const T& item) { return std::ranges::find(list, item) != list.end(); });
-}
-
 // Whether nothing was dropped since, and every segment is still in use. A device that wrote the
 // segments anew does no harm, but that is not worth a closer look.
 bool stands(const Footing& then, const Footing& now) {
@@ -178,15 +172,17 @@ std::vector<PackId> dropped_of(const std::vector<PackId>& packs, const std::set<
 }
 
 Result<Addition> prepare(VaultData& data, const Footing& base, const archive::Snapshot& root,
-                         std::vector<PackId> new_packs, bool damaged, std::uint64_t& stored) {
+                         std::vector<PackId> new_packs, std::uint64_t& stored) {
   Addition addition;
   std::vector<std::uint32_t> to_index;
-  // With damage in the old segments they stay listed: what they hold may come back. Those that the
-  // store may delete are written anew in any case.
-  if (!damaged && base.index_segments.size() >= kManySegments)
-    addition.replaced_index = base.index_segments;
-  else
-    addition.replaced_index = dropped_of(base.index_segments, base.dropped);
+  // Those that could not be read stay listed: what they hold may come back. Those that the store
+  // may delete are written anew in any case.
+  std::vector<PackId> read;
+  std::ranges::copy_if(base.index_segments, std::back_inserter(read),
+                       [&](const PackId& id) { return data.catalog.has_read(id); });
+  addition.replaced_index = dropped_of(base.index_segments, base.dropped);
+  if (read.size() >= kManySegments)
+    addition.replaced_index.insert(addition.replaced_index.end(), read.begin(), read.end());
   if (!addition.replaced_index.empty()) {
     for (std::uint32_t i = 0; i < data.catalog.pack_count(); ++i) to_index.push_back(i);
   } else {
@@ -206,29 +202,33 @@ Result<Addition> prepare(VaultData& data, const Footing& base, const archive::Sn
   return addition;
 }
 
+bool must_write_anew(const VaultData& data, const std::vector<archive::SegmentRef>& refs,
+                     const std::set<PackId>& dropped) {
+  return refs.size() >= kManySegments || std::ranges::any_of(refs, [&](const auto& ref) {
+           return ref.epoch != data.access.epoch || dropped.contains(ref.object);
+         });
+}
+
 // The key segments of the record to come: those that stand and one for what is new. After a
 // rotation, when there are many, or when the store may delete one, all are written anew under the
-// current vault key.
+// current vault key; those that cannot be read stay beside them: what they hold may come back.
 Result<std::vector<archive::SegmentRef>> key_segments(VaultData& data, const Addition& addition,
                                                       const std::set<PackId>& dropped,
                                                       std::uint64_t& stored) {
   std::vector<archive::SegmentRef> refs;
   if (data.newest() != nullptr) refs = segment_refs(*data.newest());
-  const bool old_epoch = std::any_of(
-      refs.begin(), refs.end(), [&](const auto& ref) { return ref.epoch != data.access.epoch; });
-  const bool going = std::any_of(refs.begin(), refs.end(),
-                                 [&](const auto& ref) { return dropped.contains(ref.object); });
   std::vector<std::uint32_t> packs;
   packs.reserve(addition.packs.size());
   for (const PackId& id : addition.packs) packs.push_back(*data.catalog.pack_number(id));
-  archive::Findings findings;
-  if (old_epoch || going || refs.size() >= kManySegments) {
-    auto all = TRY(archive::Catalog::load(data.cache, data.access, refs, {}, findings));
-    // With damage those that are not going stay listed: what they hold may come back.
-    std::erase_if(refs, [&](const auto& ref) {
-      return findings.problems.empty() || dropped.contains(ref.object);
-    });
-    if (findings.problems.empty() || going) {
+  if (must_write_anew(data, refs, dropped)) {
+    archive::Findings ignored;
+    auto all = TRY(archive::Catalog::load(data.cache, data.access, refs, {}, ignored));
+    const auto unread =
+        std::ranges::stable_partition(refs, [&](const auto& ref) { return all.has_read(ref); });
+    const std::vector<archive::SegmentRef> read(refs.begin(), unread.begin());
+    refs.assign(unread.begin(), unread.end());
+    std::erase_if(refs, [&](const auto& ref) { return dropped.contains(ref.object); });
+    if (must_write_anew(data, read, dropped)) {
       for (const std::uint32_t number : packs) all.add_key_of(data.catalog.pack_at(number));
       std::vector<std::uint32_t> every(all.pack_count());
       for (std::uint32_t i = 0; i < every.size(); ++i) every[i] = i;
@@ -237,6 +237,7 @@ Result<std::vector<archive::SegmentRef>> key_segments(VaultData& data, const Add
       refs.insert(refs.begin(), written.refs.begin(), written.refs.end());
       return refs;
     }
+    refs.insert(refs.begin(), read.begin(), read.end());
   }
   auto written = TRY(archive::write_key_segments(data.cache, data.access, data.catalog, packs));
   stored += written.bytes;
@@ -294,7 +295,6 @@ Result<std::optional<Account::BackupReport>> try_backup(Account::State& account,
   const std::string device = account.circle().device(account.replica.self())->info.name;
   const std::int64_t started = account.clock.now();
   VaultData data = TRY(open_vault(account, options.vault, report.findings));
-  const bool damaged = !report.findings.problems.empty();
   const Footing began = footing(account, data);
   TRY(send_lost_again(data, began.dropped, options.dry_run, report.findings));
   leave_out_dropped(data, began.dropped);
@@ -321,7 +321,7 @@ Result<std::optional<Account::BackupReport>> try_backup(Account::State& account,
   tree.root.log_seen = TRY(newest_checkpoint(account.home));
   packs.insert(packs.end(), tree.new_packs.begin(), tree.new_packs.end());
   const Addition addition =
-      TRY(prepare(data, began, tree.root, std::move(packs), damaged, report.stored_bytes));
+      TRY(prepare(data, began, tree.root, std::move(packs), report.stored_bytes));
   const auto record = TRY(commit(account, data, began, addition, report.stored_bytes));
   if (!record) return std::optional<Account::BackupReport>();
   report.snapshot =

@@ -41,8 +41,10 @@ struct LossNotes {
   std::uint64_t read = 0;                    // records that were looked at
   wire::Bounded<SeenLosses, 1024> syncs;     // the oldest first
   wire::Bounded<std::uint64_t, 1024> fewer;  // records that leave out segments, perhaps for others
+  wire::Bounded<std::uint64_t, 4096> settled;  // records of whose drops nothing is left to undo
   static constexpr auto kFields =
-      wire::fields(&LossNotes::label, &LossNotes::read, &LossNotes::syncs, &LossNotes::fewer);
+      wire::fields(&LossNotes::label, &LossNotes::read, &LossNotes::syncs, &LossNotes::fewer,
+                   &LossNotes::settled);
 };
 
 }  // namespace holdfast::vault

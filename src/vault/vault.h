@@ -139,6 +139,7 @@ class Account {
     std::uint64_t snapshots = 0;  // that it hides
     std::uint64_t packs = 0;      // that the store may delete because of it
     std::uint64_t unlisted = 0;   // whose keys or places the vault does not list any more
+    std::uint64_t unread = 0;     // lists of keys or places left out that cannot be read any more
     bool recent = false;          // no longer ago, since this device saw it, than the store waits
     // The store deletes nothing before; it may have begun where that is past. None: it never does.
     std::optional<TimeMs> kept_until_ms;

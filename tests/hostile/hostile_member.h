@@ -136,6 +136,28 @@ class HostileMember {
       record.dropped = std::move(packs);
     });
   }
+  // What the vault lists now.
+  const circle::LinkedRecord& newest() {
+    must_do(state_.sync());
+    return *data_.newest();
+  }
+  // An object that is there and opens under no key of the vault.
+  PackId noise(BytesView bytes) {
+    const PackId id(crypto::sha256(bytes).bytes);
+    must_do(session().put_pack(id, bytes));
+    return id;
+  }
+  // Of the keys of the whole vault, again; and an index of all its packs, with its key.
+  circle::KeySegmentRef key_segment() { return write_keys(all_packs()); }
+  struct IndexAgain {
+    PackId index;
+    circle::KeySegmentRef key;
+  };
+  IndexAgain index_again() {
+    auto made = archive::make_index_packs(access(), data_.catalog, all_packs());
+    const PackId id = store(std::move(made.at(0)));
+    return {id, write_keys({*data_.catalog.pack_number(id)})};
+  }
   // All that the vault has: contents, names, indexes, snapshots and key segments.
   std::vector<PackId> everything() {
     std::vector<PackId> all;
@@ -170,6 +192,17 @@ class HostileMember {
                       static_cast<std::uint32_t>(made.bytes.size()), std::move(made.header));
     packs_.push_back(id);
     return id;
+  }
+
+  std::vector<std::uint32_t> all_packs() const {
+    std::vector<std::uint32_t> all(data_.catalog.pack_count());
+    for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
+    return all;
+  }
+  circle::KeySegmentRef write_keys(const std::vector<std::uint32_t>& packs) {
+    const auto written =
+        must(archive::write_key_segments(data_.cache, access(), data_.catalog, packs));
+    return {written.refs.at(0).object, written.refs.at(0).epoch};
   }
 
   std::vector<archive::SealedPack> index_packs() {

@@ -9,6 +9,8 @@ namespace holdfast {
 namespace {
 
 constexpr std::int64_t kDay = 24LL * 60 * 60 * 1000;
+// In a full account; an id takes 34 bytes of it.
+constexpr std::uint64_t kRoomToUndo = 6 * 1024;
 
 // For the service and the devices, from threads.
 class ShiftedClock final : public Clock {
@@ -38,6 +40,10 @@ class Undo : public ::testing::TestWithParam<Place> {
 
   std::string data() const { return folder_ / "data"; }
   bool deletes() const { return GetParam() != Place::kDirect; }
+  void fill_account() {
+    if (auto* const service = service_.service())
+      must_do(service->accounts().set_quota("me", *must(laptop_->usage()).bytes));
+  }
   hostile::HostileMember thief(const std::string& vault = "main") {
     return {nas_home_, *store_, *clock_, vault};
   }
@@ -72,7 +78,7 @@ class Undo : public ::testing::TestWithParam<Place> {
 
   Folder folder_;
   const std::shared_ptr<ShiftedClock> clock_ = std::make_shared<ShiftedClock>();
-  ServicePlace service_{GetParam(), clock_};
+  ServicePlace service_{GetParam(), clock_, kRoomToUndo};
   std::unique_ptr<api::Store> store_ = service_.store();
   vault::Home laptop_home_;
   vault::Home nas_home_;
@@ -144,12 +150,17 @@ TEST_P(Undo, TellsAfterTheGraceWhatIsGone) {
   nas.drop_everything();
   EXPECT_EQ(losses(*laptop_).size(), 2U);
   wait_and_sweep(14 * kDay);
-  // A folder deletes nothing, and its losses stay to be undone.
-  EXPECT_EQ(losses(*laptop_).size(), deletes() ? 0U : 2U);
+  // What hides snapshots can be undone for ever; what is deleted cannot. A folder deletes nothing.
+  const auto found = losses(*laptop_);
+  ASSERT_EQ(found.size(), deletes() ? 1U : 2U);
+  EXPECT_EQ(found[0].n, 3U);
+  EXPECT_EQ(found[0].snapshots, 2U);
+  EXPECT_FALSE(found[0].recent) << "it is listed, and no command warns of it any more";
   const auto report = must(laptop_->undo("main", 3));
   EXPECT_EQ(report.snapshots, 2U);
   EXPECT_EQ(report.gone > 0, deletes());
   EXPECT_EQ(report.given_back > 0, deletes());  // what this device had kept of names and keys
+  EXPECT_TRUE(losses(*laptop_).empty());
   if (!deletes()) return expect_all_back(*laptop_);
   archive::Progress progress;
   EXPECT_FALSE(must(laptop_->check("main", 0, progress)).findings.problems.empty());
@@ -360,6 +371,179 @@ TEST_P(Undo, ADateThatAThiefMakesUpHidesNothing) {
   const auto found = losses(*laptop_);
   ASSERT_EQ(found.size(), 1U);
   EXPECT_TRUE(found[0].recent);
+}
+
+std::vector<PackId> made_up(std::uint32_t count) {
+  std::vector<PackId> ids(count);  // before all real ones, in order
+  for (std::uint32_t i = 0; i < count; ++i) {
+    ids[i].bytes[2] = static_cast<std::uint8_t>(i >> 8);
+    ids[i].bytes[3] = static_cast<std::uint8_t>(i);
+  }
+  return ids;
+}
+
+// More of them than a full account has room to undo, beside the real ones.
+TEST_P(Undo, PacksThatAThiefMadeUpCostNothing) {
+  auto nas = thief();
+  const auto everything = nas.everything();
+  const auto some = made_up(200);
+  auto both = made_up(400);
+  both.erase(both.begin(), both.begin() + 200);
+  both.insert(both.end(), everything.begin(), everything.end());
+  nas.drop(some);
+  nas.drop(both);
+  must_do(laptop_->sync());
+  fill_account();
+
+  const auto found = losses(*laptop_);
+  ASSERT_EQ(found.size(), 1U) << "a record that took nothing is not told";
+  EXPECT_EQ(found[0].n, 4U);
+  EXPECT_EQ(found[0].packs, everything.size());
+  const auto report = must(laptop_->undo("main", 3));
+  EXPECT_EQ(report.records, 1U);
+  EXPECT_EQ(report.packs, everything.size());
+  EXPECT_EQ(report.gone, 0U);
+  EXPECT_TRUE(losses(*laptop_).empty());
+  EXPECT_EQ(laptop_->undo("main", 3).error().code, Code::kNotFound);
+  wait_and_sweep(15 * kDay);
+  EXPECT_TRUE(losses(*laptop_).empty());
+  expect_all_back(*laptop_);
+}
+
+// Where the thief's packs are there, and more than there is room to undo.
+TEST_P(Undo, WhatTheVaultNeedsComesFirst) {
+  auto nas = thief();
+  const auto everything = nas.everything();
+  auto both = everything;
+  for (int i = 0; i < 180; ++i) both.push_back(nas.noise(as_bytes("noise " + std::to_string(i))));
+  std::ranges::sort(both);
+  nas.drop(both);
+  must_do(laptop_->sync());
+  fill_account();
+  const auto report = laptop_->undo("main", 3);
+  EXPECT_EQ(report.ok(), !deletes());
+  if (!report.ok()) {
+    EXPECT_EQ(report.error().code, Code::kUnavailable);
+    EXPECT_NE(report.error().message.find("stays"), std::string::npos) << report.error().message;
+  }
+  wait_and_sweep(15 * kDay);
+  expect_all_back(*laptop_);
+}
+
+// Some are objects that the store has, but which open under no key of the vault.
+TEST_P(Undo, OfAListThatAThiefFilledWithNoise) {
+  auto nas = thief();
+  const auto keys = nas.newest().key_segments;
+  const auto indexes = nas.newest().index_segments;
+  nas.record([&](circle::Record& record) {
+    record.snapshot = PackId{};
+    for (int i = 0; i < 20; ++i) {
+      const PackId id = nas.noise(as_bytes("noise " + std::to_string(i)));
+      record.key_segments.push_back({id, 1});
+      record.index_segments.push_back(id);
+    }
+    for (const PackId& id : made_up(circle::kMaxSegments - 100)) {
+      record.key_segments.push_back({id, 1});
+      record.index_segments.push_back(id);
+    }
+  });
+  must_do(laptop_->sync());
+  must(laptop_->undo("main", 3));
+  EXPECT_EQ(nas.newest().key_segments.size(), keys.size());
+  EXPECT_EQ(nas.newest().index_segments.size(), indexes.size());
+  backup_id(*laptop_, data());
+  restore_to(*laptop_, data(), folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha and more");
+}
+
+// One lost segment does not make the lists grow with every backup until they are full.
+TEST_P(Undo, ABackupWritesAnewWhatOpensBesideWhatDoesNot) {
+  if (deletes()) return;  // where they lie makes no difference
+  auto nas = thief();
+  const circle::KeySegmentRef lost_keys{made_up(2).back(), 1};
+  const PackId lost_index = made_up(3).back();
+  nas.record([&](circle::Record& record) {
+    record.snapshot = PackId{};
+    record.key_segments.push_back(lost_keys);
+    record.index_segments.push_back(lost_index);
+    while (record.index_segments.size() < 50) {
+      const auto again = nas.index_again();
+      record.index_segments.push_back(again.index);
+      record.key_segments.push_back(again.key);
+    }
+  });
+  must_do(laptop_->sync());
+  archive::Progress progress;
+  vault::Account::BackupOptions options;
+  options.walk.roots = {data()};
+  must(laptop_->backup(options, progress));
+  const auto& keys = nas.newest().key_segments;
+  const auto& indexes = nas.newest().index_segments;
+  EXPECT_EQ(keys.size(), 2U);
+  EXPECT_EQ(indexes.size(), 2U);
+  EXPECT_NE(std::ranges::find(keys, lost_keys), keys.end()) << "it may come back";
+  EXPECT_NE(std::ranges::find(indexes, lost_index), indexes.end());
+  EXPECT_TRUE(losses(*laptop_).empty());
+  vault::Account::RestoreOptions restored;
+  restored.path = data();
+  restored.target.directory = folder_ / "out";
+  auto bare = bare_device();
+  must(bare.restore(must(bare.find_snapshot("main", "latest")), restored, progress));
+  EXPECT_EQ(read(folder_ / "out/sub/b.bin"), read(data() + "/sub/b.bin"));
+}
+
+// Records whose lists cannot be read, before it and after it.
+TEST_P(Undo, SeesAListOfNothingAmongManyThatCannotBeRead) {
+  if (deletes()) return;  // as above
+  auto nas = thief();
+  const auto keys = nas.newest().key_segments;
+  const auto indexes = nas.newest().index_segments;
+  const auto list = [&](const std::vector<circle::KeySegmentRef>& some_keys,
+                        const std::vector<PackId>& some_indexes) {
+    nas.record([&](circle::Record& record) {
+      record.kind = circle::RecordKind::kUndo;
+      record.key_segments = some_keys;
+      record.index_segments = some_indexes;
+    });
+  };
+  for (int i = 0; i < 17; ++i) {
+    list({{made_up(2).back(), 1}}, {});
+    list(keys, indexes);
+    ASSERT_TRUE(losses(*laptop_).empty()) << "all is listed again";
+  }
+  list({}, {});
+  const std::uint64_t n = nas.newest().tip.n;
+  for (int i = 0; i < 17; ++i) {
+    list({{made_up(2).back(), 1}}, {});
+    list({}, {});
+  }
+  const auto found = losses(*laptop_);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].n, n);
+  EXPECT_GT(found[0].unlisted, 0U);
+  must(laptop_->undo("main", n));
+  EXPECT_TRUE(losses(*laptop_).empty());
+  expect_all_back(*laptop_);
+}
+
+// One of another device that the store has not: nobody can tell what was in it.
+TEST_P(Undo, TellsOfALeftOutListThatCannotBeRead) {
+  const circle::KeySegmentRef lost{made_up(2).back(), 1};
+  hostile::HostileMember(laptop_home_, *store_, *clock_).record([&](circle::Record& record) {
+    record.snapshot = PackId{};
+    record.key_segments.push_back(lost);
+  });
+  thief().record([&](circle::Record& record) {
+    record.snapshot = PackId{};
+    std::erase(record.key_segments, lost);
+  });
+  const auto found = losses(*laptop_);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].n, 4U);
+  EXPECT_EQ(found[0].unlisted, 0U);
+  EXPECT_EQ(found[0].unread, 1U);
+  must(laptop_->undo("main", 4));
+  EXPECT_TRUE(losses(*laptop_).empty());
 }
 
 }  // namespace

@@ -27,8 +27,9 @@ inline std::string place_name(const ::testing::TestParamInfo<Place>& info) {
 class ServicePlace {
  public:
   explicit ServicePlace(Place place,
-                        std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>())
-      : place_(place), clock_(std::move(clock)) {
+                        std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>(),
+                        std::uint64_t small_reserve = server::ServiceOptions().small_reserve)
+      : place_(place), clock_(std::move(clock)), small_reserve_(small_reserve) {
     if (place_ != Place::kDirect) start();
   }
   ~ServicePlace() { stop(); }
@@ -59,6 +60,7 @@ class ServicePlace {
     options.data = data;
     options.tls_pin = tls.pin();
     options.sign_up = server::SignUp::kOpen;
+    options.small_reserve = small_reserve_;
     if (place_ == Place::kLogged)
       options.log = server::LogOptions{data + "/log", data + "/log.key", "", {}};
     options.on_change = [this](const std::string& account) {
@@ -77,6 +79,7 @@ class ServicePlace {
 
   const Place place_;
   const std::shared_ptr<const Clock> clock_;
+  const std::uint64_t small_reserve_;
   Folder folder_;
   std::atomic<net::HttpServer*> front_ = nullptr;
   net::Metrics metrics_;
