@@ -9,19 +9,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "circle/format.h"
 
 namespace holdfast::circle {
 
-// What a blob of an epoch statement is: an envelope (R_e to a reader) or a key sealed under R_e
-// (under D_e for kVaultLink).
-enum class BlobKind { kBacklink, kRoot, kVaultKey, kVaultLink, kNaming, kCutting };
+// What a blob of an epoch statement is: an envelope (R_e to a reader, D_e to a vault reader) or a
+// key sealed under R_e (under D_e for kVaultLink).
+enum class BlobKind { kBacklink, kRoot, kVaultKey, kVaultLink, kNaming, kCutting, kVaultReader };
 
 struct BlobSlot {
   BlobKind kind;
-  ReaderId reader;  // kRoot
+  ReaderId reader;  // kRoot, kVaultReader
   VaultId vault;    // the kinds of a vault
   auto operator<=>(const BlobSlot&) const = default;
 };
@@ -46,12 +47,36 @@ struct Recovery {
   std::int64_t set_ms = 0;
 };
 
-// A new recovery key that waits.
+// The provider's key holder: a reader of every vault that is not always end-to-end.
+struct Custodian {
+  ReaderId id;
+  CustodianInfo info;
+  std::uint64_t since_seq = 0;
+  std::int64_t since_ms = 0;              // by the signer's clock
+  std::optional<std::uint64_t> left_seq;  // the statement by which it is a reader no more
+};
+
+// An owner without devices whom the provider helped: reads what the custodian reads, in the epoch
+// of the help and those before; never a member.
+struct Helped {
+  ReaderId id;
+  DeviceInfo info;
+  std::uint64_t since_seq = 0;
+  std::int64_t since_ms = 0;
+  std::optional<std::uint64_t> left_seq;
+};
+
+// What waits: a new recovery key, a custodian (standard level), help for an owner without devices.
 struct Proposal {
+  using What = std::variant<RecoveryInfo, CustodianInfo, DeviceInfo>;
   std::uint64_t seq = 0;
   std::int64_t time_ms = 0;  // as its proposer's clock said
   ReaderId proposer;
-  RecoveryInfo recovery;
+  What what;
+
+  const RecoveryInfo* recovery() const { return std::get_if<RecoveryInfo>(&what); }
+  const CustodianInfo* custodian() const { return std::get_if<CustodianInfo>(&what); }
+  const DeviceInfo* helped() const { return std::get_if<DeviceInfo>(&what); }
 };
 
 struct Vault {
@@ -91,7 +116,7 @@ class Ages {
 
 constexpr std::int64_t kMemberAgeMs = 7LL * 24 * 60 * 60 * 1000;
 constexpr std::int64_t kProposalAgeMs = 3LL * 24 * 60 * 60 * 1000;
-constexpr std::size_t kMaxProposals = 4;
+constexpr std::size_t kMaxProposals = 4;  // of each sort
 
 class Circle {
  public:
@@ -120,10 +145,18 @@ class Circle {
   const Device* member_named(std::string_view name) const;
   const std::optional<Recovery>& recovery() const { return recovery_; }
   const std::vector<Proposal>& proposals() const { return proposals_; }
+  // The one that reads now; nullptr at the advanced level. All ever, the oldest first.
+  const Custodian* custodian() const;
+  const std::vector<Custodian>& custodians() const { return custodians_; }
+  const std::vector<Helped>& helped() const { return helped_; }  // all ever
+  // What a member was last shown of the service's policy; none: nothing.
+  const std::optional<PolicyAck>& acknowledged() const { return acknowledged_; }
   // Whether a member's age must be proven before its word counts for a new recovery key: where a
   // log proves times, and while an older member remains.
   bool needs_age(const Device& member) const;
   std::vector<ReaderId> readers() const;  // members and the recovery key, sorted
+  // Of each vault that is not always end-to-end, from the next epoch on: the custodian.
+  std::vector<ReaderId> vault_readers() const;
 
   const std::vector<Vault>& vaults() const { return vaults_; }  // sorted by id
   const Vault* vault(const VaultId& id) const;
@@ -157,6 +190,9 @@ class Circle {
   std::optional<Recovery> recovery_;
   std::vector<RecoveryInfo> past_recoveries_;  // their keys only
   std::vector<Proposal> proposals_;
+  std::vector<Custodian> custodians_;
+  std::vector<Helped> helped_;
+  std::optional<PolicyAck> acknowledged_;
   std::vector<Vault> vaults_;
   std::vector<Epoch> epochs_;
   std::vector<HeadMark> marks_;
@@ -165,12 +201,15 @@ class Circle {
 };
 
 // The blobs of a statement that begins an epoch, in order: the backlink (from epoch 2 on), the root
-// for each reader, then for each vault its key, link, naming and cutting keys. `readers` and
-// `circle.vaults()` are sorted.
-std::vector<BlobSlot> epoch_slots(const Circle& circle, const std::vector<ReaderId>& readers);
-// Of the statements that only add: admit and the first set_recovery; a new vault.
+// for each reader, then for each vault its key, that key for each vault reader (where the vault is
+// not always end-to-end), link, naming and cutting keys. All as after the statement, and sorted.
+std::vector<BlobSlot> epoch_slots(const std::vector<Vault>& vaults,
+                                  const std::vector<ReaderId>& readers,
+                                  const std::vector<ReaderId>& vault_readers);
+// Of the statements that only add: admit and the first set_recovery; a new vault; help.
 std::vector<BlobSlot> reader_slots(const ReaderId& reader);
-std::vector<BlobSlot> vault_slots(const VaultId& vault);
+std::vector<BlobSlot> vault_slots(const Vault& vault, const std::vector<ReaderId>& vault_readers);
+std::vector<BlobSlot> assist_slots(const Circle& circle, const ReaderId& helped);
 
 // Of a statement that apply() accepted; nullopt: it brings no keys.
 Result<std::optional<EpochInfo>> epoch_info(const Statement& statement);
@@ -196,6 +235,8 @@ struct Draft {
   Bytes body;
 };
 SignedStatement sign_statement(const Draft& draft, const crypto::SigningKey& key);
+// By a custodian, whose signature is Ed25519.
+SignedStatement sign_statement(const Draft& draft, const crypto::Ed25519Key& fleet);
 void cosign(SignedStatement& statement, const ReaderId& signer, const crypto::SigningKey& key);
 
 // The first statement's place: what apply() will read from it.

@@ -5,7 +5,7 @@
 #include <map>
 #include <sstream>
 
-#include "support/circle_maker.h"
+#include "support/told_ages.h"
 
 namespace holdfast::circle {
 namespace {
@@ -18,7 +18,13 @@ const std::string kFolder = HF_VECTORS_DIR "/circle/";
 const std::vector<std::string> kStatements = {
     "00-genesis",      "01-admit",  "02-set_vault",          "03-set_region",
     "04-set_recovery", "05-rotate", "06-set_recovery-again", "07-set_vault-always_e2e",
-    "08-remove",       "09-recover"};
+    "08-remove",       "09-recover",
+    "10-policy_ack"};
+// Of another circle, at the standard level.
+const std::vector<std::string> kLevels = {"level-0-genesis", "level-1-set_vault",
+                                          "level-2-set_recovery", "level-3-set_level",
+                                          "level-4-propose", "level-5-cancel",
+                                          "level-6-set_level-back", "level-7-assist"};
 const std::vector<std::string> kRecords = {"home-1", "home-2", "home-3-forget", "home-4-prune",
                                            "home-5-undo"};
 
@@ -89,11 +95,29 @@ TEST(Vectors, RecordsGiveTheHeadsThatAnotherImplementationComputed) {
   EXPECT_EQ(dropped, expected.at("home-5-undo dropped"));
 }
 
+TEST(Vectors, LevelsAreReadAsAnotherImplementationReadsThem) {
+  const auto expected = read_expected();
+  std::optional<Circle> circle;
+  for (const std::string& name : kLevels) {
+    const Bytes bytes = read_vector(name);
+    const auto ages = std::make_shared<testkit::ToldAges>();
+    const auto next = circle ? circle->apply(bytes) : Circle::start(bytes, ages);
+    ASSERT_TRUE(next.ok()) << name << ": " << next.error().message;
+    circle = *next;
+    EXPECT_EQ(circle->head().hex(), expected.at(name + " head")) << name;
+    const std::string custodian = joined(circle->vault_readers());
+    EXPECT_EQ(custodian.empty() ? "-" : custodian, expected.at(name + " custodian")) << name;
+    EXPECT_EQ(joined(circle->readers()), expected.at(name + " readers")) << name;
+  }
+  EXPECT_EQ(circle->level(), Level::kStandard);
+  EXPECT_EQ(circle->custodians().size(), 2u);
+}
+
 TEST(Vectors, BlobsStandInTheStatedOrder) {
   const auto expected = read_expected();
   const Circle circle = replay();
   std::string order;
-  for (const BlobSlot& slot : epoch_slots(circle, circle.readers()))
+  for (const BlobSlot& slot : epoch_slots(circle.vaults(), circle.readers(), circle.vault_readers()))
     order += (order.empty() ? "" : ",") + circle.blob(circle.epoch(), slot)->hex();
   EXPECT_EQ(order, expected.at("09-recover blobs"));
 }
@@ -127,6 +151,22 @@ void write_vector(const std::string& name, BytesView bytes) {
   for (std::size_t i = 0; i < hex.size(); i += 96) out << hex.substr(i, 96) << "\n";
 }
 
+void write_levels() {
+  CircleMaker maker(std::make_shared<testkit::ToldAges>(), Level::kStandard);
+  maker.add_vault("home");
+  const auto paper = maker.enroll("paper");
+  maker.append(maker.raise(), maker.first);
+  const CircleId& id = maker.circle().id();
+  maker.append(Propose{{}, testkit::make_custodian(id, "asked for")}, maker.first);
+  maker.append(Cancel{maker.circle().seq()}, maker.first);
+  SetLevel back = maker.lower(testkit::make_custodian(id, "second custodian"));
+  const std::uint64_t enrolled = maker.circle().recovery()->set_seq;
+  back.evidence.push_back(testkit::ToldAges::of(maker.circle(), enrolled, kMemberAgeMs));
+  maker.append(maker.sign_cosigned(back, maker.first, paper));
+  maker.append(maker.sign_by_fleet(Assist{make_device("borrowed").info}, testkit::make_fleet()));
+  for (std::size_t i = 0; i < kLevels.size(); ++i) write_vector(kLevels[i], maker.statements()[i]);
+}
+
 // Signatures are random, so this writes another history each time. Run it, then check.py, only when
 // a format changes: test_circle --gtest_also_run_disabled_tests --gtest_filter='*WritesNewOnes'
 TEST(Vectors, DISABLED_WritesNewOnes) {
@@ -146,6 +186,7 @@ TEST(Vectors, DISABLED_WritesNewOnes) {
   maker.append(maker.set_vault("home", true), desktop);
   maker.append(maker.remove({maker.first.id}), desktop);
   maker.append(maker.recover(make_device("found"), {desktop.id}), make_recovery("new paper"));
+  maker.append(PolicyAck{3, crypto::sha256(as_bytes("a signed policy"))}, desktop);
   for (int i = 0; i < 3; ++i) {
     Record record = maker.record(home, desktop);
     make_other_kinds(record);
@@ -155,6 +196,7 @@ TEST(Vectors, DISABLED_WritesNewOnes) {
     write_vector(kStatements[i], maker.statements()[i]);
   for (std::size_t i = 0; i < kRecords.size(); ++i)
     write_vector(kRecords[i], maker.records(home)[i]);
+  write_levels();
 }
 
 }  // namespace

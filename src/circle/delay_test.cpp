@@ -1,7 +1,7 @@
 // Rules that need a proven age: replacing the recovery key where there is a log.
 #include <gtest/gtest.h>
 
-#include "support/circle_maker.h"
+#include "support/told_ages.h"
 
 namespace holdfast::circle {
 namespace {
@@ -11,23 +11,7 @@ using testkit::make_device;
 using testkit::make_recovery;
 using testkit::TestDevice;
 using testkit::TestRecovery;
-
-// Stands for the log: evidence says which statement it is of, and how old that is.
-class ToldAges final : public Ages {
- public:
-  static Bytes of(const Circle& circle, std::uint64_t seq, std::int64_t age_ms) {
-    return wire::encode_array(seq, circle.head_at(seq), age_ms);
-  }
-  Result<void> check(BytesView evidence, std::uint64_t seq, const Digest& head,
-                     std::int64_t age_ms) const override {
-    for (std::int64_t days = 0; days <= 10; ++days) {
-      const std::int64_t told = days * 24 * 60 * 60 * 1000;
-      const Bytes good = wire::encode_array(seq, head, told);
-      if (std::ranges::equal(good, evidence) && told >= age_ms) return Ok{};
-    }
-    return Error{Code::kUnsafe, "it is not old enough"};
-  }
-};
+using testkit::ToldAges;
 
 constexpr std::int64_t kDayMs = 24 * 60 * 60 * 1000;
 
@@ -63,7 +47,7 @@ struct Household {
     return maker.sign_cosigned(body, by, second);
   }
   std::uint64_t propose(const TestDevice& by) {
-    maker.append(Propose{fresh.info}, by);
+    maker.append(Propose{fresh.info, {}}, by);
     return maker.circle().seq();
   }
 };
@@ -189,23 +173,23 @@ TEST(Proposal, GoesWithTheKeyItWasToReplace) {
 TEST(Proposal, FourAtMost) {
   Household h;
   for (int i = 0; i < 4; ++i)
-    h.maker.append(Propose{make_recovery("p" + std::to_string(i)).info}, h.laptop);
-  EXPECT_TRUE(refused(h.maker, h.maker.sign(Propose{h.fresh.info}, h.laptop), "too many"));
+    h.maker.append(Propose{make_recovery("p" + std::to_string(i)).info, {}}, h.laptop);
+  EXPECT_TRUE(refused(h.maker, h.maker.sign(Propose{h.fresh.info, {}}, h.laptop), "too many"));
 }
 
 TEST(Proposal, NeedsALogAndAKeyToReplace) {
   CircleMaker folder;
   folder.enroll("paper");
-  EXPECT_TRUE(refused(folder, folder.sign(Propose{make_recovery("x").info}, folder.first),
+  EXPECT_TRUE(refused(folder, folder.sign(Propose{make_recovery("x").info, {}}, folder.first),
                       "no log proves"));
   const CircleMaker bare{std::make_shared<ToldAges>()};
   EXPECT_TRUE(
-      refused(bare, bare.sign(Propose{make_recovery("x").info}, bare.first), "no recovery key"));
+      refused(bare, bare.sign(Propose{make_recovery("x").info, {}}, bare.first), "no recovery key"));
 }
 
 TEST(Proposal, ItsKeysAreNew) {
   Household h;
-  EXPECT_TRUE(refused(h.maker, h.maker.sign(Propose{h.paper.info}, h.laptop), "used before"));
+  EXPECT_TRUE(refused(h.maker, h.maker.sign(Propose{h.paper.info, {}}, h.laptop), "used before"));
 }
 
 }  // namespace

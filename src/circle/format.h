@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/id.h"
+#include "crypto/ed25519.h"
 #include "crypto/sign.h"
 #include "crypto/wrap.h"
 #include "wire/fields.h"
@@ -27,7 +28,7 @@ enum class StatementType : std::uint8_t {
   kAdmit,
   kRemove,
   kRotate,
-  kSetLevel,  // reserved
+  kSetLevel,
   kSetVault,
   kSetRegion,
   kSetRecovery,
@@ -35,9 +36,9 @@ enum class StatementType : std::uint8_t {
   kComplete,
   kCancel,
   kRecover,
-  kAssist,  // reserved, as are all that follow
+  kAssist,
   kPolicyAck,
-  kGrantWeb,
+  kGrantWeb,  // reserved, as is the next
   kRevokeWeb,
   kLast = kRevokeWeb
 };
@@ -50,6 +51,16 @@ struct DeviceInfo {
   std::array<std::uint8_t, crypto::WrapPublicKey::kSize> wrap_key{};
   static constexpr auto kFields =
       wire::fields(&DeviceInfo::name, &DeviceInfo::verify_key, &DeviceInfo::wrap_key);
+};
+
+// The provider's key for one account: at the standard level a reader of every vault that is not
+// always end-to-end. Issued by the provider's fleet key (circle/custody.h verifies it).
+struct CustodianInfo {
+  std::array<std::uint8_t, crypto::WrapPublicKey::kSize> wrap_key{};
+  std::array<std::uint8_t, crypto::Ed25519PublicKey::kSize> fleet_key{};
+  crypto::Ed25519Signature signature{};  // the fleet key's, over custodian_bytes()
+  static constexpr auto kFields = wire::fields(
+      &CustodianInfo::wrap_key, &CustodianInfo::fleet_key, &CustodianInfo::signature);
 };
 
 // The newest record of a vault: n = 0 and a zero head before the first.
@@ -79,13 +90,15 @@ struct Genesis {
   std::array<std::uint8_t, 32> nonce{};  // with the device, what circle_id commits to
   std::string region;
   Level level{};
+  std::optional<CustodianInfo> custodian;  // at the standard level, and only there
   bool has_log = false;  // whether the trust roots name a log; proven times come from it
   Digest trust_roots;    // labelled SHA-256 of the encoded TrustRoots
   Digest lookup;         // a MAC under the lookup key commits to it
   EpochInfo epoch;
   static constexpr auto kFields =
       wire::fields(&Genesis::device, &Genesis::nonce, &Genesis::region, &Genesis::level,
-                   &Genesis::has_log, &Genesis::trust_roots, &Genesis::lookup, &Genesis::epoch);
+                   &Genesis::custodian, &Genesis::has_log, &Genesis::trust_roots, &Genesis::lookup,
+                   &Genesis::epoch);
 };
 
 struct Admit {
@@ -106,6 +119,18 @@ struct Remove {
 struct Rotate {
   EpochInfo epoch;
   static constexpr auto kFields = wire::fields(&Rotate::epoch);
+};
+
+// To advanced: the custodian is a reader no more. To standard: this custodian becomes one.
+struct SetLevel {
+  Level level{};
+  std::optional<CustodianInfo> custodian;  // where it becomes one
+  std::uint64_t policy = 0;                // the version in effect that its signer saw; 0: none
+  wire::Bounded<Bytes, 4> evidence;        // of ages: the signer's, then the cosigner's
+  EpochInfo epoch;
+  static constexpr auto kFields =
+      wire::fields(&SetLevel::level, &SetLevel::custodian, &SetLevel::policy, &SetLevel::evidence,
+                   &SetLevel::epoch);
 };
 
 struct SetVault {
@@ -140,11 +165,27 @@ struct SetRecovery {
       wire::fields(&SetRecovery::recovery, &SetRecovery::evidence, &SetRecovery::epoch);
 };
 
-// A replacement of the recovery key that nobody else vouches for waits three days, so that the
-// owner of a stolen device can cancel it. No key is handed out before it is completed.
+// A replacement of the recovery key, or a custodian's return, that nobody else vouches for waits
+// three days, so that the owner of a stolen device can cancel it. No key is handed out before it is
+// completed. Exactly one of the two.
 struct Propose {
-  RecoveryInfo recovery;
-  static constexpr auto kFields = wire::fields(&Propose::recovery);
+  std::optional<RecoveryInfo> recovery;
+  std::optional<CustodianInfo> custodian;
+  static constexpr auto kFields = wire::fields(&Propose::recovery, &Propose::custodian);
+};
+
+// The provider helps an owner who has no device left: signed by the fleet key, a proposal like the
+// above. Completed, the owner's new keys read what the custodian reads, and sign nothing.
+struct Assist {
+  DeviceInfo helped;
+  static constexpr auto kFields = wire::fields(&Assist::helped);
+};
+
+// That a member was shown a policy of the service.
+struct PolicyAck {
+  std::uint64_t version = 0;
+  Digest policy;  // SHA-256 of the signed policy
+  static constexpr auto kFields = wire::fields(&PolicyAck::version, &PolicyAck::policy);
 };
 
 struct Complete {
@@ -251,6 +292,29 @@ struct SignedRecord {
   Bytes record;
   crypto::Signature signature{};
   static constexpr auto kFields = wire::fields(&SignedRecord::record, &SignedRecord::signature);
+};
+
+// ---- what a custodian says of its keys (circle/custody.h) ----
+
+// That the provider destroyed the key of a custodian that is a reader no more.
+struct DeletionReceipt {
+  wire::Fixed<"holdfast/v1/custodian-receipt"> label;
+  CircleId circle;
+  ReaderId custodian;
+  std::uint64_t seq = 0;  // of the newest statement that the custodian had verified
+  Digest head;
+  std::uint64_t time_s = 0;  // by its clock
+  std::array<std::uint8_t, 32> nonce{};
+  static constexpr auto kFields = wire::fields(
+      &DeletionReceipt::label, &DeletionReceipt::circle, &DeletionReceipt::custodian,
+      &DeletionReceipt::seq, &DeletionReceipt::head, &DeletionReceipt::time_s,
+      &DeletionReceipt::nonce);
+};
+
+struct SignedReceipt {
+  Bytes receipt;
+  crypto::Ed25519Signature signature{};  // by the fleet key
+  static constexpr auto kFields = wire::fields(&SignedReceipt::receipt, &SignedReceipt::signature);
 };
 
 // Whom a device trusts besides the circle itself. Hashed into genesis, MACed to joiners, kept in

@@ -16,6 +16,11 @@ Bytes wrap_info(const Place& place, const crypto::WrapPublicKey& to) {
                             place.vault, crypto::sha256(to.bytes));
 }
 
+Bytes vault_info(const Place& place, const crypto::WrapPublicKey& to) {
+  return wire::encode_array("holdfast/v1/vault-envelope", place.circle, place.epoch, "vault",
+                            place.vault, crypto::sha256(to.bytes));
+}
+
 crypto::Key<RootSealPurpose> sealing(const RootKey& root) {
   return crypto::derive<RootSealPurpose>(root);
 }
@@ -59,6 +64,16 @@ Bytes seal_vault_key(const RootKey& root, const Place& place, const VaultKey& ke
 }
 Result<VaultKey> open_vault_key(const RootKey& root, const Place& place, BytesView sealed) {
   return crypto::open_key<VaultPurpose>(sealing(root), context(place, "vault"), sealed);
+}
+
+Result<Bytes> wrap_vault_key(const VaultKey& key, const Place& place,
+                             const crypto::WrapPublicKey& to) {
+  return crypto::wrap_key(to, vault_info(place, to), key);
+}
+Result<VaultKey> unwrap_vault_key(const crypto::Key<crypto::WrapPurpose>& key, const Place& place,
+                                  BytesView wrapped) {
+  return crypto::unwrap_key<VaultPurpose>(key, vault_info(place, crypto::wrap_public_key(key)),
+                                          wrapped);
 }
 
 Bytes seal_vault_link(const VaultKey& key, const Place& place, const VaultKey& previous) {

@@ -29,6 +29,11 @@ Result<RootKey> open_backlink(const RootKey& root, const Place& place, BytesView
 
 Bytes seal_vault_key(const RootKey& root, const Place& place, const VaultKey& key);
 Result<VaultKey> open_vault_key(const RootKey& root, const Place& place, BytesView sealed);
+// D_(v,e) to a reader of this vault alone: the custodian.
+Result<Bytes> wrap_vault_key(const VaultKey& key, const Place& place,
+                             const crypto::WrapPublicKey& to);
+Result<VaultKey> unwrap_vault_key(const crypto::Key<crypto::WrapPurpose>& key, const Place& place,
+                                  BytesView wrapped);
 // D_(v,e-1) under D_(v,e).
 Bytes seal_vault_link(const VaultKey& key, const Place& place, const VaultKey& previous);
 Result<VaultKey> open_vault_link(const VaultKey& key, const Place& place, BytesView sealed);

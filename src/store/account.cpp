@@ -224,7 +224,7 @@ Result<std::optional<circle::RecoveryInfo>> Account::proposed(std::uint64_t prop
   const Lock guard(mutex_);
   TRY(refresh());
   for (const circle::Proposal& one : known_->circle.proposals())
-    if (one.seq == proposal) return std::optional(one.recovery);
+    if (one.seq == proposal && one.recovery() != nullptr) return std::optional(*one.recovery());
   return std::optional<circle::RecoveryInfo>();
 }
 

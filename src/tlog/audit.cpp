@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tlog/signed.h"
+#include "crypto/labelled.h"
 
 namespace holdfast::tlog {
 namespace {
@@ -62,7 +62,7 @@ Result<Bytes> Auditor::audit(const Checkpoint& checkpoint, const AuditRequest& r
   SignedAudit out;
   out.auditor = key().bytes;
   out.audit = wire::encode(audit);
-  out.signature = key_.sign(labelled_message(kSignLabel, out.audit));
+  out.signature = key_.sign(crypto::labelled_message(kSignLabel, out.audit));
   return wire::encode(out);
 }
 
@@ -70,7 +70,7 @@ Result<Audit> verify_audit(const TrustedLog& log, BytesView signed_audit) {
   const auto outer = TRY(wire::decode<SignedAudit>(signed_audit));
   const bool known = std::ranges::any_of(
       log.auditors(), [&](const KeyHolder& auditor) { return auditor.key == outer.auditor; });
-  if (!known || !crypto::ed25519_verify({outer.auditor}, labelled_message(kSignLabel, outer.audit),
+  if (!known || !crypto::ed25519_verify({outer.auditor}, crypto::labelled_message(kSignLabel, outer.audit),
                                         outer.signature))
     return Error{Code::kUnsafe,
                  "an audit of the map is not signed by an auditor of this account's"};

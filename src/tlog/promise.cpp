@@ -1,6 +1,6 @@
 #include "tlog/promise.h"
 
-#include "tlog/signed.h"
+#include "crypto/labelled.h"
 
 namespace holdfast::tlog {
 namespace {
@@ -11,13 +11,13 @@ constexpr std::string_view kSignRecordLabel = "holdfast/v1/record-promise/sig";
 Bytes sign(const LogSigner& log, std::string_view label, Bytes promise) {
   SignedPromise out;
   out.promise = std::move(promise);
-  out.signature = log.raw().sign(labelled_message(label, out.promise));
+  out.signature = log.raw().sign(crypto::labelled_message(label, out.promise));
   return wire::encode(out);
 }
 
 Result<Bytes> open(const TrustedLog& log, std::string_view label, BytesView signed_promise) {
   auto outer = TRY(wire::decode<SignedPromise>(signed_promise));
-  if (!crypto::ed25519_verify(log.log().key, labelled_message(label, outer.promise),
+  if (!crypto::ed25519_verify(log.log().key, crypto::labelled_message(label, outer.promise),
                               outer.signature))
     return Error{Code::kUnsafe, "a promise of inclusion is not signed by the log"};
   return std::move(outer.promise);

@@ -404,7 +404,7 @@ Result<std::optional<circle::LinkedRecord>> Account::State::append_record(
 Result<void> Account::remove_devices(const std::vector<std::string>& names) {
   return state_->append([&]() -> Result<State::Made> {
     circle::Remove body;
-    auto readers = state_->replica.wrap_keys();
+    NextReaders readers = state_->replica.readers();
     for (const std::string& name : names) {
       const circle::Device* const device = circle().member_named(name);
       if (device == nullptr)
@@ -414,7 +414,7 @@ Result<void> Account::remove_devices(const std::vector<std::string>& names) {
                      "a device cannot remove itself: do it from another device, or with the "
                      "recovery key"};
       body.devices.push_back(device->id);
-      readers.erase(device->id);
+      readers.full.erase(device->id);
     }
     std::sort(body.devices.begin(), body.devices.end());
     auto draft = TRY(state_->replica.next_epoch(readers));
@@ -428,7 +428,7 @@ Result<void> Account::rotate() {
   return state_->append([&]() -> Result<State::Made> {
     if (circle().epoch() != before)
       return Error{Code::kConflict, "another device began a new epoch already: nothing to do"};
-    auto draft = TRY(state_->replica.next_epoch(state_->replica.wrap_keys()));
+    auto draft = TRY(state_->replica.next_epoch(state_->replica.readers()));
     return State::Made{circle::StatementType::kRotate,
                        wire::encode(circle::Rotate{std::move(draft.info)}), std::move(draft.blobs)};
   });
@@ -446,9 +446,12 @@ Result<void> Account::create_vault(const std::string& name, bool always_e2e) {
   return state_->append([&]() -> Result<State::Made> {
     const keys::Place place{circle().id(), circle().epoch(), body.vault};
     const keys::RootKey* const root = TRY(state_->replica.root(circle().epoch()));
-    auto draft = TRY(state_->replica.same_epoch({keys::seal_vault_key(*root, place, key),
-                                                 keys::seal_naming(*root, place, naming),
-                                                 keys::seal_cutting(*root, place, cutting)}));
+    std::vector<Bytes> blobs =
+        TRY(state_->replica.wrap_vault_key({body.vault, name, always_e2e}, place.epoch, key));
+    blobs.insert(blobs.begin(), keys::seal_vault_key(*root, place, key));
+    blobs.push_back(keys::seal_naming(*root, place, naming));
+    blobs.push_back(keys::seal_cutting(*root, place, cutting));
+    auto draft = TRY(state_->replica.same_epoch(std::move(blobs)));
     body.epoch = std::move(draft.info);
     return State::Made{circle::StatementType::kSetVault, wire::encode(body),
                        std::move(draft.blobs)};
@@ -459,7 +462,10 @@ Result<void> Account::set_always_e2e(const std::string& name) {
   return state_->append([&]() -> Result<State::Made> {
     const circle::Vault* const vault = circle().vault_named(name);
     if (vault == nullptr) return Error{Code::kNotFound, "there is no vault \"" + name + "\""};
-    auto draft = TRY(state_->replica.next_epoch(state_->replica.wrap_keys()));
+    NextReaders readers = state_->replica.readers();
+    for (circle::Vault& one : readers.vaults)
+      if (one.id == vault->id) one.always_e2e = true;
+    auto draft = TRY(state_->replica.next_epoch(readers));
     const circle::SetVault body{vault->id, name, true, std::move(draft.info)};
     return State::Made{circle::StatementType::kSetVault, wire::encode(body),
                        std::move(draft.blobs)};
@@ -511,9 +517,9 @@ Result<void> Account::set_recovery(const keys::RecoveryKey& key, const keys::Rec
     wrap.bytes = body.recovery.wrap_key;
     EpochDraft draft;
     if (circle().recovery()) {
-      auto readers = state_->replica.wrap_keys();
-      readers.erase(circle().recovery()->id);
-      readers[id] = wrap;
+      NextReaders readers = state_->replica.readers();
+      readers.full.erase(circle().recovery()->id);
+      readers.full[id] = wrap;
       draft = TRY(state_->replica.next_epoch(readers));
     } else {
       const keys::RootKey* const root = TRY(state_->replica.root(circle().epoch()));

@@ -284,11 +284,24 @@ Result<archive::VaultAccess> Replica::access(const circle::Vault& vault) {
   return access;
 }
 
-std::map<ReaderId, crypto::WrapPublicKey> Replica::wrap_keys() const {
-  std::map<ReaderId, crypto::WrapPublicKey> keys;
-  for (const circle::Device* d : circle_->members()) keys[d->id].bytes = d->info.wrap_key;
-  if (circle_->recovery()) keys[circle_->recovery()->id].bytes = circle_->recovery()->info.wrap_key;
-  return keys;
+NextReaders Replica::readers() const {
+  NextReaders now;
+  for (const circle::Device* d : circle_->members()) now.full[d->id].bytes = d->info.wrap_key;
+  if (circle_->recovery())
+    now.full[circle_->recovery()->id].bytes = circle_->recovery()->info.wrap_key;
+  if (const circle::Custodian* const custodian = circle_->custodian())
+    now.of_vaults[custodian->id].bytes = custodian->info.wrap_key;
+  now.vaults = circle_->vaults();
+  return now;
+}
+
+Result<std::vector<Bytes>> Replica::wrap_vault_key(const circle::Vault& vault, std::uint32_t epoch,
+                                                   const keys::VaultKey& key) const {
+  std::vector<Bytes> wrapped;
+  if (vault.always_e2e) return wrapped;
+  for (const auto& [id, to] : readers().of_vaults)
+    wrapped.push_back(TRY(keys::wrap_vault_key(key, {circle_->id(), epoch, vault.id}, to)));
+  return wrapped;
 }
 
 Result<EpochDraft> Replica::same_epoch(std::vector<Bytes> blobs) {
@@ -301,53 +314,66 @@ Result<EpochDraft> Replica::same_epoch(std::vector<Bytes> blobs) {
   return draft;
 }
 
-Result<EpochDraft> Replica::next_epoch(const std::map<ReaderId, crypto::WrapPublicKey>& readers) {
+namespace {
+
+template <class Map>
+std::vector<ReaderId> ids(const Map& readers) {
+  std::vector<ReaderId> out;
+  for (const auto& [id, key] : readers) out.push_back(id);
+  return out;
+}
+
+}  // namespace
+
+Result<EpochDraft> Replica::next_epoch(const NextReaders& readers) {
   const std::uint32_t epoch = circle_->epoch() + 1;
   const auto fresh = keys::RootKey::random();
   const keys::RootKey* const old = TRY(root(epoch - 1));
-  std::vector<ReaderId> ids;
-  ids.reserve(readers.size());
-  for (const auto& [id, key] : readers) ids.push_back(id);
-
   EpochDraft draft;
   draft.info.epoch = epoch;
   draft.info.check = keys::epoch_check(fresh, circle_->id(), epoch);
   draft.info.vault_heads = heads();
-  std::map<VaultId, keys::VaultKey> vault_key;
-  for (const BlobSlot& slot : circle::epoch_slots(*circle_, ids)) {
-    const keys::Place place{circle_->id(), epoch, slot.vault};
-    const keys::Place before{circle_->id(), epoch - 1, slot.vault};
-    Bytes made;
-    switch (slot.kind) {
-      case BlobKind::kBacklink: made = keys::seal_backlink(fresh, place, *old); break;
-      case BlobKind::kRoot:
-        made = TRY(keys::wrap_root(fresh, place, readers.at(slot.reader)));
-        break;
-      case BlobKind::kVaultKey:
-        made = keys::seal_vault_key(
-            fresh, place, vault_key.emplace(slot.vault, keys::VaultKey::random()).first->second);
-        break;
-      case BlobKind::kVaultLink: {
-        const Bytes sealed = TRY(blob(epoch - 1, {BlobKind::kVaultKey, {}, slot.vault}));
-        const auto previous = TRY(keys::open_vault_key(*old, before, sealed));
-        made = keys::seal_vault_link(vault_key.at(slot.vault), place, previous);
-        break;
-      }
-      case BlobKind::kNaming: {
-        const Bytes sealed = TRY(blob(epoch - 1, {BlobKind::kNaming, {}, slot.vault}));
-        made = keys::seal_naming(fresh, place, TRY(keys::open_naming(*old, before, sealed)));
-        break;
-      }
-      case BlobKind::kCutting: {
-        const Bytes sealed = TRY(blob(epoch - 1, {BlobKind::kCutting, {}, slot.vault}));
-        made = keys::seal_cutting(fresh, place, TRY(keys::open_cutting(*old, before, sealed)));
-        break;
-      }
-    }
+  Making making{readers, epoch, fresh, *old};
+  for (const BlobSlot& slot :
+       circle::epoch_slots(readers.vaults, ids(readers.full), ids(readers.of_vaults))) {
+    Bytes made = TRY(make(making, slot));
     draft.info.blobs.push_back(BlobId(crypto::sha256(made).bytes));
     draft.blobs.push_back(std::move(made));
   }
   return draft;
+}
+
+Result<Bytes> Replica::make(Making& making, const BlobSlot& slot) {
+  const keys::Place place{circle_->id(), making.epoch, slot.vault};
+  const keys::Place before{circle_->id(), making.epoch - 1, slot.vault};
+  switch (slot.kind) {
+    case BlobKind::kBacklink: return keys::seal_backlink(making.fresh, place, making.old);
+    case BlobKind::kRoot:
+      return keys::wrap_root(making.fresh, place, making.readers.full.at(slot.reader));
+    case BlobKind::kVaultKey: {
+      const auto& key = making.vault_key.emplace(slot.vault, keys::VaultKey::random());
+      return keys::seal_vault_key(making.fresh, place, key.first->second);
+    }
+    case BlobKind::kVaultReader:
+      return keys::wrap_vault_key(making.vault_key.at(slot.vault), place,
+                                  making.readers.of_vaults.at(slot.reader));
+    case BlobKind::kVaultLink: {
+      const Bytes sealed = TRY(blob(making.epoch - 1, {BlobKind::kVaultKey, {}, slot.vault}));
+      const auto previous = TRY(keys::open_vault_key(making.old, before, sealed));
+      return keys::seal_vault_link(making.vault_key.at(slot.vault), place, previous);
+    }
+    case BlobKind::kNaming: {
+      const Bytes sealed = TRY(blob(making.epoch - 1, {BlobKind::kNaming, {}, slot.vault}));
+      return keys::seal_naming(making.fresh, place,
+                               TRY(keys::open_naming(making.old, before, sealed)));
+    }
+    case BlobKind::kCutting: {
+      const Bytes sealed = TRY(blob(making.epoch - 1, {BlobKind::kCutting, {}, slot.vault}));
+      return keys::seal_cutting(making.fresh, place,
+                                TRY(keys::open_cutting(making.old, before, sealed)));
+    }
+  }
+  return Error{Code::kInvalid, "no such key is made"};
 }
 
 }  // namespace holdfast::vault

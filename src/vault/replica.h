@@ -25,6 +25,13 @@ struct EpochDraft {
   std::vector<Bytes> blobs;
 };
 
+// Who reads after a statement that begins an epoch, and the vaults as they are then.
+struct NextReaders {
+  std::map<ReaderId, crypto::WrapPublicKey> full;
+  std::map<ReaderId, crypto::WrapPublicKey> of_vaults;  // of those that are not always end-to-end
+  std::vector<circle::Vault> vaults;
+};
+
 class Replica {
  public:
   Replica(std::unique_ptr<api::Session> session, ReaderId self,
@@ -62,14 +69,26 @@ class Replica {
   void hold(Keys keys) { keys_ = keys; }
   Result<archive::VaultAccess> access(const circle::Vault& vault);
 
-  // The keys of the epoch after this one for exactly these readers (sorted).
-  Result<EpochDraft> next_epoch(const std::map<ReaderId, crypto::WrapPublicKey>& readers);
+  // The keys of the epoch after this one for exactly these readers.
+  Result<EpochDraft> next_epoch(const NextReaders& readers);
   // The current epoch, for a statement that adds `blobs` to it.
   Result<EpochDraft> same_epoch(std::vector<Bytes> blobs);
-  std::map<ReaderId, crypto::WrapPublicKey> wrap_keys() const;  // of all current readers
+  NextReaders readers() const;  // all as they are now
+  // A vault's key for each of its readers, as they stand in a statement that brings it.
+  Result<std::vector<Bytes>> wrap_vault_key(const circle::Vault& vault, std::uint32_t epoch,
+                                            const keys::VaultKey& key) const;
 
  private:
   Result<void> replay(const std::vector<Bytes>& statements, Home* home);
+  // What next_epoch() makes, blob by blob.
+  struct Making {
+    const NextReaders& readers;
+    std::uint32_t epoch;
+    const keys::RootKey& fresh;
+    const keys::RootKey& old;
+    std::map<VaultId, keys::VaultKey> vault_key{};
+  };
+  Result<Bytes> make(Making& making, const circle::BlobSlot& slot);
   Result<void> sync_circle(Home* home);
   Result<void> keep_blobs(const std::vector<Bytes>& statements, Home& home);
   Result<void> sync_chain(const VaultId& vault, Home* home);

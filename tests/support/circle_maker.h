@@ -2,6 +2,7 @@
 // changes one thing and sees it refused. Blobs are stand-ins with the right hashes, no envelopes.
 #pragma once
 
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "circle/circle.h"
+#include "circle/custody.h"
 #include "circle/vault_chain.h"
 #include "crypto/hash.h"
 
@@ -57,6 +59,15 @@ inline TestRecovery make_recovery(std::string_view name) {
   out.info.capsule = to_bytes(crypto::sha256("test/capsule/", as_bytes(name)).view());
   out.id = cc::reader_id(out.info);
   return out;
+}
+
+// The provider's fleet key, and a custodian that it issued: the same name gives the same keys.
+inline crypto::Ed25519Key make_fleet(std::string_view name = "fleet") {
+  using Seed = crypto::Key<crypto::Ed25519Purpose>;
+  return crypto::Ed25519Key(Seed::from_bytes(crypto::sha256("test/fleet/", as_bytes(name)).view()));
+}
+inline cc::CustodianInfo make_custodian(const CircleId& circle, std::string_view name) {
+  return cc::sign_custodian(make_fleet(), circle, crypto::wrap_public_key(*make_signer(name).wrap));
 }
 
 inline VaultId vault_id(std::string_view name) {
@@ -110,8 +121,8 @@ class CircleMaker {
   explicit CircleMaker(const TestDevice& device = make_device("laptop"))
       : first(device), circle_(start(sign_genesis(genesis_body(device), device), nullptr)) {}
   // With a log, whose ages are judged by this.
-  explicit CircleMaker(std::shared_ptr<const cc::Ages> ages)
-      : first(make_device("laptop")), circle_(start(log_genesis(first), std::move(ages))) {}
+  explicit CircleMaker(std::shared_ptr<const cc::Ages> ages, cc::Level level = cc::Level::kAdvanced)
+      : first(make_device("laptop")), circle_(start(log_genesis(first, level), std::move(ages))) {}
 
   TestDevice first;
 
@@ -126,9 +137,14 @@ class CircleMaker {
     return info(circle_.epoch(), circle_.epochs().back().check, slots);
   }
   cc::EpochInfo next_epoch(std::vector<ReaderId> readers) const {
+    return next_epoch(circle_.vaults(), std::move(readers), circle_.vault_readers());
+  }
+  // Where a statement changes more than who is a full reader.
+  cc::EpochInfo next_epoch(const std::vector<cc::Vault>& vaults, std::vector<ReaderId> readers,
+                           const std::vector<ReaderId>& vault_readers) const {
     std::sort(readers.begin(), readers.end());
     const std::uint32_t epoch = circle_.epoch() + 1;
-    return info(epoch, check_of(epoch), cc::epoch_slots(circle_, readers));
+    return info(epoch, check_of(epoch), cc::epoch_slots(vaults, readers, vault_readers));
   }
   cc::Admit admit(const TestDevice& device) const {
     cc::Admit body;
@@ -149,9 +165,31 @@ class CircleMaker {
   cc::Rotate rotate() const { return {next_epoch(circle_.readers())}; }
   cc::SetVault set_vault(const std::string& name, bool always_e2e = false) const {
     const VaultId id = vault_id(name);
-    const bool known = circle_.vault(id) != nullptr;
+    if (circle_.vault(id) == nullptr) {
+      const cc::Vault vault{id, name, always_e2e, 0, 0};
+      return {id, name, always_e2e, same_epoch(cc::vault_slots(vault, circle_.vault_readers()))};
+    }
+    std::vector<cc::Vault> vaults = circle_.vaults();
+    for (cc::Vault& vault : vaults)
+      if (vault.id == id) vault.always_e2e = always_e2e;
     return {id, name, always_e2e,
-            known ? next_epoch(circle_.readers()) : same_epoch(cc::vault_slots(id))};
+            next_epoch(vaults, circle_.readers(), circle_.vault_readers())};
+  }
+  cc::SetLevel raise() const {
+    cc::SetLevel body;
+    body.level = cc::Level::kAdvanced;
+    body.epoch = next_epoch(circle_.vaults(), circle_.readers(), {});
+    return body;
+  }
+  cc::SetLevel lower(const cc::CustodianInfo& custodian) const {
+    cc::SetLevel body;
+    body.level = cc::Level::kStandard;
+    body.custodian = custodian;
+    body.epoch = lowered(custodian);
+    return body;
+  }
+  cc::EpochInfo lowered(const cc::CustodianInfo& custodian) const {
+    return next_epoch(circle_.vaults(), circle_.readers(), {cc::reader_id(custodian)});
   }
   cc::SetRecovery set_recovery(const TestRecovery& recovery) const {
     if (!circle_.recovery()) return {recovery.info, {}, same_epoch(cc::reader_slots(recovery.id))};
@@ -199,8 +237,16 @@ class CircleMaker {
     return wire::encode(parts);
   }
 
+  // Signed by the account's custodian.
+  template <class Body>
+  Bytes sign_by_fleet(const Body& body, const crypto::Ed25519Key& fleet) const {
+    const ReaderId by = circle_.custodian() != nullptr ? circle_.custodian()->id : ReaderId{};
+    return wire::encode(cc::sign_statement(draft(type_of(body), wire::encode(body), by), fleet));
+  }
+
   void append(Bytes statement) {
     auto after = circle_.apply(statement);
+    if (!after.ok()) std::fprintf(stderr, "%s\n", after.error().message.c_str());
     HF_CHECK(after.ok());
     circle_ = std::move(after).value();
     statements_.push_back(std::move(statement));
@@ -285,13 +331,19 @@ class CircleMaker {
     return cc::StatementType::kSetRecovery;
   }
   static cc::StatementType type_of(const cc::Recover&) { return cc::StatementType::kRecover; }
+  static cc::StatementType type_of(const cc::SetLevel&) { return cc::StatementType::kSetLevel; }
+  static cc::StatementType type_of(const cc::Assist&) { return cc::StatementType::kAssist; }
+  static cc::StatementType type_of(const cc::PolicyAck&) { return cc::StatementType::kPolicyAck; }
   static cc::StatementType type_of(const cc::Propose&) { return cc::StatementType::kPropose; }
   static cc::StatementType type_of(const cc::Complete&) { return cc::StatementType::kComplete; }
   static cc::StatementType type_of(const cc::Cancel&) { return cc::StatementType::kCancel; }
 
-  static Bytes log_genesis(const TestDevice& device) {
+  static Bytes log_genesis(const TestDevice& device, cc::Level level) {
     cc::Genesis body = genesis_body(device);
     body.has_log = true;
+    body.level = level;
+    if (level == cc::Level::kStandard)
+      body.custodian = make_custodian(cc::circle_id(body.device, body.nonce), "custodian");
     return sign_genesis(body, device);
   }
 

@@ -9,7 +9,9 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 STATEMENTS = ["00-genesis", "01-admit", "02-set_vault", "03-set_region", "04-set_recovery",
               "05-rotate", "06-set_recovery-again", "07-set_vault-always_e2e", "08-remove",
-              "09-recover"]
+              "09-recover", "10-policy_ack"]
+LEVELS = ["level-0-genesis", "level-1-set_vault", "level-2-set_recovery", "level-3-set_level",
+          "level-4-propose", "level-5-cancel", "level-6-set_level-back", "level-7-assist"]
 RECORDS = ["home-1", "home-2", "home-3-forget", "home-4-prune", "home-5-undo"]
 
 
@@ -112,6 +114,49 @@ def verify(key, label, message, signature):
     assert at is not None and at[0] % N == r, "the signature is wrong"
 
 
+# ---- Ed25519, from RFC 8032 section 5.1 ----
+
+EP = 2**255 - 19
+EL = 2**252 + 27742317777372353535851937790883648493
+ED = -121665 * pow(121666, -1, EP) % EP
+
+
+def edwards_add(a, b):
+    product = ED * a[0] * b[0] * a[1] * b[1] % EP
+    return ((a[0] * b[1] + a[1] * b[0]) * pow(1 + product, -1, EP) % EP,
+            (a[1] * b[1] + a[0] * b[0]) * pow(1 - product, -1, EP) % EP)
+
+
+def edwards_times(k, point):
+    out = (0, 1)
+    while k:
+        if k & 1:
+            out = edwards_add(out, point)
+        point, k = edwards_add(point, point), k >> 1
+    return out
+
+
+def edwards_point(data):
+    y = int.from_bytes(data, "little") & (1 << 255) - 1
+    square = (y * y - 1) * pow(ED * y * y + 1, -1, EP) % EP
+    x = pow(square, (EP + 3) // 8, EP)
+    if (x * x - square) % EP:
+        x = x * pow(2, (EP - 1) // 4, EP) % EP
+    assert y < EP and (x * x - square) % EP == 0, "not a point"
+    return (EP - x if x & 1 != data[31] >> 7 else x), y
+
+
+EB = edwards_point((4 * pow(5, -1, EP) % EP).to_bytes(32, "little"))
+
+
+def verify_fleet(key, label, message, signature):
+    signed = label + sha(message)
+    s = int.from_bytes(signature[32:], "little")
+    k = int.from_bytes(hashlib.sha512(signature[:32] + key + signed).digest(), "little") % EL
+    want = edwards_add(edwards_point(signature[:32]), edwards_times(k, edwards_point(key)))
+    assert s < EL and edwards_times(s, EB) == want, "the fleet's signature is wrong"
+
+
 # ---- the formats ----
 
 def reader_id(info):
@@ -129,49 +174,90 @@ def admitted(label, fields, info, signature):
     verify(info[1], label, encode(fields + [reader_id(info)]), signature)
 
 
-def main():
-    out, heads, keys, members, recovery = [], [], {}, set(), None
-    circle, prev, epoch = None, bytes(32), 0
-    for seq, name in enumerate(STATEMENTS):
+def custodian_id(info, circle):
+    """Of [wrap key, fleet key, signature]."""
+    verify_fleet(info[1], b"holdfast/v1/custodian-key", encode([circle, info[0]]), info[2])
+    return sha(b"holdfast/v1/reader-id", encode([info[1], info[0]]))
+
+
+class Circle:
+    """One history, statement by statement; `out` gets what is expected of each."""
+
+    def __init__(self, names):
+        self.out, self.heads, self.keys, self.members = [], [], {}, set()
+        self.recovery, self.custodian, self.fleet = None, None, None
+        self.circle, self.prev, self.epoch = None, bytes(32), 0
+        for seq, name in enumerate(names):
+            self.read(seq, name)
+
+    def signed(self, kind, signer, statement, signature):
+        if kind == 13:
+            assert signer == self.custodian
+            verify_fleet(self.fleet, b"holdfast/v1/statement/fleet-sig", statement, signature)
+            return
+        assert (signer == self.recovery) if kind == 12 else (signer in self.members)
+        verify(self.keys[signer], b"holdfast/v1/statement/sig", statement, signature)
+
+    def admit(self, info):
+        self.keys[reader_id(info)] = info[1]
+        self.members.add(reader_id(info))
+
+    def take(self, kind, body):
+        if kind == 2:
+            admitted(b"holdfast/v1/admission/countersign", [self.circle, body[1]], body[0], body[2])
+            self.admit(body[0])
+        if kind == 3:
+            self.members -= set(body[0])
+        if kind == 8:
+            self.recovery = reader_id(body[0])
+            self.keys[self.recovery] = body[0][0]
+        if kind == 12:
+            admitted(b"holdfast/v1/recovery/countersign", [self.circle, self.prev], body[0], body[1])
+            self.members = set(body[2])
+            self.admit(body[0])
+        if kind in (1, 5):
+            info = body[4] if kind == 1 else body[1]
+            level = body[3] if kind == 1 else body[0]
+            assert (level == 1) == (info is not None)
+            self.custodian = custodian_id(info, self.circle) if info else None
+            self.fleet = info[1] if info else None
+        if kind == 9:
+            assert (body[0] is None) != (body[1] is None)
+
+    def read(self, seq, name):
         data = load(name)
         statement, signature, cosignatures = decode(data)
         label, suite, of, number, before, _, kind, signer, body = decode(statement)
         body = decode(body)
-        assert (label, suite, number, before) == ("holdfast/v1/statement", 1, seq, prev)
+        assert (label, suite, number, before) == ("holdfast/v1/statement", 1, seq, self.prev)
         if kind == 1:
-            device = body[0]
-            circle = sha(b"holdfast/v1/circle-id", encode([device, body[1]]))
-            keys[reader_id(device)] = device[1]
-            members.add(reader_id(device))
-        assert of == circle
-        assert (signer == recovery) if kind == 12 else (signer in members)
-        verify(keys[signer], b"holdfast/v1/statement/sig", statement, signature)
+            self.circle = sha(b"holdfast/v1/circle-id", encode([body[0], body[1]]))
+            self.admit(body[0])
+        assert of == self.circle
+        self.signed(kind, signer, statement, signature)
         for who, second in cosignatures:
-            assert who != signer and (who in members or who == recovery)
-            verify(keys[who], b"holdfast/v1/statement/cosig", statement, second)
-        if kind == 2:
-            admitted(b"holdfast/v1/admission/countersign", [circle, body[1]], body[0], body[2])
-            keys[reader_id(body[0])] = body[0][1]
-            members.add(reader_id(body[0]))
-        if kind == 3:
-            members -= set(body[0])
-        if kind == 8:
-            recovery = reader_id(body[0])
-            keys[recovery] = body[0][0]
-        if kind == 12:
-            admitted(b"holdfast/v1/recovery/countersign", [circle, prev], body[0], body[1])
-            keys[reader_id(body[0])] = body[0][1]
-            members = set(body[2]) | {reader_id(body[0])}
-        if kind != 7:
-            epoch, _, blobs, _ = body[-1]
-        prev = sha(b"holdfast/v1/statement/head", data)
-        heads.append(prev)
-        readers = sorted(members | ({recovery} if recovery else set()))
-        out += [(name, "circle", circle.hex()), (name, "head", prev.hex()),
-                (name, "epoch", str(epoch)),
-                (name, "readers", ",".join(reader.hex() for reader in readers))]
-        if kind != 7:
-            out.append((name, "blobs", ",".join(blob.hex() for blob in blobs)))
+            assert who != signer and (who in self.members or who == self.recovery)
+            verify(self.keys[who], b"holdfast/v1/statement/cosig", statement, second)
+        self.take(kind, body)
+        with_keys = kind not in (7, 9, 11, 13, 14)
+        if with_keys:
+            self.epoch, _, blobs, _ = body[-1]
+        self.prev = sha(b"holdfast/v1/statement/head", data)
+        self.heads.append(self.prev)
+        readers = sorted(self.members | ({self.recovery} if self.recovery else set()))
+        self.out += [(name, "circle", self.circle.hex()), (name, "head", self.prev.hex()),
+                     (name, "epoch", str(self.epoch)),
+                     (name, "readers", ",".join(reader.hex() for reader in readers))]
+        if self.fleet or name in LEVELS:
+            self.out.append((name, "custodian", self.custodian.hex() if self.custodian else "-"))
+        if with_keys:
+            self.out.append((name, "blobs", ",".join(blob.hex() for blob in blobs)))
+
+
+def main():
+    history = Circle(STATEMENTS)
+    out, circle, heads, keys = history.out, history.circle, history.heads, history.keys
+    out += Circle(LEVELS).out
     before = bytes(32)
     forgotten, dropped = set(), set()
     for number, name in enumerate(RECORDS, 1):
