@@ -19,11 +19,17 @@ Result<int> run_readers(const Common& common, Console& console);
 Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, Console& console);
 // ---- commands_recovery.cpp: a new recovery key that waits ----
 Result<int> run_recovery_show(const Common& common, Console& console);
-Result<int> run_recovery_complete(const Common& common, const WaitingKeyArgs& args,
+Result<int> run_recovery_complete(const Common& common, const WaitingArgs& args,
                                   Console& console);
-Result<int> run_recovery_cancel(const Common& common, const WaitingKeyArgs& args, Console& console);
-// An attacker may have proposed it: a warning for each.
-Result<void> tell_waiting_keys(vault::Account& account, Console& console);
+Result<int> run_recovery_cancel(const Common& common, const WaitingArgs& args, Console& console);
+// ---- commands_protection.cpp: the level ----
+Result<int> run_protection_show(const Common& common, Console& console);
+Result<int> run_protection_advanced(const Common& common, Console& console);
+Result<int> run_protection_standard(const Common& common, const ProtectionStandardArgs& args,
+                                    Console& console);
+Result<int> run_protection_complete(const Common& common, const WaitingArgs& args,
+                                    Console& console);
+Result<int> run_protection_cancel(const Common& common, const WaitingArgs& args, Console& console);
 
 // ---- commands_undo.cpp: what devices took away ----
 Result<int> run_undo(const Common& common, const UndoArgs& args, Console& console);

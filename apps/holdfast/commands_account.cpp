@@ -154,15 +154,21 @@ Result<std::string> only_account(api::Store& store) {
                "The store holds several accounts:" + names + "; say which with --account NAME."};
 }
 
+constexpr std::string_view kNeedsAdvanced =
+    "This store has no custodian, which could help you back in: say init --advanced. Then only "
+    "your devices and your recovery key can read your data.";
+constexpr std::string_view kAdvancedMeans =
+    "What is backed up can be read by it and by the recovery key; the store gets no key.";
+constexpr std::string_view kStandardMeans =
+    "What is backed up can be read by it, by the recovery key and by the provider's custodian: the "
+    "provider can help you if you lose every device, and can be ordered to hand your data over. To "
+    "end that: holdfast protection advanced.";
+
 }  // namespace
 
 Result<int> run_init(const Common& common, const InitArgs& args, Console& console) {
-  if (!args.advanced)
-    return console.usage(
-        "Say init --advanced: only your devices and your recovery key will read your data. The "
-        "standard level, where the provider's custodian can help you back in, arrives with the "
-        "custodian; this version does not have it.");
   if (common.server.empty()) return console.usage(kNeedsServer);
+  if (!args.advanced && common.server.starts_with("dir:")) return console.usage(kNeedsAdvanced);
   if (args.recovery_key_file.empty() && !console.can_ask())
     return console.usage(
         "The recovery key must be shown to somebody or written somewhere: run init on a terminal, "
@@ -174,18 +180,20 @@ Result<int> run_init(const Common& common, const InitArgs& args, Console& consol
   options.account = args.account.empty() ? default_account() : args.account;
   options.device_name = args.device_name.empty() ? default_device_name() : args.device_name;
   options.region = args.region;
-  const vault::Initialised made =
-      TRY(vault::init(fresh->home, *fresh->store, fresh->clock, options));
+  options.level = args.advanced ? circle::Level::kAdvanced : circle::Level::kStandard;
+  auto initialised = vault::init(fresh->home, *fresh->store, fresh->clock, options);
+  if (!initialised.ok() && !args.advanced && initialised.error().code == Code::kNotFound)
+    return Error{Code::kInvalid, std::string(kNeedsAdvanced)};
+  const vault::Initialised made = TRY(std::move(initialised));
   console.say("Account " + printable(options.account) + " is made, with this device (" +
-              printable(options.device_name) +
-              ") as its first. What is backed up can be read by it and by the recovery key; the "
-              "store gets no key.");
+              printable(options.device_name) + ") as its first. " +
+              std::string(args.advanced ? kAdvancedMeans : kStandardMeans));
   JsonObject object("account");
   object.text("account", options.account)
       .text("device", options.device_name)
       .text("device_id", made.account.self().id.hex())
       .text("region", options.region)
-      .text("level", "advanced")
+      .text("level", level_name(options.level))
       .path("recovery_key_file", args.recovery_key_file);
   if (!made.doubt.empty()) console.warn(made.doubt + ".");
   const auto& log = made.account.log_status();
@@ -335,6 +343,38 @@ Result<int> run_devices_remove(const Common& common, const std::vector<std::stri
   return kOk;
 }
 
+namespace {
+
+void print_vault_reader(std::string_view kind, const std::string& name, const ReaderId& id,
+                        std::int64_t since_ms, Console& console) {
+  console.event(JsonObject("reader")
+                    .text("kind", kind)
+                    .text("name", name)
+                    .text("id", id.hex())
+                    .integer("since_ms", since_ms)
+                    .flag("this_device", false));
+  console.print("  " + printable(name) + ", since " + human_time(since_ms) +
+                ", of the vaults that are not always-e2e");
+}
+
+void print_vault_readers(const circle::Circle& circle, Console& console) {
+  const circle::Custodian* const custodian = circle.custodian();
+  if (custodian != nullptr)
+    print_vault_reader("custodian", "the provider's custodian", custodian->id, custodian->since_ms,
+                       console);
+  for (const circle::Helped& one : circle.helped())
+    if (!one.left_seq)
+      print_vault_reader("helped", one.info.name + ", whom the provider took for you", one.id,
+                         one.since_ms, console);
+  console.print(custodian == nullptr
+                    ? "Nobody else. The store cannot: it never held a key."
+                    : "Nobody else. The store itself cannot; the custodian is another program of "
+                      "the same provider, and can be ordered to. To end that: holdfast protection "
+                      "advanced");
+}
+
+}  // namespace
+
 Result<int> run_readers(const Common& common, Console& console) {
   const auto opened = TRY(open_account(common, console));
   const circle::Circle& circle = opened->account().circle();
@@ -364,18 +404,19 @@ Result<int> run_readers(const Common& common, Console& console) {
         "  No recovery key: if all devices are lost, so is the data. Make one: holdfast "
         "recovery key");
   }
-  console.print("Nobody else. The store cannot: it never held a key.");
-  console.print("Level advanced, epoch " + std::to_string(circle.epoch()) + ", statement " +
-                std::to_string(circle.seq()) +
-                " of the circle. Times are as the devices' clocks "
-                "said.");
-  console.event(JsonObject("summary")
-                    .number("readers", circle.readers().size())
-                    .text("level", "advanced")
-                    .text("region", circle.region())
-                    .number("epoch", circle.epoch())
-                    .number("statement", circle.seq())
-                    .flag("store_can_read", false));
+  print_vault_readers(circle, console);
+  console.print("Level " + std::string(level_name(circle.level())) + ", epoch " +
+                std::to_string(circle.epoch()) + ", statement " + std::to_string(circle.seq()) +
+                " of the circle. Times are as the devices' clocks said.");
+  console.event(
+      JsonObject("summary")
+          .number("readers", circle.readers().size() + (circle.custodian() != nullptr ? 1 : 0))
+          .text("level", level_name(circle.level()))
+          .text("region", circle.region())
+          .number("epoch", circle.epoch())
+          .number("statement", circle.seq())
+          .flag("store_can_read", false)
+          .flag("provider_can_read", circle.custodian() != nullptr));
   return kOk;
 }
 
@@ -416,7 +457,8 @@ Result<int> propose_recovery_key(vault::Account& account, const RecoveryKeyArgs&
                  "Nobody outside witnesses this service's log, so nothing can prove that three "
                  "days pass: here only the old recovery key can replace itself. Give it with "
                  "--old-recovery-key-file."};
-  if (!account.circle().proposals().empty())
+  if (std::ranges::any_of(account.circle().proposals(),
+                          [](const circle::Proposal& p) { return p.recovery() != nullptr; }))
     return Error{Code::kConflict,
                  "A new recovery key waits already: see holdfast recovery show. Complete it when "
                  "it is due, or cancel it first."};

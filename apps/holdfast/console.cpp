@@ -145,6 +145,10 @@ std::string human_duration(double seconds) {
   return text.data();
 }
 
+std::string_view level_name(circle::Level level) {
+  return level == circle::Level::kStandard ? "standard" : "advanced";
+}
+
 std::string printable(std::string_view text) {
   const bool utf8 = is_utf8(text);
   std::string out;

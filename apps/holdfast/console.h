@@ -10,6 +10,7 @@
 #include "archive/progress.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "circle/format.h"
 #include "crypto/key.h"
 #include "json.h"
 #include "options.h"
@@ -26,6 +27,8 @@ std::string human_bytes(std::uint64_t bytes);                   // "1.4 GiB"
 std::string human_count(std::uint64_t n, std::string_view one,  // "1 file", "2 files"
                         std::string_view many);
 std::string human_duration(double seconds);  // "1:02:03", "4.2 s"
+// "standard", "advanced"
+std::string_view level_name(circle::Level level);
 // Safe on a terminal: control bytes and what is not UTF-8 become \xNN.
 std::string printable(std::string_view text);
 

@@ -28,7 +28,8 @@ struct Line {
   LogAcceptArgs log_accept;
   RecoverArgs recover;
   RecoveryKeyArgs recovery_key;
-  WaitingKeyArgs waiting_key;
+  WaitingArgs waiting;
+  ProtectionStandardArgs protection_standard;
   UndoArgs undo;
   VaultCreateArgs vault_create;
   PassphraseArgs passphrase;
@@ -161,15 +162,15 @@ void add_who(Line& line) {
   CLI::App* complete = add_command(
       line, *recovery, "complete", "Let a new key that waited three days replace the old one",
       [&line](const Common& common, Console& console) {
-        return run_recovery_complete(common, line.waiting_key, console);
+        return run_recovery_complete(common, line.waiting, console);
       });
   CLI::App* cancel =
       add_command(line, *recovery, "cancel", "Take back new keys that wait, whoever proposed them",
                   [&line](const Common& common, Console& console) {
-                    return run_recovery_cancel(common, line.waiting_key, console);
+                    return run_recovery_cancel(common, line.waiting, console);
                   });
   for (CLI::App* const one : {complete, cancel})
-    one->add_option("NUMBER", line.waiting_key.number, "Which, as show lists them");
+    one->add_option("NUMBER", line.waiting.number, "Which, as show lists them");
 
   CLI::App* passphrase = line.app.add_subcommand("passphrase", "This device's passphrase");
   passphrase->require_subcommand(1);
@@ -206,6 +207,39 @@ void add_vaults_and_region(Line& line) {
                                 return run_region_set(common, line.region, console);
                               });
   set->add_option("REGION", line.region, "Two letters; ZZ: not stated")->required();
+}
+
+void add_protection(Line& line) {
+  CLI::App* protection = add_command(
+      line, line.app, "protection", "Who can read besides your devices",
+      [](const Common& common, Console& console) { return run_protection_show(common, console); });
+  protection->require_subcommand(0, 1);
+  add_command(
+      line, *protection, "show", "The level, and what became of the provider's keys",
+      [](const Common& common, Console& console) { return run_protection_show(common, console); });
+  add_command(line, *protection, "advanced", "Only your devices and the recovery key can read",
+              [](const Common& common, Console& console) {
+                return run_protection_advanced(common, console);
+              });
+  CLI::App* standard =
+      add_command(line, *protection, "standard", "The provider's custodian can read, too",
+                  [&line](const Common& common, Console& console) {
+                    return run_protection_standard(common, line.protection_standard, console);
+                  });
+  standard->add_option("--recovery-key-file", line.protection_standard.recovery_key_file,
+                       "At once: the recovery key vouches (- : standard input)");
+  CLI::App* complete = add_command(
+      line, *protection, "complete", "Let the standard level, which waited three days, begin",
+      [&line](const Common& common, Console& console) {
+        return run_protection_complete(common, line.waiting, console);
+      });
+  CLI::App* cancel =
+      add_command(line, *protection, "cancel", "Take back what waits, whoever proposed it",
+                  [&line](const Common& common, Console& console) {
+                    return run_protection_cancel(common, line.waiting, console);
+                  });
+  for (CLI::App* const one : {complete, cancel})
+    one->add_option("NUMBER", line.waiting.number, "Which, as show lists them");
 }
 
 void add_account(Line& line) {
@@ -396,6 +430,7 @@ int run(int argc, char** argv) {
   add_init_join_recover(line);
   add_who(line);
   add_vaults_and_region(line);
+  add_protection(line);
   add_account(line);
   add_log(line);
   add_backup(line);

@@ -58,8 +58,12 @@ struct RecoveryKeyArgs {
   std::string old_recovery_key_file;
 };
 
-struct WaitingKeyArgs {
+struct WaitingArgs {
   std::uint64_t number = 0;  // of its proposal; 0: the only one
+};
+
+struct ProtectionStandardArgs {
+  std::string recovery_key_file;  // of the key that vouches; "": the level is proposed
 };
 
 struct UndoArgs {

@@ -51,6 +51,7 @@ struct Append {
 enum class JoinMessage { kRequest, kAnswer, kCounter };
 
 inline Error no_log() { return {Code::kNotFound, "this store has no log"}; }
+inline Error no_custodian() { return {Code::kNotFound, "this store has no custodian"}; }
 
 // What anyone may ask who knows an account's name.
 class Visitor {
@@ -90,6 +91,12 @@ class Visitor {
   // or no log.
   static constexpr std::size_t kMaxLogFile = 16 * 1024 * 1024;
   virtual Result<Bytes> get_log(const std::string&) { return no_log(); }
+
+  // The custodian's key for this account, which need not be there yet: an encoded
+  // circle::CustodianInfo. The same one until it is destroyed; one that no statement names within a
+  // day is. kNotFound: this store has no custodian. kUnavailable: it is away, or the caller's
+  // address asked for too many keys today.
+  virtual Result<Bytes> custodian_key(const CircleId&) { return no_custodian(); }
 };
 
 // What the log says of one account, as of one checkpoint.
@@ -111,6 +118,13 @@ struct LogView {
 struct BatchView {
   Bytes position;
   std::optional<Bytes> opening;
+};
+
+// What became of the keys of the account's former custodians.
+struct CustodyStatus {
+  // When one ceased to be a reader whose key is not known to be destroyed yet; none: there is none.
+  std::optional<TimeMs> pending_since;
+  std::vector<Bytes> receipts;  // encoded circle::SignedReceipt, of those whose is
 };
 
 // What an account takes and may take.
@@ -174,6 +188,8 @@ class Session {
   // How long statement `seq` has stood in the log, proven by the first checkpoint that had it and
   // the newest (tlog::AgeEvidence). kNotFound: no log, or the statement is not in it yet.
   virtual Result<Bytes> prove_age(std::uint64_t) { return no_log(); }
+  // kNotFound: this store has no custodian.
+  virtual Result<CustodyStatus> custody() { return no_custodian(); }
   // Returns once something in the account is newer than `seen` (a number that this function gave
   // before, or 0), or after `patience_ms`; gives the number of now.
   virtual Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) = 0;

@@ -3,6 +3,7 @@
 #include "crypto/hash.h"
 #include "crypto/seal.h"
 #include "vault/ages.h"
+#include "vault/levels.h"
 #include "vault/vault_data.h"
 
 namespace holdfast::vault {
@@ -151,6 +152,7 @@ Result<void> Account::State::sync() {
   roots = TRY(trust_roots(home, circle()));
   roots_now = TRY(roots_in_effect(home, roots));
   TRY(check_store(roots_now, store));
+  TRY(check_custodian());
   TRY(note_losses());
   if (roots.log.empty()) return Ok{};
   return ask_log();
@@ -251,9 +253,11 @@ Result<void> Account::State::check_sends() const {
                    ". Try again soon; if this lasts, ask the operator, by another way, why"};
 }
 
-Result<void> Account::State::check_sends(circle::StatementType type) const {
-  if (type == circle::StatementType::kRemove || type == circle::StatementType::kCancel) return Ok{};
-  return check_sends();
+// Nobody gains by it, whatever the log says.
+bool Account::State::only_takes_away(circle::StatementType type) const {
+  const bool raises = type == circle::StatementType::kSetLevel &&
+                      circle().level() == circle::Level::kStandard;
+  return raises || type == circle::StatementType::kRemove || type == circle::StatementType::kCancel;
 }
 
 const std::optional<LogStatus>& Account::log_status() const { return state_->log_status; }
@@ -327,7 +331,8 @@ std::optional<std::int64_t> Account::newest_snapshot_ms() const {
 Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     Made made = TRY(make());
-    TRY(check_sends(made.type));
+    const bool takes_away = only_takes_away(made.type);
+    if (!takes_away) TRY(check_sends());
     const std::uint64_t seq = circle().seq() + 1;
     circle::SignedStatement statement =
         circle::sign_statement({circle().id(), seq, circle().head(), clock.now(), made.type,
@@ -347,7 +352,7 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
     if (!receipt.ok()) continue;
     TRY(replica.expect_statement(seq, append.statement, home));
     TRY(kept);
-    return check_sends(made.type);
+    return takes_away ? Result<void>(Ok{}) : check_sends();
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};
 }
@@ -560,13 +565,15 @@ Result<Initialised> init(Home& home, api::Store& store, const Clock& clock,
   genesis.device = device_info(home.device_key(), options.device_name);
   crypto::random_fill(genesis.nonce);
   genesis.region = options.region;
-  genesis.level = circle::Level::kAdvanced;
+  genesis.level = options.level;
   const circle::TrustRoots roots = TRY(trust_roots(store));
   genesis.has_log = !roots.log.empty();
   if (genesis.has_log) TRY(check_clock(store, roots, clock));
   genesis.trust_roots = roots_hash(roots);
   genesis.lookup = lookup_hash(lookup);
   const CircleId id = circle::circle_id(genesis.device, genesis.nonce);
+  if (options.level == circle::Level::kStandard)
+    genesis.custodian = TRY(ask_custodian(store, id, roots));
   crypto::WrapPublicKey wrap;
   wrap.bytes = genesis.device.wrap_key;
   const Bytes envelope = TRY(keys::wrap_root(root, {id, 1, {}}, wrap));

@@ -42,6 +42,10 @@ struct Account::State {
         {};  // where a device is admitted
   };
   Result<void> append(const std::function<Result<Made>()>& make);
+  // A statement that waits; gives its number.
+  Result<std::uint64_t> propose(const std::function<Result<circle::Propose>()>& make);
+  // kUnsafe: the circle has a custodian of another provider than the account trusts.
+  Result<void> check_custodian() const;
   // A record that would follow the newest one of a vault as this device knows it; its kind, what
   // belongs to that and the segments are the caller's.
   circle::Record next_record(const VaultId& vault, circle::RecordKind kind);
@@ -64,7 +68,7 @@ struct Account::State {
   // kUnsafe while a contradiction stands, kUnavailable while the log is withheld. Statements that
   // only take away are made all the same.
   Result<void> check_sends() const;
-  Result<void> check_sends(circle::StatementType type) const;
+  bool only_takes_away(circle::StatementType type) const;
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);
   Result<void> promised(const circle::LinkedRecord& linked, const api::Receipt& receipt);
 };

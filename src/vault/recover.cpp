@@ -69,17 +69,18 @@ Result<api::Append> make_recover(const Home& home, Replica& replica, const Clock
   body.countersignature =
       signing_key(home.device_key())
           .sign(circle::kRecoveryLabel, circle::recovery_bytes(circle.id(), circle.head(), device));
-  std::map<ReaderId, crypto::WrapPublicKey> readers;
+  NextReaders readers = replica.readers();
+  readers.full.clear();
   for (const std::string& name : options.keep) {
     const circle::Device* const kept = circle.member_named(name);
     if (kept == nullptr)
       return Error{Code::kNotFound, "no device named \"" + name + "\" is a member"};
     body.kept.push_back(kept->id);
-    readers[kept->id].bytes = kept->info.wrap_key;
+    readers.full[kept->id].bytes = kept->info.wrap_key;
   }
   std::sort(body.kept.begin(), body.kept.end());
-  readers[device].bytes = body.device.wrap_key;
-  readers[replica.self()].bytes = circle.recovery()->info.wrap_key;
+  readers.full[device].bytes = body.device.wrap_key;
+  readers.full[replica.self()].bytes = circle.recovery()->info.wrap_key;
   auto draft = TRY(replica.next_epoch(readers));
   body.epoch = std::move(draft.info);
   Bytes statement = wire::encode(

@@ -84,11 +84,15 @@ class Account {
   // grew.
   Result<void> set_recovery(const keys::RecoveryKey& key, const keys::RecoveryKey* old);
 
-  // Where a log proves times, a new recovery key that no other vouches for waits three days.
-  struct WaitingKey {
+  // Where a log proves times, what no second voice vouches for waits three days: a new recovery key,
+  // the custodian's return; and the provider's help for an owner without devices.
+  enum class Waits { kRecovery, kStandard, kHelp };
+  struct Waiting {
+    Waits what{};
     std::uint64_t number = 0;  // of its statement
-    ReaderId proposer;
-    TimeMs proposed_ms = 0;                     // as its proposer's clock said
+    ReaderId proposer;         // of help: the custodian
+    TimeMs proposed_ms = 0;    // as its proposer's clock said
+    std::string name = {};     // of who is to be helped
     std::optional<tlog::ProvenAge> stood = {};  // none: the log does not prove it yet
     // When it may be completed, by the witnesses' clocks.
     std::optional<TimeMs> due_ms() const {
@@ -96,12 +100,34 @@ class Account {
       return static_cast<TimeMs>(stood->since_s) * 1000 + circle::kProposalAgeMs;
     }
   };
-  Result<std::vector<WaitingKey>> waiting_keys();
+  Result<std::vector<Waiting>> waiting();
   // Its number. The key opens nothing until it is completed. kInvalid: nothing here proves times.
   Result<std::uint64_t> propose_recovery(const keys::RecoveryKey& key);
-  // By any device. kUnavailable: three days are not proven yet; kNotFound: no such key waits.
-  Result<void> complete_recovery(std::uint64_t number);
-  Result<void> cancel_recovery(std::uint64_t number);
+  // By any device; help is completed by the provider alone. kUnavailable: three days are not proven
+  // yet; kNotFound: nothing waits under that number.
+  Result<void> complete_waiting(std::uint64_t number);
+  Result<void> cancel_waiting(std::uint64_t number);
+
+  // ---- the level (levels.cpp) ----
+  // The custodian is a reader no more, from a new epoch on. kInvalid: no recovery key stands.
+  Result<void> raise_level();
+  // The provider's custodian becomes a reader of every vault that is not always end-to-end: at once
+  // where the recovery key vouches for it, and both it and this device are proven to be a week old
+  // (kUnavailable: they are not); else it is proposed, and waits.
+  Result<void> lower_level(const keys::RecoveryKey& vouches);
+  Result<std::uint64_t> propose_standard();
+  // A former custodian, and what is known of its key.
+  struct FormerCustodian {
+    circle::Custodian custodian;
+    // The provider's word that it destroyed the key, verified and kept in the home.
+    std::optional<circle::DeletionReceipt> receipt = {};
+    Digest receipt_hash = {};  // as it stands in the log
+  };
+  struct Custody {
+    std::vector<FormerCustodian> former;  // the oldest first
+    std::optional<TimeMs> pending_since;  // by the service: a key is not known to be destroyed yet
+  };
+  Result<Custody> custody();
 
   // ---- what (vault_*.cpp) ----
   struct SnapshotInfo {
@@ -213,6 +239,7 @@ class Account {
  private:
   explicit Account(std::unique_ptr<State> state);
   Result<void> answer_releases();
+  std::uint64_t policy_in_effect() const;  // its version; 0: none
   std::unique_ptr<State> state_;
 };
 
@@ -222,6 +249,8 @@ struct InitOptions {
   std::string account;
   std::string device_name;
   std::string region = "ZZ";  // not stated
+  // At the standard level the provider's custodian is a reader too. kNotFound: there is none here.
+  circle::Level level = circle::Level::kAdvanced;
 };
 struct Initialised {
   Account account;

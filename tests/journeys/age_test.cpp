@@ -123,10 +123,10 @@ class Ages : public ::testing::Test {
     circle::Complete body;
     body.proposal = proposal;
     body.evidence = std::move(evidence);
-    auto readers = by.replica.wrap_keys();
-    readers.erase(by.circle().recovery()->id);
-    const auto& info = by.circle().proposals().at(0).recovery;
-    readers[circle::reader_id(info)].bytes = info.wrap_key;
+    auto readers = by.replica.readers();
+    readers.full.erase(by.circle().recovery()->id);
+    const auto& info = *by.circle().proposals().at(0).recovery();
+    readers.full[circle::reader_id(info)].bytes = info.wrap_key;
     auto draft = must(by.replica.next_epoch(readers));
     body.epoch = draft.info;
     return {sign(by, circle::StatementType::kComplete, wire::encode(body)), draft.blobs, {}};
@@ -166,24 +166,24 @@ testing::AssertionResult fails(const Result<T>& result, Code code, std::string_v
 TEST_F(Ages, ASoleDeviceReplacesALostRecoveryKeyInThreeDays) {
   EXPECT_TRUE(fails(laptop_->set_recovery(fresh_, nullptr), Code::kUnsafe, "takes the old one"));
   const std::uint64_t number = must(laptop_->propose_recovery(fresh_));
-  EXPECT_FALSE(must(laptop_->waiting_keys()).at(0).stood);
-  EXPECT_TRUE(fails(laptop_->complete_recovery(number), Code::kNotFound, "ten minutes"));
+  EXPECT_FALSE(must(laptop_->waiting()).at(0).stood);
+  EXPECT_TRUE(fails(laptop_->complete_waiting(number), Code::kNotFound, "ten minutes"));
   step();
   // Whatever the service forgets meanwhile, and however the log grows.
   begin();
   reopen();
-  const auto waiting = must(laptop_->waiting_keys()).at(0);
+  const auto waiting = must(laptop_->waiting()).at(0);
   EXPECT_EQ(waiting.due_ms(), clock_->now() + 72 * kHour);
   must_do(laptop_->set_region("DE"));
   step();
   wait(72 * kHour - kMinute);
-  EXPECT_TRUE(fails(laptop_->complete_recovery(number), Code::kUnavailable, "three days"));
+  EXPECT_TRUE(fails(laptop_->complete_waiting(number), Code::kUnavailable, "three days"));
   vault::Home early = new_home(folder_ / "early");
   EXPECT_TRUE(fails(vault::recover(early, *store_, *clock_, fresh_, {"early", {}}), Code::kNotFound,
                     "no account"));
   wait(kMinute);
-  must_do(laptop_->complete_recovery(number));
-  EXPECT_TRUE(must(laptop_->waiting_keys()).empty());
+  must_do(laptop_->complete_waiting(number));
+  EXPECT_TRUE(must(laptop_->waiting()).empty());
 
   // The device, the service and a newcomer replay it from the beginning.
   step();
@@ -202,9 +202,9 @@ TEST_F(Ages, ADeviceThatWasAwayCompletesWhatAnotherProposed) {
   step();
   wait(73 * kHour);
   must_do(desk_->sync());
-  const auto waiting = must(desk_->waiting_keys()).at(0);
+  const auto waiting = must(desk_->waiting()).at(0);
   EXPECT_EQ(waiting.proposer, laptop_->self().id);
-  must_do(desk_->complete_recovery(number));
+  must_do(desk_->complete_waiting(number));
   must_do(laptop_->sync());
   EXPECT_TRUE(laptop_->circle().proposals().empty());
 }
@@ -216,17 +216,17 @@ TEST_F(Ages, AnyDeviceCancelsAndARemovedProposersKeyIsVoid) {
   // Also where a thief has filled the account.
   must_do(service_->accounts().set_quota("me", 0));
   EXPECT_TRUE(fails(laptop_->propose_recovery(fresh_), Code::kUnavailable, "quota"));
-  must_do(laptop_->cancel_recovery(first));
+  must_do(laptop_->cancel_waiting(first));
   must_do(service_->accounts().set_quota("me", std::nullopt));
-  EXPECT_TRUE(fails(laptop_->cancel_recovery(first), Code::kNotFound, "no such"));
+  EXPECT_TRUE(fails(laptop_->cancel_waiting(first), Code::kNotFound, "no such"));
   must_do(desk_->sync());
   const std::uint64_t second = must(desk_->propose_recovery(keys::RecoveryKey::random()));
   must_do(laptop_->sync());
   must_do(laptop_->remove_devices({"desk"}));
   step();
   wait(73 * kHour);
-  EXPECT_TRUE(must(laptop_->waiting_keys()).empty());
-  EXPECT_TRUE(fails(laptop_->complete_recovery(second), Code::kNotFound, "no such"));
+  EXPECT_TRUE(must(laptop_->waiting()).empty());
+  EXPECT_TRUE(fails(laptop_->complete_waiting(second), Code::kNotFound, "no such"));
 }
 
 TEST_F(Ages, MadeUpEvidenceMovesNobody) {
@@ -248,8 +248,8 @@ TEST_F(Ages, MadeUpEvidenceMovesNobody) {
     lies.age = [&](std::uint64_t, Result<Bytes>& evidence) { evidence = made_up; };
     hostile::HostileStore store(*store_, lies);
     auto account = must(vault::Account::open(home_, store, *clock_));
-    EXPECT_FALSE(must(account.waiting_keys()).at(0).stood);
-    EXPECT_TRUE(fails(account.complete_recovery(number), Code::kUnsafe, "not proven"));
+    EXPECT_FALSE(must(account.waiting()).at(0).stood);
+    EXPECT_TRUE(fails(account.complete_waiting(number), Code::kUnsafe, "not proven"));
   }
   // A member who sends it all the same: the service refuses, and so does a device that is shown it.
   auto member = thief(desk_home_);
@@ -261,7 +261,7 @@ TEST_F(Ages, MadeUpEvidenceMovesNobody) {
   };
   hostile::HostileStore store(*store_, lies);
   EXPECT_TRUE(fails(vault::Account::open(home_, store, *clock_), Code::kUnsafe, "not proven"));
-  must_do(laptop_->complete_recovery(number));
+  must_do(laptop_->complete_waiting(number));
 }
 
 // Too early, with evidence that is true.
@@ -291,9 +291,9 @@ TEST_F(Ages, ASecondDeviceOfAWeekVouchesAtOnce) {
     body.recovery =
         vault::make_recovery_info(fresh_, member.replica, must(home_.lookup()), member.roots);
     body.evidence.push_back(must(member.replica.session().prove_age(seq)));
-    auto readers = member.replica.wrap_keys();
-    readers.erase(member.circle().recovery()->id);
-    readers[circle::reader_id(body.recovery)].bytes = body.recovery.wrap_key;
+    auto readers = member.replica.readers();
+    readers.full.erase(member.circle().recovery()->id);
+    readers.full[circle::reader_id(body.recovery)].bytes = body.recovery.wrap_key;
     auto draft = must(member.replica.next_epoch(readers));
     body.epoch = draft.info;
     auto statement = circle::sign_statement(

@@ -1,0 +1,153 @@
+// The protection level: whether the provider's custodian is a reader (docs/protection-levels.md).
+#include "vault/levels.h"
+
+#include "circle/custody.h"
+#include "crypto/hash.h"
+#include "vault/ages.h"
+
+namespace holdfast::vault {
+namespace {
+
+std::string receipt_setting(const ReaderId& custodian) {
+  return "custodian_receipt:" + custodian.hex();
+}
+
+Error too_young(const std::string& what) {
+  return {Code::kUnavailable,
+          "the log does not prove yet that " + what +
+              " stands for seven days: until it does, the standard level can be proposed, and "
+              "waits three days"};
+}
+
+// Evidence that statement `seq` has stood for a week.
+Result<Bytes> prove_week(Account::State& state, const LogAges& ages, std::uint64_t seq,
+                         const std::string& what) {
+  Bytes evidence = TRY(state.replica.session().prove_age(seq));
+  const auto age = TRY(ages.read(evidence, seq, state.circle().head_at(seq)));
+  if (static_cast<std::int64_t>(age.age_s()) * 1000 < circle::kMemberAgeMs) return too_young(what);
+  return evidence;
+}
+
+}  // namespace
+
+Result<void> check_fleet(const circle::CustodianInfo& custodian, const circle::TrustRoots& roots,
+                         const circle::TrustRoots& roots_now) {
+  for (const circle::TrustRoots* const known : {&roots, &roots_now})
+    if (!known->fleet_key.empty() && crypto::equal(known->fleet_key, custodian.fleet_key))
+      return Ok{};
+  return Error{Code::kUnsafe,
+               "the custodian's key is not of the provider that this account trusts"};
+}
+
+Result<circle::CustodianInfo> ask_custodian(api::Visitor& store, const CircleId& circle,
+                                            const circle::TrustRoots& roots) {
+  const Bytes bytes = TRY(store.custodian_key(circle));
+  auto custodian = TRY(wire::decode<circle::CustodianInfo>(bytes));
+  TRY(circle::verify_custodian(circle, custodian));
+  TRY(check_fleet(custodian, roots, roots));
+  return custodian;
+}
+
+Result<void> Account::State::check_custodian() const {
+  const circle::Custodian* const custodian = circle().custodian();
+  if (custodian == nullptr) return Ok{};
+  return check_fleet(custodian->info, roots, roots_now);
+}
+
+Result<void> Account::raise_level() {
+  return state_->append([&]() -> Result<State::Made> {
+    if (circle().level() == circle::Level::kAdvanced)
+      return Error{Code::kConflict, "the account is at the advanced level already"};
+    if (!circle().recovery())
+      return Error{Code::kInvalid,
+                   "the account has no recovery key: without one, losing every device would lose "
+                   "the data for good. Make one first: holdfast recovery key"};
+    NextReaders readers = state_->replica.readers();
+    readers.of_vaults.clear();
+    auto draft = TRY(state_->replica.next_epoch(readers));
+    circle::SetLevel body;
+    body.level = circle::Level::kAdvanced;
+    body.policy = policy_in_effect();
+    body.epoch = std::move(draft.info);
+    return State::Made{circle::StatementType::kSetLevel, wire::encode(body),
+                       std::move(draft.blobs)};
+  });
+}
+
+// For the record: whoever reads the statement sees which policy its signer knew.
+std::uint64_t Account::policy_in_effect() const {
+  if (!state_->log_status) return 0;
+  for (const PolicyStatus& policy : state_->log_status->policies)
+    if (policy.in_effect) return policy.version;
+  return 0;
+}
+
+Result<void> Account::lower_level(const keys::RecoveryKey& vouches) {
+  const auto ages = TRY(log_ages(state_->home));
+  if (ages == nullptr) return api::no_custodian();
+  const crypto::SigningKey second(crypto::derive<crypto::SigningPurpose>(vouches));
+  const auto cosign = [&](circle::SignedStatement& statement) {
+    circle::cosign(statement, circle().recovery()->id, second);
+  };
+  return state_->append([&]() -> Result<State::Made> {
+    if (circle().level() == circle::Level::kStandard)
+      return Error{Code::kConflict, "the account is at the standard level already"};
+    if (!circle().recovery() || circle().recovery()->info.locate != keys::locate_id(vouches))
+      return Error{Code::kDenied, "that is not the account's recovery key"};
+    circle::SetLevel body;
+    body.level = circle::Level::kStandard;
+    body.policy = policy_in_effect();
+    if (circle().needs_age(self()))
+      body.evidence.push_back(
+          TRY(prove_week(*state_, *ages, self().admitted_seq, "this device")));
+    body.evidence.push_back(
+        TRY(prove_week(*state_, *ages, circle().recovery()->set_seq, "the recovery key")));
+    body.custodian = TRY(ask_custodian(state_->store, circle().id(), state_->roots_now));
+    NextReaders readers = state_->replica.readers();
+    readers.of_vaults[circle::reader_id(*body.custodian)].bytes = body.custodian->wrap_key;
+    auto draft = TRY(state_->replica.next_epoch(readers));
+    body.epoch = std::move(draft.info);
+    return State::Made{circle::StatementType::kSetLevel, wire::encode(body),
+                       std::move(draft.blobs), cosign};
+  });
+}
+
+Result<std::uint64_t> Account::propose_standard() {
+  if (circle().level() == circle::Level::kStandard)
+    return Error{Code::kConflict, "the account is at the standard level already"};
+  return state_->propose([&]() -> Result<circle::Propose> {
+    return circle::Propose{{}, TRY(ask_custodian(state_->store, circle().id(), state_->roots_now))};
+  });
+}
+
+Result<Account::Custody> Account::custody() {
+  Custody custody;
+  std::vector<Bytes> given;
+  const auto status = state_->replica.session().custody();
+  if (status.ok()) {
+    custody.pending_since = status->pending_since;
+    given = status->receipts;
+  } else if (status.error().code != Code::kNotFound) {
+    return status.error();
+  }
+  for (const circle::Custodian& one : circle().custodians()) {
+    if (!one.left_seq) continue;
+    FormerCustodian former{one};
+    const std::string kept = state_->home.setting(receipt_setting(one.id));
+    if (!kept.empty()) given.push_back(to_bytes(as_bytes(kept)));
+    for (const Bytes& bytes : given) {
+      auto receipt = circle::verify_receipt(circle().id(), one.info, bytes);
+      // Destroyed before it left, it would be a receipt of nothing.
+      if (!receipt.ok() || receipt->seq < *one.left_seq) continue;
+      former.receipt = std::move(receipt).value();
+      former.receipt_hash = crypto::sha256(bytes);
+      if (kept.empty())
+        TRY(state_->home.set_setting(receipt_setting(one.id), std::string(as_text(bytes))));
+      break;
+    }
+    custody.former.push_back(std::move(former));
+  }
+  return custody;
+}
+
+}  // namespace holdfast::vault
