@@ -116,6 +116,8 @@ class Ages {
 
 constexpr std::int64_t kMemberAgeMs = 7LL * 24 * 60 * 60 * 1000;
 constexpr std::int64_t kProposalAgeMs = 3LL * 24 * 60 * 60 * 1000;
+// How long a service serves an owner whom the provider helps.
+constexpr std::int64_t kHelpMs = 7LL * 24 * 60 * 60 * 1000;
 constexpr std::size_t kMaxProposals = 4;  // of each sort
 
 class Circle {

@@ -368,7 +368,7 @@ Result<std::optional<Core::Found>> Core::find_caller(const api::RequestProof& pr
   if (!store::check_account_name(proof.account).ok()) return std::optional<Found>();
   auto account = TRY(open_account(proof.account));
   if (!account) return std::optional<Found>();
-  const auto standing = TRY(account->standing(proof.caller));
+  const auto standing = TRY(account->standing(proof.caller, clock_->now()));
   if (!standing) return std::optional<Found>();
   return std::optional(Found{std::move(account), *standing});
 }
@@ -383,7 +383,7 @@ Result<std::unique_ptr<api::ServiceSession>> Core::prove(const api::RequestProof
   if (!found || !good) return denied();
   TRY(replay_->accept(proof.caller, proof.nonce, proof.time_ms));
   connections_.note(proof.account, proof.caller, address, clock_->now());
-  return make_session(*this, proof.account, found->account, found->standing.current);
+  return make_session(*this, proof.account, found->account, found->standing.rights);
 }
 
 // ---- for sessions ----

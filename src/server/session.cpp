@@ -21,12 +21,14 @@ class Sink final : public api::PackSink {
   const std::unique_ptr<api::PackSink> to_;
 };
 
-// Every function but read_circle() first asks allowed(): a device that was removed learns by whom,
-// and nothing else.
+// Every function but read_circle() first asks: a device that was removed learns by whom, and nothing
+// else; an owner whom the provider helps reads what there is, and does nothing.
+using Rights = store::Account::Rights;
+
 class Session final : public api::ServiceSession {
  public:
-  Session(Core& core, std::string name, std::shared_ptr<store::Account> account, bool current)
-      : core_(core), name_(std::move(name)), account_(std::move(account)), current_(current) {}
+  Session(Core& core, std::string name, std::shared_ptr<store::Account> account, Rights rights)
+      : core_(core), name_(std::move(name)), account_(std::move(account)), rights_(rights) {}
 
   Result<std::vector<Bytes>> read_circle(std::uint64_t from) override {
     return account_->read_circle(from);
@@ -36,7 +38,7 @@ class Session final : public api::ServiceSession {
     return core_.append(*account_, name_, append);
   }
   Result<Bytes> get_blob(const BlobId& blob) override {
-    TRY(allowed());
+    TRY(may_read());
     return account_->get_blob(blob);
   }
 
@@ -50,7 +52,7 @@ class Session final : public api::ServiceSession {
   }
 
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
-    TRY(allowed());
+    TRY(may_read());
     return account_->read_records(vault, from);
   }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
@@ -74,22 +76,22 @@ class Session final : public api::ServiceSession {
         std::make_unique<Sink>(core_, name_, std::move(arrival), std::move(to)));
   }
   Result<Bytes> get_pack(const PackId& pack) override {
-    TRY(allowed());
+    TRY(may_read());
     return core_.storage().get(name_, pack);
   }
   Result<api::StoredFile> open_pack(const PackId& pack) override {
-    TRY(allowed());
+    TRY(may_read());
     return core_.storage().open(name_, pack);
   }
   Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) override {
-    TRY(allowed());
+    TRY(may_read());
     if (packs.size() > api::kMaxHavePacks)
       return Error{Code::kInvalid, "too many packs are asked for at one time"};
     return core_.storage().have(name_, packs);
   }
 
   Result<api::Usage> usage() override {
-    TRY(allowed());
+    TRY(may_read());
     return core_.usage(name_);
   }
   Result<api::Usage> delete_account() override {
@@ -105,12 +107,12 @@ class Session final : public api::ServiceSession {
     return core_.connections().read(name_);
   }
   Result<api::LogView> read_log(std::uint64_t from) override {
-    TRY(allowed());
+    TRY(may_read());
     if (core_.log() == nullptr) return api::no_log();
     return core_.log()->view(name_, from);
   }
   Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
-    TRY(allowed());
+    TRY(may_read());
     if (core_.log() == nullptr) return api::no_log();
     const CircleId circle = TRY(account_->circle_id());
     return core_.log()->batches(circle, from);
@@ -122,28 +124,33 @@ class Session final : public api::ServiceSession {
   }
   // At once: the network front waits, without a thread, until on_change.
   Result<std::uint64_t> wait_for_change(std::uint64_t, std::int64_t) override {
-    TRY(allowed());
+    TRY(may_read());
     return core_.change_of(name_);
   }
 
  private:
+  Result<void> may_read() const {
+    if (rights_ != Rights::kNone) return Ok{};
+    return Error{Code::kDenied, "this device was removed from the account"};
+  }
   Result<void> allowed() const {
-    if (!current_) return Error{Code::kDenied, "this device was removed from the account"};
-    return Ok{};
+    TRY(may_read());
+    if (rights_ == Rights::kAll) return Ok{};
+    return Error{Code::kDenied, "whom the provider helps may read, and nothing else"};
   }
 
   Core& core_;
   const std::string name_;
   const std::shared_ptr<store::Account> account_;
-  const bool current_;
+  const Rights rights_;
 };
 
 }  // namespace
 
 std::unique_ptr<api::ServiceSession> make_session(Core& core, const std::string& name,
                                                   std::shared_ptr<store::Account> account,
-                                                  bool current) {
-  return std::make_unique<Session>(core, name, std::move(account), current);
+                                                  store::Account::Rights rights) {
+  return std::make_unique<Session>(core, name, std::move(account), rights);
 }
 
 }  // namespace holdfast::server

@@ -8,6 +8,6 @@ namespace holdfast::server {
 // `current`: not removed.
 std::unique_ptr<api::ServiceSession> make_session(Core& core, const std::string& name,
                                                   std::shared_ptr<store::Account> account,
-                                                  bool current);
+                                                  store::Account::Rights rights);
 
 }  // namespace holdfast::server

@@ -228,15 +228,22 @@ Result<std::optional<circle::RecoveryInfo>> Account::proposed(std::uint64_t prop
   return std::optional<circle::RecoveryInfo>();
 }
 
-Result<std::optional<Account::Standing>> Account::standing(const ReaderId& reader) {
+Result<std::optional<Account::Standing>> Account::standing(const ReaderId& reader,
+                                                           std::int64_t now_ms) {
   const Lock guard(mutex_);
   TRY(refresh());
   const circle::Circle& circle = known_->circle;
   if (circle.recovery() && circle.recovery()->id == reader)
-    return std::optional(Standing{{circle.recovery()->info.verify_key}, true});
+    return std::optional(Standing{{circle.recovery()->info.verify_key}, Rights::kAll});
+  for (const circle::Helped& one : circle.helped()) {
+    if (one.id != reader) continue;
+    const bool over = one.left_seq || now_ms - one.since_ms > circle::kHelpMs;
+    return std::optional(Standing{{one.info.verify_key}, over ? Rights::kNone : Rights::kRead});
+  }
   const circle::Device* const device = circle.device(reader);
   if (device == nullptr) return std::optional<Standing>();
-  return std::optional(Standing{{device->info.verify_key}, circle.member(reader) != nullptr});
+  return std::optional(Standing{{device->info.verify_key},
+                                circle.member(reader) != nullptr ? Rights::kAll : Rights::kNone});
 }
 
 Result<std::vector<Digest>> Account::heads(std::uint64_t from) {

@@ -43,12 +43,14 @@ class Account {
   Result<std::optional<circle::RecoveryInfo>> recovery();
   // What a proposal that waits would bring.
   Result<std::optional<circle::RecoveryInfo>> proposed(std::uint64_t proposal);
-  // A device, also a removed one, or the standing recovery key; nullopt: neither.
+  // A device, also a removed one, the standing recovery key, or an owner whom the provider helps;
+  // nullopt: none of them.
+  enum class Rights { kNone, kRead, kAll };
   struct Standing {
     crypto::VerifyKey key;
-    bool current = false;  // not removed
+    Rights rights{};
   };
-  Result<std::optional<Standing>> standing(const ReaderId& reader);
+  Result<std::optional<Standing>> standing(const ReaderId& reader, std::int64_t now_ms);
 
   // What a log keeps of the account: heads of the statements from `from` on, and of every vault.
   Result<std::vector<Digest>> heads(std::uint64_t from);
