@@ -218,7 +218,7 @@ TEST_F(Ages, AnyDeviceCancelsAndARemovedProposersKeyIsVoid) {
   EXPECT_TRUE(fails(laptop_->propose_recovery(fresh_), Code::kUnavailable, "quota"));
   must_do(laptop_->cancel_waiting(first));
   must_do(service_->accounts().set_quota("me", std::nullopt));
-  EXPECT_TRUE(fails(laptop_->cancel_waiting(first), Code::kNotFound, "no such"));
+  EXPECT_TRUE(fails(laptop_->cancel_waiting(first), Code::kNotFound, "nothing waits"));
   must_do(desk_->sync());
   const std::uint64_t second = must(desk_->propose_recovery(keys::RecoveryKey::random()));
   must_do(laptop_->sync());
@@ -226,7 +226,7 @@ TEST_F(Ages, AnyDeviceCancelsAndARemovedProposersKeyIsVoid) {
   step();
   wait(73 * kHour);
   EXPECT_TRUE(must(laptop_->waiting()).empty());
-  EXPECT_TRUE(fails(laptop_->complete_waiting(second), Code::kNotFound, "no such"));
+  EXPECT_TRUE(fails(laptop_->complete_waiting(second), Code::kNotFound, "nothing waits"));
 }
 
 TEST_F(Ages, MadeUpEvidenceMovesNobody) {
