@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -79,7 +80,8 @@ struct Place {
   Folder service;
   Listener custodian;
   SystemClock clock;
-  CustodianRoutes routes{custodian, clock};
+  Log log{STDERR_FILENO, clock};
+  CustodianRoutes routes{custodian, clock, log};
   Metrics metrics;
   std::unique_ptr<HttpServer> server;
   ServiceAddress address;
@@ -192,7 +194,8 @@ unsigned status(CustodianRoutes& routes, const std::string& method, const std::s
 TEST(CustodianRoutes, RefusesWhatIsNoRequestOfTheTable) {
   Listener custodian;
   const SystemClock clock;
-  CustodianRoutes routes(custodian, clock);
+  const Log log(STDERR_FILENO, clock);
+  CustodianRoutes routes(custodian, clock, log);
   const Bytes good = wire::encode(api::CircleBody{});
   EXPECT_EQ(status(routes, "POST", "/v1/issue", good, good.size()), 200U);
   EXPECT_EQ(status(routes, "GET", "/v1/issue", good, good.size()), 404U);

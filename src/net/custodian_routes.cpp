@@ -11,6 +11,7 @@ namespace {
 struct Call {
   api::Custodian& custodian;
   const Bytes& content;
+  const Log& log;
 };
 
 struct Route {
@@ -51,7 +52,9 @@ Result<Response> destroy(const Call& call) {
   evidence.lookup = std::move(asked.lookup);
   evidence.roots = std::move(asked.roots);
   evidence.view = view_of(std::move(asked.view));
-  return raw(TRY(call.custodian.destroy(asked.circle, asked.custodian, evidence)));
+  Bytes receipt = TRY(call.custodian.destroy(asked.circle, asked.custodian, evidence));
+  call.log.event(Level::kInfo, "destroyed", {{"circle", asked.circle}, {"key", asked.custodian}});
+  return raw(std::move(receipt));
 }
 
 constexpr std::size_t kMaxKeepBody = 128 * 1024;
@@ -65,21 +68,23 @@ constexpr std::array kRoutes = {
     Route{"/v1/destroy", api::kMaxDestroyBody, destroy},
 };
 
-Result<Response> run(api::Custodian& custodian, const Request& request, Body& body,
+Result<Response> run(api::Custodian& custodian, const Log& log, const Request& request, Body& body,
                      std::string& route) {
   const auto found = std::ranges::find(kRoutes, request.target, &Route::path);
   if (request.method != "POST" || found == kRoutes.end()) return bad_path();
   route = std::string(found->path);
   const Bytes content = TRY(read_whole(request, body, found->max_body));
-  return found->run({custodian, content});
+  return found->run({custodian, content, log});
 }
 
 }  // namespace
 
 Response CustodianRoutes::handle(const Request& request, Body& body) {
   std::string route = "none";
-  auto result = run(custodian_, request, body, route);
+  auto result = run(custodian_, log_, request, body, route);
   Response response = result.ok() ? std::move(result).value() : refused(result.error(), clock_.now());
+  if (!result.ok() && result.error().code == Code::kUnsafe)
+    log_.event(Level::kError, "refused", {{"error", Plain(result.error().message)}});
   response.route = std::move(route);
   return response;
 }

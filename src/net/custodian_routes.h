@@ -6,20 +6,23 @@
 #pragma once
 
 #include "api/custodian.h"
-#include "base/clock.h"
+#include "base/log.h"
 #include "net/http.h"
 
 namespace holdfast::net {
 
 class CustodianRoutes final : public Handler {
  public:
-  CustodianRoutes(api::Custodian& custodian, const Clock& clock)
-      : custodian_(custodian), clock_(clock) {}
+  // `log` has an event for each key that is destroyed, and for whatever is refused as unsafe: with
+  // ids only.
+  CustodianRoutes(api::Custodian& custodian, const Clock& clock, const Log& log)
+      : custodian_(custodian), clock_(clock), log_(log) {}
   Response handle(const Request& request, Body& body) override;
 
  private:
   api::Custodian& custodian_;
   const Clock& clock_;
+  const Log& log_;
 };
 
 }  // namespace holdfast::net
