@@ -29,6 +29,8 @@ struct Options {
   std::string log_policy;     // file: who watches the log; "": nobody
   std::string log_name;       // "": made from the log's key
   unsigned log_seconds = 60;  // from one look for changes to the next
+  std::string custodian;      // https://HOST:PORT; "": none
+  std::string custodian_fingerprint;  // of its TLS key
   bool json = false;
 };
 

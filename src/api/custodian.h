@@ -15,8 +15,6 @@
 
 namespace holdfast::api {
 
-inline Error no_custodian() { return {Code::kNotFound, "this store has no custodian"}; }
-
 constexpr std::size_t kMaxNewStatements = 4096;               // in one piece of evidence
 constexpr std::size_t kMaxDestroyBody = 32U * 1024 * 1024;  // of all of it
 

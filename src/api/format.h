@@ -14,6 +14,7 @@ constexpr std::size_t kMaxAppendBody = 5 * 1024 * 1024;
 constexpr std::size_t kMaxRecordBody = 4 * 1024 * 1024;
 constexpr std::size_t kMaxErrorBody = 4 * 1024;
 constexpr std::size_t kMaxConnections = 4096;
+constexpr std::size_t kMaxReceipts = 256;
 constexpr std::size_t kMaxLogView = 4 * 1024 * 1024;
 
 struct AdmissionBody {
@@ -92,6 +93,13 @@ struct ConnectionBody {
 struct ConnectionsBody {
   wire::Bounded<ConnectionBody, kMaxConnections> connections;
   static constexpr auto kFields = wire::fields(&ConnectionsBody::connections);
+};
+
+struct CustodyBody {
+  std::optional<std::int64_t> pending_since_ms;
+  wire::Bounded<Bytes, kMaxReceipts> receipts;
+  static constexpr auto kFields =
+      wire::fields(&CustodyBody::pending_since_ms, &CustodyBody::receipts);
 };
 
 struct ChangeBody {

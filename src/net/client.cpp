@@ -302,6 +302,13 @@ class HttpSession final : public api::Session {
   Result<Bytes> prove_age(std::uint64_t seq) override {
     return ask({"GET", "/v1/log/age?seq=" + std::to_string(seq), {}, api::kMaxAgeEvidence});
   }
+  Result<api::CustodyStatus> custody() override {
+    const Bytes answer = TRY(ask({"GET", "/v1/custody", {}, 256 * 1024}));
+    auto body = TRY(wire::decode<api::CustodyBody>(answer));
+    return api::CustodyStatus{body.pending_since_ms,
+                              {std::make_move_iterator(body.receipts.begin()),
+                               std::make_move_iterator(body.receipts.end())}};
+  }
   Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
     const std::int64_t wait = std::clamp<std::int64_t>(patience_ms, 0, kWaitMs);
     const Bytes answer =
@@ -363,6 +370,9 @@ class HttpStore final : public api::Store {
   }
   Result<Bytes> get_log(const std::string& path) override {
     return line_->visit({"GET", "/log/" + path, {}, kMaxLogFile});
+  }
+  Result<Bytes> custodian_key(const CircleId& circle) override {
+    return line_->visit({"POST", "/v1/custodian-keys/" + circle.hex(), {}, 4 * 1024});
   }
   Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
                                                      const api::Caller& caller) override {

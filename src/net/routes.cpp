@@ -139,6 +139,11 @@ Result<Response> find_capsule(Call& call) {
   return answer(api::CapsuleBody{std::move(capsule.account), std::move(capsule.capsule)});
 }
 
+Result<Response> custodian_key(Call& call) {
+  const auto circle = TRY(id_at<CircleId>(call, 0));
+  return raw(TRY(call.service.custodian_key(circle, call.request.payer)));
+}
+
 Result<Response> get_log(Call& call) {
   auto stored = TRY(call.service.open_log(std::string(call.args[0])));
   Response response;
@@ -254,6 +259,17 @@ Result<Response> prove_age(Call& call) {
   return raw(TRY(call.session->prove_age(seq)));
 }
 
+Result<Response> custody(Call& call) {
+  auto status = TRY(call.session->custody());
+  api::CustodyBody body;
+  body.pending_since_ms = status.pending_since;
+  for (Bytes& receipt : status.receipts) {
+    if (body.receipts.size() == api::kMaxReceipts) break;
+    body.receipts.push_back(std::move(receipt));
+  }
+  return answer(body);
+}
+
 Result<Response> changes(Call& call) {
   const std::uint64_t seen = TRY(number_in(call.query, "seen"));
   const std::uint64_t wait = TRY(number_in(call.query, "wait"));
@@ -276,6 +292,7 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/accounts/*/joins/*/*", Door::kVisitor, 0, get_join},
     Route{"GET", "/v1/accounts/*/admissions/*", Door::kVisitor, 0, get_admission},
     Route{"GET", "/v1/capsules/*", Door::kVisitor, 0, find_capsule},
+    Route{"POST", "/v1/custodian-keys/*", Door::kVisitor, 0, custodian_key},
     Route{"GET", "/log/**", Door::kVisitor, 0, get_log},
     Route{"GET", "/v1/circle", Door::kMember, 0, read_circle},
     Route{"POST", "/v1/circle", Door::kMember, api::kMaxAppendBody, append},
@@ -294,6 +311,7 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/log", Door::kMember, 0, read_log},
     Route{"GET", "/v1/batches", Door::kMember, 0, read_batches},
     Route{"GET", "/v1/log/age", Door::kMember, 0, prove_age},
+    Route{"GET", "/v1/custody", Door::kMember, 0, custody},
     Route{"GET", "/v1/changes", Door::kMember, 0, changes},
 };
 

@@ -181,6 +181,20 @@ Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t f
   return out;
 }
 
+Result<std::uint64_t> PublicLog::logged_statements(const std::string& account) const {
+  const auto place = TRY(tables_.place(account));
+  return place ? place->circle_next : 0;
+}
+
+Result<PublicLog::Proven> PublicLog::proven_by(const std::string& account,
+                                               const Digest& hash) const {
+  auto lookup = TRY(tables_.lookup(account));
+  auto roots = TRY(tables_.roots(hash));
+  if (!lookup || !roots)
+    return Error{Code::kNotFound, "this service never had the log that the account's genesis names"};
+  return Proven{*std::move(lookup), *std::move(roots)};
+}
+
 // By what is durable alone, so that no restart and no second outage of the witnesses forgets it.
 Result<void> PublicLog::check_promises_kept(const std::string& account) const {
   const auto since = TRY(tables_.dirty_since(account));
@@ -381,17 +395,27 @@ Result<void> PublicLog::check_trust_change(const tlog::TrustChange& change) cons
   return Ok{};
 }
 
+Result<void> PublicLog::check_lead(std::uint64_t from_s) const {
+  if (from_s >= now_s() + tlog::kNotice_s + kLead_s) return Ok{};
+  return Error{Code::kInvalid,
+               "it must take effect in seven days and an hour at the earliest: devices count from "
+               "when witnesses signed it"};
+}
+
+Result<void> PublicLog::append_fleet_key(const tlog::CustodyKey& key) {
+  const auto before = TRY(tables_.newest("custody-key"));
+  if (before.n > 0) {
+    const auto newest = TRY(wire::decode<tlog::CustodyKey>(before.value));
+    if (newest.fleet_key == key.fleet_key) return Ok{};
+    TRY(check_lead(key.in_effect_from_s));
+  }
+  const Bytes leaf = wire::encode(key);
+  return tables_.queue(leaf, "custody-key", {before.n + 1, leaf});
+}
+
 Result<void> PublicLog::append_leaf(const tlog::Leaf& leaf) {
-  const auto check_lead = [this](std::uint64_t from_s) -> Result<void> {
-    if (from_s >= now_s() + tlog::kNotice_s + kLead_s) return Ok{};
-    return Error{
-        Code::kInvalid,
-        "it must take effect in seven days and an hour at the earliest: devices count from "
-        "when witnesses signed it"};
-  };
-  if (const auto* const key = std::get_if<tlog::CustodyKey>(&leaf)) {
-    TRY(check_lead(key->in_effect_from_s));
-  } else if (const auto* const change = std::get_if<tlog::TrustChange>(&leaf)) {
+  if (const auto* const key = std::get_if<tlog::CustodyKey>(&leaf)) return append_fleet_key(*key);
+  if (const auto* const change = std::get_if<tlog::TrustChange>(&leaf)) {
     TRY(check_lead(change->in_effect_from_s));
     TRY(check_trust_change(*change));
   } else if (!std::holds_alternative<tlog::DeletionReceipt>(leaf) &&
