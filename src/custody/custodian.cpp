@@ -133,6 +133,10 @@ Result<Bytes> Custodian::issue(const CircleId& circle) {
 }
 
 Result<Bytes> Custodian::make_key(const CircleId& circle, std::uint64_t number) {
+  const std::uint64_t unused = TRY(tables_.count_unused());
+  if (unused >= kMaxUnused)
+    return Error{Code::kUnavailable,
+                 "too many keys were asked for that nobody used: try again in a few hours"};
   KeyRow row;
   row.circle = circle;
   row.number = number;

@@ -30,6 +30,7 @@ struct VaultKeyPurpose {};
 using VaultKey = crypto::Key<VaultKeyPurpose>;
 
 constexpr TimeMs kUnusedMs = 24LL * 60 * 60 * 1000;  // a key that nobody keeps is destroyed
+constexpr std::uint64_t kMaxUnused = 1000;           // so that strangers do not fill the token
 
 struct CustodianOptions {
   std::string data;

@@ -144,6 +144,13 @@ Result<std::vector<KeyRow>> Tables::unused_keys(TimeMs before, std::size_t limit
                             static_cast<std::int64_t>(limit))));
 }
 
+Result<std::uint64_t> Tables::count_unused() {
+  return count(TRY(bound(database_,
+                         "SELECT count(*) FROM account_key WHERE state <= ? "
+                         "AND circle NOT IN (SELECT circle FROM kept)",
+                         number_of(KeyState::kLive))));
+}
+
 Result<void> Tables::keep(const CircleId& circle) {
   return run(database_, "INSERT OR IGNORE INTO kept(circle) VALUES(?)", circle.view());
 }

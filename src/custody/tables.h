@@ -55,6 +55,7 @@ class Tables {
   Result<std::vector<KeyRow>> ending_keys();
   // Given out or begun before `before`, of circles that were never shown.
   Result<std::vector<KeyRow>> unused_keys(TimeMs before, std::size_t limit);
+  Result<std::uint64_t> count_unused();
 
   // That a circle was shown: its keys are in use.
   Result<void> keep(const CircleId& circle);
