@@ -1,10 +1,11 @@
 # For scripts with a custodian: after common.bash.
 #
 #   start_custody            a token, a service with a log, a custodian, and the service with it
-#   start_custodian [BEFORE...]   again on the same port; BEFORE is what runs it
-#   end_custodian
+#   start_custodian          again, on the same port
+#   end_custodian [SIGNAL]
 trap 'kill -9 $(jobs -p) 2> /dev/null || true; clean_up' EXIT
 custodian=''
+custodial_options=()  # more, of the service
 
 for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so; do
   [[ ! -e $module ]] || break
@@ -26,16 +27,12 @@ custodian_options() {
     --service-fingerprint "${pin[1]}" --json
 }
 
-# begin_custodian [BEFORE...]: does not wait until it listens
-begin_custodian() {
+start_custodian() {
   local options
   mapfile -t options < <(custodian_options)
   : > "$work/custodian.said"
-  "$@" "$bin/holdfast-custodian" "${options[@]}" > "$work/custodian.said" 2>> "$work/custodian.err" &
+  "$bin/holdfast-custodian" "${options[@]}" > "$work/custodian.said" 2>> "$work/custodian.err" &
   custodian=$!
-}
-start_custodian() {
-  begin_custodian "$@"
   for _ in $(seq 600); do
     grep -qs '"event":"listening"' "$work/custodian.said" && break
     kill -0 "$custodian" 2> /dev/null || fail "the custodian ended: $(cat "$work/custodian.err")"
@@ -52,7 +49,7 @@ end_custodian() {
 }
 
 serve_logged() {
-  start_service --signup open --log --log-seconds 1 "$@"
+  start_service --signup open --log --log-seconds 1 "${custodial_options[@]}" "$@"
 }
 serve_custodial() {
   serve_logged --custodian "$custodian_url" --custodian-fingerprint "$custodian_pin"
