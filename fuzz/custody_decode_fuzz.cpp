@@ -37,7 +37,7 @@ class Whole final : public net::Body {
   BytesView bytes_;
 };
 
-constexpr std::array kTargets = {"/v1/fleet-key", "/v1/issue",   "/v1/keep",
+constexpr std::array kTargets = {"/v1/fleet-key", "/v1/issue",  "/v1/keep",
                                  "/v1/seen",      "/v1/follow", "/v1/destroy"};
 
 void ask(std::uint8_t which, BytesView content) {

@@ -50,7 +50,8 @@ Result<tlog::LogRoots> read_roots(const std::string& path) {
   const Bytes bytes = TRY(read_file(path, kMaxRoots));
   auto roots = wire::decode<tlog::LogRoots>(bytes);
   if (!roots.ok())
-    return Error{Code::kInvalid, path + " is no file of a log's roots: it is log/roots of the service"};
+    return Error{Code::kInvalid,
+                 path + " is no file of a log's roots: it is log/roots of the service"};
   return roots;
 }
 
@@ -119,7 +120,8 @@ int run(int argc, char** argv) {
   app.add_option("--listen", options.listen, "ADDRESS:PORT for the service")->capture_default_str();
   app.add_option("--module", options.token.module, "Path of the HSM's PKCS#11 module")->required();
   app.add_option("--token", options.token.label, "Label of its token")->required();
-  app.add_option("--pin-file", options.token.pin_file, "File with the token's user PIN")->required();
+  app.add_option("--pin-file", options.token.pin_file, "File with the token's user PIN")
+      ->required();
   app.add_option("--log-roots", options.log_roots, "The service's log/roots")->required();
   app.add_option("--service-fingerprint", options.service_fingerprint,
                  "SHA-256 of the service's TLS key, as it prints it")

@@ -14,9 +14,7 @@ class Custodial {
  public:
   // Looks every few seconds.
   Custodial(server::Service& service, const Log& log)
-      : service_(service),
-        log_(log),
-        thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      : service_(service), log_(log), thread_([this](const std::stop_token& stop) { run(stop); }) {}
   ~Custodial() { thread_.request_stop(); }
 
  private:

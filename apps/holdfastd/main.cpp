@@ -112,8 +112,9 @@ void add_options(Line& line) {
       ->capture_default_str();
   CLI::Option* const custodian = app.add_option(
       "--custodian", o.custodian, "https://HOST:PORT of the custodian; needs the public log");
-  CLI::Option* const fingerprint = app.add_option("--custodian-fingerprint", o.custodian_fingerprint,
-                                                  "SHA-256 of its TLS key, as it prints it");
+  CLI::Option* const fingerprint =
+      app.add_option("--custodian-fingerprint", o.custodian_fingerprint,
+                     "SHA-256 of its TLS key, as it prints it");
   custodian->needs(fingerprint);
   fingerprint->needs(custodian);
   app.add_flag("--json", o.json, "Print one JSON object a line");

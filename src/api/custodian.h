@@ -15,7 +15,7 @@
 
 namespace holdfast::api {
 
-constexpr std::size_t kMaxNewStatements = 4096;               // in one piece of evidence
+constexpr std::size_t kMaxNewStatements = 4096;             // in one piece of evidence
 constexpr std::size_t kMaxDestroyBody = 32U * 1024 * 1024;  // of all of it
 
 // How far the custodian has come by itself: send what follows.

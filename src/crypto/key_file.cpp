@@ -16,13 +16,15 @@ Result<Key<Ed25519Purpose>> load_or_make_key(const std::string& path,
     return Seed::from_bytes(wiped.view());
   }
   if (!bytes.ok() && bytes.error().code == Code::kNotFound)
-    return Error{Code::kUnsafe, path + " is gone, and what lies beside it is that key's: put it back"};
+    return Error{Code::kUnsafe,
+                 path + " is gone, and what lies beside it is that key's: put it back"};
   const WipedBytes secret(TRY(std::move(bytes)));
   if (secret.view().size() != Seed::kSize)
     return Error{Code::kCorrupt, path + " is no key: put it back from a copy"};
   Seed seed = Seed::from_bytes(secret.view());
   if (expected && Ed25519Key(seed).public_key() != *expected)
-    return Error{Code::kUnsafe, path + " is another key than the one that what lies beside it is of"};
+    return Error{Code::kUnsafe,
+                 path + " is another key than the one that what lies beside it is of"};
   return seed;
 }
 

@@ -29,9 +29,7 @@ Bytes envelope_info(const CircleId& circle, std::uint32_t epoch, const VaultId& 
                             vault, crypto::sha256(wrap_key));
 }
 
-Error no_such_key() {
-  return {Code::kNotFound, "this custodian has no such key of this account"};
-}
+Error no_such_key() { return {Code::kNotFound, "this custodian has no such key of this account"}; }
 
 Error another_token() {
   return {Code::kUnsafe,
@@ -64,8 +62,9 @@ Result<std::unique_ptr<Custodian>> Custodian::open(CustodianOptions options,
   const std::string key = options.data + "/fleet.key";
   // The memory is made before the key: a key without one has lost it.
   if (exists(key) && !exists(memory))
-    return Error{Code::kUnsafe, memory + " is gone, and with it the keys of every account: put it "
-                                         "back from a copy"};
+    return Error{Code::kUnsafe, memory +
+                                    " is gone, and with it the keys of every account: put it "
+                                    "back from a copy"};
   auto trusted = TRY(tlog::TrustedLog::open(options.log));
   auto tables = TRY(Tables::open(memory));
   const auto holder = TRY(tables.holder());
@@ -218,8 +217,7 @@ Result<Custodian::Replayed> Custodian::replay(const CircleId& id,
   std::vector<Bytes> statements = TRY(tables_.statements(id));
   const std::uint64_t known = statements.size();
   statements.insert(statements.end(), evidence.statements.begin(), evidence.statements.end());
-  auto circle =
-      TRY(replay_circle(id, statements, lookup, evidence.roots, follower_.trusted()));
+  auto circle = TRY(replay_circle(id, statements, lookup, evidence.roots, follower_.trusted()));
   TRY(follower_.check_circle(evidence.view, *lookup, circle.seq() + 1, circle.head()));
   return Replayed{std::move(circle), known};
 }
@@ -293,9 +291,9 @@ Result<VaultKey> Custodian::open_vault_key(const circle::Circle& verified, std::
                                            const VaultId& vault, BytesView envelope) {
   const circle::Custodian* const reader = verified.custodian();
   if (reader == nullptr)
-    return Error{Code::kDenied, "the account is at the advanced level: its custodian reads nothing"};
-  const auto blob =
-      TRY(verified.blob(epoch, {circle::BlobKind::kVaultReader, reader->id, vault}));
+    return Error{Code::kDenied,
+                 "the account is at the advanced level: its custodian reads nothing"};
+  const auto blob = TRY(verified.blob(epoch, {circle::BlobKind::kVaultReader, reader->id, vault}));
   if (BlobId(crypto::sha256(envelope).bytes) != blob)
     return Error{Code::kUnsafe, "the circle names another envelope"};
   const Lock one(mutex_);

@@ -4,9 +4,10 @@
 //   DATA/fleet.key    signs every account's key and every receipt (0600)
 //   DATA/custody.db   the keys given out, sealed by the token, and what was verified of accounts
 //
-// Each account's X-Wing key is sealed by an object of its own in the token, so destroying the object
-// ends it, whatever copies of the database there are. It unwraps vault keys; it links nothing that
-// opens a pack. What it may do, the account's own circle says, as the public log has it newest.
+// Each account's X-Wing key is sealed by an object of its own in the token, so destroying the
+// object ends it, whatever copies of the database there are. It unwraps vault keys; it links
+// nothing that opens a pack. What it may do, the account's own circle says, as the public log has
+// it newest.
 //
 // Trusted by accounts at the standard level: whoever controls it, with its token, reads what they
 // store there. That it kept no copy of a seed that passed through its memory cannot be shown: a

@@ -1,6 +1,6 @@
 #include "custody/custodian.h"
 
-#include "custody/test_world.h"
+#include "support/custody_world.h"
 
 namespace holdfast::custody {
 namespace {
@@ -74,8 +74,7 @@ TEST(Custodian, DestroysTheKeyOfWhoLeftTheStandardLevel) {
   World world;
   ShownAccount account = world.advanced();
   const Bytes signed_receipt = world.destroy(account).value();
-  const auto receipt =
-      circle::verify_receipt(account.id(), account.info(), signed_receipt).value();
+  const auto receipt = circle::verify_receipt(account.id(), account.info(), signed_receipt).value();
   EXPECT_EQ(receipt.seq, 2U);
   EXPECT_EQ(receipt.head, account.maker().circle().head_at(2));
   EXPECT_EQ(receipt.time_s, static_cast<std::uint64_t>(kNow / 1000));
@@ -149,15 +148,14 @@ TEST(Custodian, RefusesAForkOfTheCircleAndForgetsIt) {
   World world;
   ShownAccount account = world.advanced();
   api::CircleEvidence forked = account.evidence(world.log, *world.custodian);
-  testkit::CircleMaker other(account.maker().first,
-                             wire::decode<circle::Genesis>(
-                                 wire::decode<circle::Statement>(
-                                     wire::decode<circle::SignedStatement>(account.genesis())
-                                         .value()
-                                         .statement)
-                                     .value()
-                                     .body)
-                                 .value());
+  testkit::CircleMaker other(
+      account.maker().first,
+      wire::decode<circle::Genesis>(
+          wire::decode<circle::Statement>(
+              wire::decode<circle::SignedStatement>(account.genesis()).value().statement)
+              .value()
+              .body)
+          .value());
   other.enroll("another paper");
   other.append(other.raise(), other.first);
   forked.statements = other.statements();
@@ -316,9 +314,9 @@ TEST(Custodian, ATokenThatGoesAwayDestroysNothing) {
 TEST(Custodian, SharesNoTokenWithAnother) {
   World world;
   world.custodian.reset();
-  EXPECT_EQ(code_of(Custodian::open({world.token.folder() + "/another", world.token.place(),
-                                     world.log.site.roots},
-                                    world.clock)),
+  EXPECT_EQ(code_of(Custodian::open(
+                {world.token.folder() + "/another", world.token.place(), world.log.site.roots},
+                world.clock)),
             Code::kUnsafe);
   world.start();
 }
@@ -390,8 +388,7 @@ TEST_P(LeftBehind, IsGoneOnWith) {
 
 INSTANTIATE_TEST_SUITE_P(Custodian, LeftBehind,
                          testing::Values(Left{KeyState::kMaking, false},
-                                         Left{KeyState::kMaking, true},
-                                         Left{KeyState::kLive, true},
+                                         Left{KeyState::kMaking, true}, Left{KeyState::kLive, true},
                                          Left{KeyState::kEnding, true},
                                          Left{KeyState::kEnding, false}));
 
@@ -403,9 +400,8 @@ TEST(Custodian, OpensAVaultKeyThatTheCircleNames) {
   testkit::CircleMaker& maker = account.maker();
   const VaultId vault = testkit::vault_id("photos");
   const auto key = VaultKey::random();
-  const auto info =
-      wire::encode_array("holdfast/v1/vault-envelope", account.id(), 1U, "vault", vault,
-                         crypto::sha256(account.info().wrap_key));
+  const auto info = wire::encode_array("holdfast/v1/vault-envelope", account.id(), 1U, "vault",
+                                       vault, crypto::sha256(account.info().wrap_key));
   const Bytes envelope =
       crypto::wrap_key(crypto::WrapPublicKey{account.info().wrap_key}, info, key).value();
   circle::SetVault body = maker.set_vault("photos");
@@ -425,8 +421,7 @@ TEST(Custodian, OpensAVaultKeyThatTheCircleNames) {
   Bytes bad = envelope;
   bad[1] ^= 1;
   EXPECT_EQ(code_of(world.custodian->open_vault_key(circle, 1, vault, bad)), Code::kUnsafe);
-  EXPECT_EQ(code_of(world.custodian->open_vault_key(circle, 2, vault, envelope)),
-            Code::kNotFound);
+  EXPECT_EQ(code_of(world.custodian->open_vault_key(circle, 2, vault, envelope)), Code::kNotFound);
 
   account.go_advanced();
   account.include(world.log);
@@ -435,8 +430,7 @@ TEST(Custodian, OpensAVaultKeyThatTheCircleNames) {
   EXPECT_EQ(code_of(world.custodian->open_vault_key(after, 1, vault, envelope)), Code::kDenied);
   ASSERT_TRUE(world.destroy(account).ok());
   // Also from what it was shown before.
-  EXPECT_EQ(code_of(world.custodian->open_vault_key(circle, 1, vault, envelope)),
-            Code::kNotFound);
+  EXPECT_EQ(code_of(world.custodian->open_vault_key(circle, 1, vault, envelope)), Code::kNotFound);
 }
 
 }  // namespace

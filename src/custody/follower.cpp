@@ -82,8 +82,7 @@ void Follower::start_over() {
 Result<void> Follower::check_fresh(const api::LogView& view, TimeMs now) const {
   const auto checkpoint = TRY(tlog::Checkpoint::verify(trusted_, view.checkpoint));
   if (checkpoint.time()) {
-    const auto age =
-        TRY(tlog::age_s(*checkpoint.time(), static_cast<std::uint64_t>(now / 1000)));
+    const auto age = TRY(tlog::age_s(*checkpoint.time(), static_cast<std::uint64_t>(now / 1000)));
     if (age > tlog::kMaxCheckpointAge_s)
       return Error{Code::kUnavailable, "the newest state of the log is older than a day"};
   }

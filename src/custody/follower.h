@@ -63,9 +63,8 @@ Result<void> Follower::check_circle(const api::LogView& view,
                                     const crypto::Key<LookupPurpose>& lookup, std::uint64_t count,
                                     const Digest& head) const {
   TRY(check_count(view, count));
-  return tlog::verify_series(map_root(), view.circle_proof, count, head, [&](std::uint64_t n) {
-    return tlog::circle_label(lookup, n);
-  });
+  return tlog::verify_series(map_root(), view.circle_proof, count, head,
+                             [&](std::uint64_t n) { return tlog::circle_label(lookup, n); });
 }
 
 }  // namespace holdfast::custody

@@ -67,8 +67,7 @@ Result<circle::Circle> replay_circle(const CircleId& id, const std::vector<Bytes
   const auto ages = std::make_shared<const LogAges>(std::move(then), std::move(lookup));
   auto circle = TRY(circle::Circle::start(statements[0], ages));
   if (circle.id() != id) return Error{Code::kUnsafe, "the statements are of another account"};
-  for (std::size_t i = 1; i < statements.size(); ++i)
-    circle = TRY(circle.apply(statements[i]));
+  for (std::size_t i = 1; i < statements.size(); ++i) circle = TRY(circle.apply(statements[i]));
   return circle;
 }
 

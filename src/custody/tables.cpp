@@ -107,14 +107,14 @@ Result<void> Tables::put_holder(const Holder& holder) {
 }
 
 Result<std::optional<KeyRow>> Tables::newest_key(const CircleId& circle) {
-  return one_key(TRY(bound(
-      database_, select("WHERE circle = ? ORDER BY number DESC LIMIT 1"), circle.view())));
+  return one_key(TRY(
+      bound(database_, select("WHERE circle = ? ORDER BY number DESC LIMIT 1"), circle.view())));
 }
 
 Result<std::optional<KeyRow>> Tables::key(const CircleId& circle, const ReaderId& reader) {
-  return one_key(TRY(bound(database_,
-                           select("WHERE circle = ? AND reader = ? ORDER BY number DESC LIMIT 1"),
-                           circle.view(), reader.view())));
+  return one_key(
+      TRY(bound(database_, select("WHERE circle = ? AND reader = ? ORDER BY number DESC LIMIT 1"),
+                circle.view(), reader.view())));
 }
 
 Result<void> Tables::put_key(const KeyRow& row) {
@@ -132,8 +132,7 @@ Result<void> Tables::erase_key(const KeyRow& row) {
 }
 
 Result<std::vector<KeyRow>> Tables::ending_keys() {
-  return all_keys(
-      TRY(bound(database_, select("WHERE state = ?"), number_of(KeyState::kEnding))));
+  return all_keys(TRY(bound(database_, select("WHERE state = ?"), number_of(KeyState::kEnding))));
 }
 
 Result<std::vector<KeyRow>> Tables::unused_keys(TimeMs before, std::size_t limit) {
@@ -156,13 +155,14 @@ Result<void> Tables::keep(const CircleId& circle) {
 }
 
 Result<std::uint64_t> Tables::count_statements(const CircleId& circle) {
-  return count(TRY(
-      bound(database_, "SELECT count(*) FROM statement WHERE circle = ?", circle.view())));
+  return count(
+      TRY(bound(database_, "SELECT count(*) FROM statement WHERE circle = ?", circle.view())));
 }
 
 Result<std::vector<Bytes>> Tables::statements(const CircleId& circle) {
-  auto rows = TRY(bound(database_, "SELECT seq, statement FROM statement WHERE circle = ? ORDER BY seq",
-                        circle.view()));
+  auto rows =
+      TRY(bound(database_, "SELECT seq, statement FROM statement WHERE circle = ? ORDER BY seq",
+                circle.view()));
   std::vector<Bytes> out;
   for (;;) {
     const bool there = TRY(rows.step());
@@ -212,8 +212,8 @@ Result<void> Tables::put_statements(const CircleId& circle, std::uint64_t from,
 
 Result<Tables::Counts> Tables::counts() {
   const auto of = [this](KeyState state) -> Result<std::uint64_t> {
-    return count(TRY(bound(database_, "SELECT count(*) FROM account_key WHERE state = ?",
-                           number_of(state))));
+    return count(TRY(
+        bound(database_, "SELECT count(*) FROM account_key WHERE state = ?", number_of(state))));
   };
   return Counts{TRY(of(KeyState::kLive)), TRY(of(KeyState::kEnding))};
 }

@@ -15,10 +15,10 @@ namespace holdfast::custody {
 // The order of a key's life. Each step is durable before the next begins, so a process that is
 // killed between two goes on from where it was:
 enum class KeyState : std::uint8_t {
-  kMaking = 1,   // its object is about to be made in the token; nobody was given it
-  kLive,         // it may be in use: nothing but kEnding, after a proof, may end it
-  kEnding,       // decided: the object must go, if it has not
-  kEnded,        // the object is gone; the receipt says so
+  kMaking = 1,  // its object is about to be made in the token; nobody was given it
+  kLive,        // it may be in use: nothing but kEnding, after a proof, may end it
+  kEnding,      // decided: the object must go, if it has not
+  kEnded,       // the object is gone; the receipt says so
 };
 
 // Everything that is kept of one key. Numbers count an account's keys from 1.

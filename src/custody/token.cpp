@@ -52,14 +52,14 @@ Error failed(const char* what, CK_RV code) {
     case CKR_PIN_INCORRECT:
     case CKR_PIN_INVALID:
     case CKR_PIN_LEN_RANGE:
-      return {Code::kDenied, "the token does not take the PIN: correct the PIN file and start again"};
+      return {Code::kDenied,
+              "the token does not take the PIN: correct the PIN file and start again"};
     case CKR_PIN_LOCKED:
       return {Code::kDenied,
               "the token is locked after wrong PINs: its security officer must set a new one"};
     case CKR_DEVICE_MEMORY:
       return {Code::kUnavailable, "the token is full: it has no room for another account's key"};
-    case CKR_TOKEN_WRITE_PROTECTED:
-      return {Code::kUnavailable, "the token cannot be written to"};
+    case CKR_TOKEN_WRITE_PROTECTED: return {Code::kUnavailable, "the token cannot be written to"};
     default:
       return {Code::kUnavailable,
               "the token failed to " + std::string(what) + " (PKCS#11 says " + hex_of(code) + ")"};
@@ -79,9 +79,7 @@ bool is_lost(CK_RV code) {
          code == CKR_SLOT_ID_INVALID || code == CKR_CRYPTOKI_NOT_INITIALIZED;
 }
 
-Error missing() {
-  return {Code::kNotFound, "the token has no key object for this account"};
-}
+Error missing() { return {Code::kNotFound, "the token has no key object for this account"}; }
 
 Result<CK_FUNCTION_LIST*> load_module(const std::string& path) {
   const auto refused = [&](const std::string& why) {
@@ -102,7 +100,8 @@ Result<CK_FUNCTION_LIST*> load_module(const std::string& path) {
 
 Result<crypto::WipedBytes> read_pin(const std::string& path) {
   Bytes bytes = TRY(read_file(path, kMaxPinFile));
-  const auto end = std::ranges::find_if(bytes, [](std::uint8_t c) { return c == '\n' || c == '\r'; });
+  const auto end =
+      std::ranges::find_if(bytes, [](std::uint8_t c) { return c == '\n' || c == '\r'; });
   std::fill(end, bytes.end(), std::uint8_t{0});
   bytes.erase(end, bytes.end());
   if (bytes.empty()) return Error{Code::kNotFound, path + " has no PIN in its first line"};
@@ -148,7 +147,8 @@ struct Token::State {
     if (code != CKR_OK) return failed("start", code);
     begun = true;
     const CK_SLOT_ID slot = TRY(find_slot());
-    code = p11->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
+    code =
+        p11->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
     if (code != CKR_OK) return failed("open a session", code);
     const crypto::WipedBytes pin = TRY(read_pin(place.pin_file));
     code = p11->C_Login(session, CKU_USER, loose(pin.view()), pin.view().size());
@@ -218,18 +218,18 @@ struct Token::State {
     const CK_BBOOL no = CK_FALSE;
     const CK_ULONG size = 32;
     constexpr std::string_view kLabel = "holdfast account";
-    std::array<CK_ATTRIBUTE, 11> made = {attribute(CKA_TOKEN, yes),
-                                         attribute(CKA_PRIVATE, yes),
-                                         attribute(CKA_SENSITIVE, yes),
-                                         attribute(CKA_EXTRACTABLE, no),
-                                         attribute(CKA_ENCRYPT, yes),
-                                         attribute(CKA_DECRYPT, yes),
-                                         attribute(CKA_WRAP, no),
-                                         attribute(CKA_UNWRAP, no),
-                                         attribute(CKA_VALUE_LEN, size),
-                                         CK_ATTRIBUTE{CKA_ID, loose(id.data()), id.size()},
-                                         CK_ATTRIBUTE{CKA_LABEL, loose(kLabel.data()),
-                                                      kLabel.size()}};
+    std::array<CK_ATTRIBUTE, 11> made = {
+        attribute(CKA_TOKEN, yes),
+        attribute(CKA_PRIVATE, yes),
+        attribute(CKA_SENSITIVE, yes),
+        attribute(CKA_EXTRACTABLE, no),
+        attribute(CKA_ENCRYPT, yes),
+        attribute(CKA_DECRYPT, yes),
+        attribute(CKA_WRAP, no),
+        attribute(CKA_UNWRAP, no),
+        attribute(CKA_VALUE_LEN, size),
+        CK_ATTRIBUTE{CKA_ID, loose(id.data()), id.size()},
+        CK_ATTRIBUTE{CKA_LABEL, loose(kLabel.data()), kLabel.size()}};
     CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
     return p11->C_GenerateKey(session, &mechanism, made.data(), made.size(), &object);
   }
@@ -251,8 +251,8 @@ struct Token::State {
 
   enum class Way { kSeal, kOpen };
   // `out` has room for all that comes. Some modules crash without additional data; we always have.
-  CK_RV crypt(Way way, const ObjectId& id, BytesView nonce, BytesView context, BytesView in, Bytes& out)
-      HF_REQUIRES(mutex) {
+  CK_RV crypt(Way way, const ObjectId& id, BytesView nonce, BytesView context, BytesView in,
+              Bytes& out) HF_REQUIRES(mutex) {
     CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
     CK_RV code = find(id, object);
     if (code != CKR_OK) return code;

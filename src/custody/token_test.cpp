@@ -1,6 +1,6 @@
 #include <dlfcn.h>
 
-#include "custody/test_token.h"
+#include "support/test_token.h"
 // Last: it defines short names as macros.
 #include <p11-kit/pkcs11.h>
 

@@ -60,8 +60,8 @@ Result<Bytes> read_whole(const Request& request, Body& body, std::size_t limit) 
 Response refused(const Error& error, TimeMs now) {
   Response response;
   response.status = status_of(error.code);
-  response.body = wire::encode(api::ErrorBody{static_cast<std::uint8_t>(error.code),
-                                              error.message.substr(0, 1000), now});
+  response.body = wire::encode(
+      api::ErrorBody{static_cast<std::uint8_t>(error.code), error.message.substr(0, 1000), now});
   return response;
 }
 

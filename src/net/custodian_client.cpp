@@ -6,8 +6,8 @@
 namespace holdfast::net {
 namespace {
 
-constexpr std::size_t kMaxSmall = 4 * 1024;     // what it answers, and refusals
-constexpr std::int64_t kPatienceMs = 20'000;    // an HSM may take a while to make a key
+constexpr std::size_t kMaxSmall = 4 * 1024;      // what it answers, and refusals
+constexpr std::int64_t kPatienceMs = 20'000;     // an HSM may take a while to make a key
 constexpr std::int64_t kReplayMs = 10 * 60'000;  // an account's whole history, over a slow line
 
 class HttpCustodian final : public api::Custodian {
@@ -25,8 +25,7 @@ class HttpCustodian final : public api::Custodian {
     return Ok{};
   }
   Result<api::CustodianSeen> seen(const CircleId& circle) override {
-    const Bytes answer =
-        TRY(ask("/v1/seen", wire::encode(api::CircleBody{circle}), kPatienceMs));
+    const Bytes answer = TRY(ask("/v1/seen", wire::encode(api::CircleBody{circle}), kPatienceMs));
     const auto now = TRY(wire::decode<api::SeenBody>(answer));
     return api::CustodianSeen{now.statements, now.entries};
   }
@@ -36,8 +35,8 @@ class HttpCustodian final : public api::Custodian {
   }
   Result<Bytes> destroy(const CircleId& circle, const ReaderId& custodian,
                         const api::CircleEvidence& evidence) override {
-    api::DestroyBody body{circle, custodian, {}, evidence.lookup, evidence.roots,
-                          body_of(evidence.view)};
+    api::DestroyBody body{circle,          custodian,      {},
+                          evidence.lookup, evidence.roots, body_of(evidence.view)};
     for (const Bytes& statement : evidence.statements) body.statements.push_back(statement);
     const Bytes bytes = wire::encode(body);
     if (bytes.size() > api::kMaxDestroyBody)

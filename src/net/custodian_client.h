@@ -6,8 +6,8 @@
 
 namespace holdfast::net {
 
-// `pin`: of the custodian's TLS key, or nothing is sent. `own`: the service's, shown to it. Connects
-// anew for each call.
+// `pin`: of the custodian's TLS key, or nothing is sent. `own`: the service's, shown to it.
+// Connects anew for each call.
 std::unique_ptr<api::Custodian> open_custodian(const ServiceAddress& address, const Bytes& pin,
                                                ServerTls own);
 

@@ -132,8 +132,8 @@ TEST(CustodianOverTls, TakesEveryCallOfTheServiceThatItKnows) {
   EXPECT_EQ(seen.entries, 34U);
   EXPECT_TRUE(door->follow(some_view()).ok());
   EXPECT_EQ(wire::encode(body_of(place.custodian.view)), wire::encode(body_of(some_view())));
-  const api::CircleEvidence evidence{{Bytes(9, 1), Bytes(8, 2)}, Bytes(32, 3), Bytes(77, 4),
-                                     some_view()};
+  const api::CircleEvidence evidence{
+      {Bytes(9, 1), Bytes(8, 2)}, Bytes(32, 3), Bytes(77, 4), some_view()};
   EXPECT_EQ(door->destroy(circle, reader, evidence).value(), Bytes(300, 9));
   EXPECT_EQ(place.custodian.custodian, reader);
   EXPECT_EQ(place.custodian.evidence.statements, evidence.statements);

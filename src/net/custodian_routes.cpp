@@ -82,7 +82,8 @@ Result<Response> run(api::Custodian& custodian, const Log& log, const Request& r
 Response CustodianRoutes::handle(const Request& request, Body& body) {
   std::string route = "none";
   auto result = run(custodian_, log_, request, body, route);
-  Response response = result.ok() ? std::move(result).value() : refused(result.error(), clock_.now());
+  Response response =
+      result.ok() ? std::move(result).value() : refused(result.error(), clock_.now());
   if (!result.ok() && result.error().code == Code::kUnsafe)
     log_.event(Level::kError, "refused", {{"error", Plain(result.error().message)}});
   response.route = std::move(route);

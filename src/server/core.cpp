@@ -138,8 +138,7 @@ Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
   auto lock = TRY(lock_data(options));
   const std::string schema = Replay::kSchema + Accounts::kSchema + Joins::kSchema +
                              Operators::kSchema + kHeartbeatSchema + LogTables::kSchema +
-                             Custody::kSchema +
-                             Storage::schema();
+                             Custody::kSchema + Storage::schema();
   auto writer = TRY(Writer::open(options.data + "/service.db", schema));
   auto replay = TRY(Replay::open(*writer, clock));
   const auto note = [clock](sql::Database& db, std::string_view account, std::string_view path) {

@@ -41,7 +41,9 @@ class Core final : public api::Visitor {
   Result<Admitted> get_admission(const std::string& account, const RequestId& request) override;
   Result<Capsule> find_capsule(const LocateId& locate) override;
   Result<Bytes> get_log(const std::string& path) override;
-  Result<Bytes> custodian_key(const CircleId& circle) override { return custodian_key_of("", circle); }
+  Result<Bytes> custodian_key(const CircleId& circle) override {
+    return custodian_key_of("", circle);
+  }
 
   // ---- the service ----
 

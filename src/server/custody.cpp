@@ -139,11 +139,11 @@ Result<std::optional<Custody::Due>> Custody::due_of(const std::string& account) 
 Result<std::vector<Custody::Due>> Custody::due(TimeMs now, std::size_t limit) {
   std::vector<Due> out;
   const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
-    auto rows = TRY(bound(
-        db,
-        "SELECT account, stamp, since, tries FROM custody_due WHERE not_before <= ? "
-        "ORDER BY since LIMIT ?",
-        std::int64_t{now}, static_cast<std::int64_t>(limit)));
+    auto rows =
+        TRY(bound(db,
+                  "SELECT account, stamp, since, tries FROM custody_due WHERE not_before <= ? "
+                  "ORDER BY since LIMIT ?",
+                  std::int64_t{now}, static_cast<std::int64_t>(limit)));
     for (;;) {
       const bool there = TRY(rows.step());
       if (!there) return Ok{};
@@ -282,7 +282,8 @@ Result<void> Custody::store(const std::string& account, const circle::Custodian&
 
 // Each account by itself: one that fails for long does not hold up the others.
 Result<void> Custody::put_off(const Due& due, std::int64_t tries, TimeMs now) {
-  const TimeMs until = now + std::min(kFirstPauseMs << std::min<std::int64_t>(tries, 10), kLongestPauseMs);
+  const TimeMs until =
+      now + std::min(kFirstPauseMs << std::min<std::int64_t>(tries, 10), kLongestPauseMs);
   return writer_.write([&](sql::Database& db) {
     return run(db,
                "UPDATE custody_due SET tries = ?, not_before = ? WHERE account = ? AND stamp = ?",
@@ -309,8 +310,8 @@ std::vector<std::pair<std::string, double>> Custody::gauges(TimeMs now) {
   std::int64_t count = 0;
   std::int64_t oldest = now;
   const auto read = writer_.read([&](sql::Database& db) -> Result<void> {
-    auto row = TRY(bound(db, "SELECT count(*), coalesce(min(since), ?) FROM custody_due",
-                         std::int64_t{now}));
+    auto row = TRY(
+        bound(db, "SELECT count(*), coalesce(min(since), ?) FROM custody_due", std::int64_t{now}));
     const bool there = TRY(row.step());
     if (!there) return Ok{};
     count = TRY(row.column_int(0));

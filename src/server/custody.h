@@ -1,9 +1,10 @@
 // The service's side of its custodian: keys for accounts that ask, and the end of keys that are a
 // reader no more.
 //
-// That a circle changed is noted in the write that stores its statement. Whether a custodian left by
-// it, the circle says, and what is left to do is what has no receipt yet: nothing beside it could
-// disagree. So the work survives a kill at every point, and a custodian that is away delays it.
+// That a circle changed is noted in the write that stores its statement. Whether a custodian left
+// by it, the circle says, and what is left to do is what has no receipt yet: nothing beside it
+// could disagree. So the work survives a kill at every point, and a custodian that is away delays
+// it.
 //
 // The custodian's answers are checked: a receipt counts once its fleet key signed it.
 #pragma once
@@ -47,7 +48,8 @@ class Custody {
   Result<void> check_named(BytesView statement, BytesView genesis);
 
   Result<api::CustodyStatus> status(const std::string& account, const circle::Circle& circle);
-  // Works off what it can; what fails is tried again later, at most five minutes apart. `changed` is told of each account whose key was destroyed.
+  // Works off what it can; what fails is tried again later, at most five minutes apart. `changed`
+  // is told of each account whose key was destroyed.
   CustodyTurn step(PublicLog& log, Loaded& loaded,
                    const std::function<void(const std::string&)>& changed, TimeMs now);
   Result<void> erase(const std::string& account);

@@ -317,8 +317,7 @@ TEST_F(CustodyTest, HasTheKeyDestroyedOfWhoLeftTheStandardLevel) {
   EXPECT_FALSE(after.pending_since);
   ASSERT_EQ(after.receipts.size(), 1U);
   const auto info = custodian_.info(one.maker->circle().id());
-  EXPECT_TRUE(
-      circle::verify_receipt(one.maker->circle().id(), info, after.receipts[0]).ok());
+  EXPECT_TRUE(circle::verify_receipt(one.maker->circle().id(), info, after.receipts[0]).ok());
   EXPECT_EQ(gauge("holdfast_custody_waiting"), 0);
   EXPECT_EQ(step().destroyed.size(), 0U);
   EXPECT_EQ(custodian_.destroyed, 1);

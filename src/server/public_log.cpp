@@ -191,7 +191,8 @@ Result<PublicLog::Proven> PublicLog::proven_by(const std::string& account,
   auto lookup = TRY(tables_.lookup(account));
   auto roots = TRY(tables_.roots(hash));
   if (!lookup || !roots)
-    return Error{Code::kNotFound, "this service never had the log that the account's genesis names"};
+    return Error{Code::kNotFound,
+                 "this service never had the log that the account's genesis names"};
   return Proven{*std::move(lookup), *std::move(roots)};
 }
 

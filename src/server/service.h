@@ -28,8 +28,8 @@ struct ServiceOptions {
   std::int64_t deletion_days = 14;  // from asking for an account's end to it
   std::uint64_t free_bytes_floor = 64 * 1024 * 1024;  // of the disk; below it, not ready
   std::size_t loaded_accounts = 4096;                 // circles kept in memory
-  std::int64_t lock_patience_ms = 0;  // waited for another program to leave the directory
-  std::optional<LogOptions> log;      // none: no public log
+  std::int64_t lock_patience_ms = 0;    // waited for another program to leave the directory
+  std::optional<LogOptions> log;        // none: no public log
   api::Custodian* custodian = nullptr;  // outlives the service; null: it has none
   // Called after something in an account changed, on the thread that changed it; must be quick.
   std::function<void(const std::string& account)> on_change;

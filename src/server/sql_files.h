@@ -17,8 +17,8 @@ class SqlFiles final : public store::Files {
   static const std::string kSchema;
 
   // Called within the write that creates objects of an account, with the path of the last.
-  using Grown = std::function<Result<void>(sql::Database&, std::string_view account,
-                                           std::string_view path)>;
+  using Grown =
+      std::function<Result<void>(sql::Database&, std::string_view account, std::string_view path)>;
 
   // `writer` has kSchema and PackFiles::kSchema; both outlive this.
   SqlFiles(Writer& writer, PackFiles& packs,

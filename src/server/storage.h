@@ -20,8 +20,8 @@ class Storage {
   static std::string schema();
   // `grown` is called within each write that adds objects to an account, with the path of the last:
   // a statement or a record, where they bring one.
-  using Grown = std::function<Result<void>(sql::Database&, std::string_view account,
-                                           std::string_view path)>;
+  using Grown =
+      std::function<Result<void>(sql::Database&, std::string_view account, std::string_view path)>;
   static Result<std::unique_ptr<Storage>> open(const std::string& data, Writer& writer,
                                                Grown grown = nullptr);
   virtual ~Storage() = default;

@@ -29,7 +29,8 @@ Result<void> verify_series(const Digest& root, BytesView encoded_proof, std::uin
   TRY(verify_absent(root, label(next), proof.next));
   if (next == 0) return Ok{};
   if (!proof.last)
-    return Error{Code::kUnavailable, "the service does not show all of its log: a proof is missing"};
+    return Error{Code::kUnavailable,
+                 "the service does not show all of its log: a proof is missing"};
   return verify_present(root, {label(next - 1), last}, *proof.last);
 }
 

@@ -3,8 +3,8 @@
 
 #include "custody/custodian.h"
 #include "custody/replay.h"
-#include "custody/test_token.h"
 #include "support/circle_maker.h"
+#include "support/test_token.h"
 #include "tlog/test_site.h"
 
 namespace holdfast::custody {
@@ -146,9 +146,7 @@ struct World {
     if (!opened.ok()) ADD_FAILURE() << opened.error().message;
     if (opened.ok()) custodian = std::move(opened).value();
   }
-  ShownAccount account(const std::string& device = "laptop") {
-    return {device, log, *custodian};
-  }
+  ShownAccount account(const std::string& device = "laptop") { return {device, log, *custodian}; }
   // Of an account that left the standard level, all of it in the log.
   ShownAccount advanced(const std::string& device = "laptop") {
     ShownAccount out = account(device);
