@@ -110,6 +110,13 @@ void add_options(Line& line) {
   app.add_option("--log-seconds", o.log_seconds, "How often changes go into the public log")
       ->check(CLI::Range(1, 300))
       ->capture_default_str();
+  CLI::Option* const custodian = app.add_option(
+      "--custodian", o.custodian, "https://HOST:PORT of the custodian; needs the public log");
+  CLI::Option* const fingerprint =
+      app.add_option("--custodian-fingerprint", o.custodian_fingerprint,
+                     "SHA-256 of its TLS key, as it prints it");
+  custodian->needs(fingerprint);
+  fingerprint->needs(custodian);
   app.add_flag("--json", o.json, "Print one JSON object a line");
 }
 

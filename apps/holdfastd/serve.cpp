@@ -10,7 +10,9 @@
 
 #include "base/log.h"
 #include "control.h"
+#include "custodial.h"
 #include "json.h"
+#include "net/custodian_client.h"
 #include "net/http_server.h"
 #include "net/listen.h"
 #include "net/routes.h"
@@ -69,6 +71,18 @@ Result<server::ServiceOptions> service_options(const Options& options) {
   wanted.deletion_days = options.deletion_days;
   wanted.lock_patience_ms = kLockPatienceMs;
   return wanted;
+}
+
+// Null: there is none. It knows the service by the key that devices know it by.
+Result<std::unique_ptr<api::Custodian>> find_custodian(const Options& options) {
+  if (options.custodian.empty() && options.custodian_fingerprint.empty())
+    return std::unique_ptr<api::Custodian>();
+  const auto address = TRY(net::parse_address(options.custodian));
+  const auto pin = from_hex(options.custodian_fingerprint);
+  if (!pin || pin->size() != 32)
+    return Error{Code::kInvalid,
+                 "--custodian-fingerprint has 64 hexadecimal digits, as the custodian prints it"};
+  return net::open_custodian(address, *pin, TRY(load_tls(options)));
 }
 
 // In all threads that are started from here on.
@@ -149,6 +163,8 @@ Result<void> serve(const Options& options) {
   TRY(make_dirs(options.data));
   auto tls = TRY(load_tls(options));
   wanted.tls_pin = tls.pin();
+  const auto custodian = TRY(find_custodian(options));
+  wanted.custodian = custodian.get();
   std::atomic<net::HttpServer*> front = nullptr;
   wanted.on_change = [&front](const std::string& account) {
     if (net::HttpServer* const server = front.load()) server->wake(account);
@@ -186,6 +202,7 @@ Result<void> serve(const Options& options) {
     at.log = service->log()->trusted().log().format();
     witnessing.emplace(*service, std::move(policy), options.log_seconds, log);
   }
+  const Custodial custodial(*service, log);
   announce(options, at);
   log.event(Level::kInfo, "started", {{"address", Plain(options.listen)}});
   while (::sigtimedwait(&signals, nullptr, &kSweepEvery) < 0) sweep(*service, log);

@@ -4,7 +4,7 @@
 // learns. The version is the first part of every path, /v1.
 #pragma once
 
-#include "api/doors.h"
+#include "api/custodian.h"
 #include "api/request.h"
 #include "wire/fields.h"
 
@@ -14,6 +14,7 @@ constexpr std::size_t kMaxAppendBody = 5 * 1024 * 1024;
 constexpr std::size_t kMaxRecordBody = 4 * 1024 * 1024;
 constexpr std::size_t kMaxErrorBody = 4 * 1024;
 constexpr std::size_t kMaxConnections = 4096;
+constexpr std::size_t kMaxReceipts = 256;
 constexpr std::size_t kMaxLogView = 4 * 1024 * 1024;
 
 struct AdmissionBody {
@@ -94,6 +95,13 @@ struct ConnectionsBody {
   static constexpr auto kFields = wire::fields(&ConnectionsBody::connections);
 };
 
+struct CustodyBody {
+  std::optional<std::int64_t> pending_since_ms;
+  wire::Bounded<Bytes, kMaxReceipts> receipts;
+  static constexpr auto kFields =
+      wire::fields(&CustodyBody::pending_since_ms, &CustodyBody::receipts);
+};
+
 struct ChangeBody {
   std::uint64_t number = 0;
   static constexpr auto kFields = wire::fields(&ChangeBody::number);
@@ -130,6 +138,41 @@ struct BatchesBody {
   wire::Bounded<BatchBody, Session::kMaxPage> batches;
   static constexpr auto kFields = wire::fields(&BatchesBody::batches);
 };
+
+// ---- what a service sends its custodian: docs/formats/custody.md ----
+
+struct CircleBody {
+  CircleId circle;
+  static constexpr auto kFields = wire::fields(&CircleBody::circle);
+};
+
+struct KeepBody {
+  CircleId circle;
+  ReaderId custodian;
+  Bytes genesis;
+  static constexpr auto kFields =
+      wire::fields(&KeepBody::circle, &KeepBody::custodian, &KeepBody::genesis);
+};
+
+struct SeenBody {
+  std::uint64_t statements = 0;
+  std::uint64_t entries = 0;
+  static constexpr auto kFields = wire::fields(&SeenBody::statements, &SeenBody::entries);
+};
+
+struct DestroyBody {
+  CircleId circle;
+  ReaderId custodian;
+  wire::Bounded<Bytes, kMaxNewStatements> statements;
+  Bytes lookup;
+  Bytes roots;
+  LogViewBody view;
+  static constexpr auto kFields =
+      wire::fields(&DestroyBody::circle, &DestroyBody::custodian, &DestroyBody::statements,
+                   &DestroyBody::lookup, &DestroyBody::roots, &DestroyBody::view);
+};
+
+// ---- refusals ----
 
 // Every answer that is not 200. `service_time_ms` is what a proof must be made with.
 struct ErrorBody {

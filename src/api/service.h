@@ -48,6 +48,10 @@ class Service {
   // waiting: kUnavailable.
   virtual Result<void> put_join(const std::string& account, const RequestId& request,
                                 JoinMessage which, BytesView message, const std::string& peer) = 0;
+  // As visitor().custodian_key(), of which `peer` may have a few a day: kUnavailable.
+  virtual Result<Bytes> custodian_key(const CircleId&, const std::string&) {
+    return no_custodian();
+  }
   // A file of the public log: Visitor::get_log() as a file.
   virtual Result<StoredFile> open_log(const std::string&) { return no_log(); }
 

@@ -5,9 +5,9 @@
 #include <atomic>
 #include <thread>
 
-#include "api/format.h"
 #include "base/mutex.h"
 #include "crypto/hash.h"
+#include "net/bodies.h"
 #include "net/client_answer.h"
 #include "net/stream.h"
 
@@ -67,8 +67,11 @@ Result<Answer> receive(Stream& stream, const Call& call) {
 // Connections and the service's time, shared by the visitor and the sessions.
 class Line {
  public:
-  Line(ServiceAddress address, Bytes pin, std::string invitation)
-      : address_(std::move(address)), pin_(std::move(pin)), invitation_(std::move(invitation)) {}
+  Line(ServiceAddress address, Bytes pin, std::string invitation, const ServerTls* own = nullptr)
+      : address_(std::move(address)),
+        pin_(std::move(pin)),
+        invitation_(std::move(invitation)),
+        own_(own) {}
 
   const Bytes& pin() const { return pin_; }
 
@@ -105,7 +108,7 @@ class Line {
       }
     }
     fresh = true;
-    Stream stream = TRY(Stream::connect(address_.host, address_.port, call.by(kConnectMs)));
+    Stream stream = TRY(Stream::connect(address_.host, address_.port, call.by(kConnectMs), own_));
     if (!crypto::equal(stream.pin(), pin_))
       return Error{Code::kUnsafe,
                    "the service at " + address_.host + ":" + address_.port +
@@ -176,6 +179,7 @@ class Line {
   const ServiceAddress address_;
   const Bytes pin_;
   const std::string invitation_;
+  const ServerTls* const own_;  // null: the service does not ask who comes
   const SystemClock clock_;
   std::atomic<std::int64_t> ahead_ms_ = 0;  // the service's clock, beside ours
   Mutex mutex_;
@@ -284,18 +288,7 @@ class HttpSession final : public api::Session {
   Result<api::LogView> read_log(std::uint64_t from) override {
     const Bytes answer =
         TRY(ask({"GET", "/v1/log?from=" + std::to_string(from), {}, api::kMaxLogView}));
-    auto body = TRY(wire::decode<api::LogViewBody>(answer));
-    api::LogView view;
-    view.checkpoint = std::move(body.checkpoint);
-    for (Bytes& leaf : body.leaves) view.leaves.push_back(std::move(leaf));
-    view.audit = std::move(body.audit);
-    view.circle_next = body.circle_next;
-    view.circle_proof = std::move(body.circle_proof);
-    view.data_next = body.data_next;
-    for (const api::VaultNumber& one : body.data_heads)
-      view.data_heads.push_back({one.vault, one.n});
-    view.data_proof = std::move(body.data_proof);
-    return view;
+    return view_of(TRY(wire::decode<api::LogViewBody>(answer)));
   }
   Result<std::vector<api::BatchView>> read_batches(std::uint64_t from) override {
     const Bytes answer =
@@ -308,6 +301,13 @@ class HttpSession final : public api::Session {
   }
   Result<Bytes> prove_age(std::uint64_t seq) override {
     return ask({"GET", "/v1/log/age?seq=" + std::to_string(seq), {}, api::kMaxAgeEvidence});
+  }
+  Result<api::CustodyStatus> custody() override {
+    const Bytes answer = TRY(ask({"GET", "/v1/custody", {}, 256 * 1024}));
+    auto body = TRY(wire::decode<api::CustodyBody>(answer));
+    return api::CustodyStatus{body.pending_since_ms,
+                              {std::make_move_iterator(body.receipts.begin()),
+                               std::make_move_iterator(body.receipts.end())}};
   }
   Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
     const std::int64_t wait = std::clamp<std::int64_t>(patience_ms, 0, kWaitMs);
@@ -371,6 +371,9 @@ class HttpStore final : public api::Store {
   Result<Bytes> get_log(const std::string& path) override {
     return line_->visit({"GET", "/log/" + path, {}, kMaxLogFile});
   }
+  Result<Bytes> custodian_key(const CircleId& circle) override {
+    return line_->visit({"POST", "/v1/custodian-keys/" + circle.hex(), {}, 4 * 1024});
+  }
   Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
                                                      const api::Caller& caller) override {
     return std::unique_ptr<api::Session>(std::make_unique<HttpSession>(line_, account, caller));
@@ -427,8 +430,9 @@ std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const By
 }
 
 Result<Reply> post(const ServiceAddress& address, const Bytes& pin, const std::string& target,
-                   BytesView body, std::size_t max_answer, std::int64_t patience_ms) {
-  Line line(address, pin, "");
+                   BytesView body, std::size_t max_answer, std::int64_t patience_ms,
+                   const ServerTls* own) {
+  Line line(address, pin, "", own);
   Call call{"POST", target, body, max_answer};
   call.end = in_ms(patience_ms);
   Answer answer = TRY(line.single(call));

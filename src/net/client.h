@@ -8,6 +8,7 @@
 #include <string>
 
 #include "api/doors.h"
+#include "net/stream.h"
 
 namespace holdfast::net {
 
@@ -25,13 +26,15 @@ Result<Bytes> fetch_pin(const ServiceAddress& address);
 std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const Bytes& pin,
                                          const std::string& invitation);
 
-// One request to another program (a witness), whose TLS key is pinned. Not repeated, and over
-// within `patience_ms`, however slowly the other side goes on.
+// One request to another program (a witness, a custodian), whose TLS key is pinned. Not repeated,
+// and over within `patience_ms`, however slowly the other side goes on. `own`: who we are to it, by
+// this TLS key; it outlives the call.
 struct Reply {
   unsigned status = 0;
   Bytes body;
 };
 Result<Reply> post(const ServiceAddress& address, const Bytes& pin, const std::string& target,
-                   BytesView body, std::size_t max_answer, std::int64_t patience_ms);
+                   BytesView body, std::size_t max_answer, std::int64_t patience_ms,
+                   const ServerTls* own = nullptr);
 
 }  // namespace holdfast::net

@@ -4,8 +4,8 @@
 #include <array>
 #include <charconv>
 
-#include "api/format.h"
 #include "crypto/hash.h"
+#include "net/bodies.h"
 
 namespace holdfast::net {
 namespace {
@@ -39,42 +39,11 @@ struct Route {
 };
 constexpr std::size_t kStreamed = SIZE_MAX;
 
-unsigned status_of(Code code) {
-  switch (code) {
-    case Code::kNotFound: return 404;
-    case Code::kDenied: return 403;
-    case Code::kInvalid: return 400;
-    case Code::kCorrupt: return 500;
-    case Code::kConflict: return 409;
-    case Code::kUnavailable: return 503;
-    case Code::kUnsafe: return 422;
-    case Code::kOutdated: return 426;
-  }
-  std::abort();
-}
-
-template <class T>
-Response answer(const T& value) {
-  Response response;
-  response.body = wire::encode(value);
-  return response;
-}
-
-Response raw(Bytes bytes) {
-  Response response;
-  response.content_type = "application/octet-stream";
-  response.body = std::move(bytes);
-  return response;
-}
-
-Response done() { return Response{}; }
 Response receipt(const api::Receipt& given) { return answer(api::ReceiptBody{given.promise}); }
 
 Response usage(const api::Usage& now) {
   return answer(api::UsageBody{now.bytes, now.quota, now.grace_ms, now.deletion_ms});
 }
-
-Error bad_path() { return {Code::kNotFound, "there is nothing at this address"}; }
 
 template <class AnyId>
 Result<AnyId> id_at(const Call& call, std::size_t i) {
@@ -114,14 +83,6 @@ Result<std::uint64_t> number_in(std::string_view query, std::string_view name) {
     break;
   }
   return Error{Code::kInvalid, "the address lacks the number " + std::string(name)};
-}
-
-// What a request carries and cannot be read is its own fault, no damage here.
-template <class T>
-Result<T> body_in(const Bytes& content) {
-  auto body = wire::decode<T>(content);
-  if (body.ok()) return body;
-  return Error{Code::kInvalid, "the body of the request: " + body.error().message};
 }
 
 Result<api::Append> append_in(const Bytes& content) {
@@ -176,6 +137,11 @@ Result<Response> find_capsule(Call& call) {
   const auto locate = TRY(id_at<LocateId>(call, 0));
   auto capsule = TRY(call.service.visitor().find_capsule(locate));
   return answer(api::CapsuleBody{std::move(capsule.account), std::move(capsule.capsule)});
+}
+
+Result<Response> custodian_key(Call& call) {
+  const auto circle = TRY(id_at<CircleId>(call, 0));
+  return raw(TRY(call.service.custodian_key(circle, call.request.payer)));
 }
 
 Result<Response> get_log(Call& call) {
@@ -277,17 +243,7 @@ Result<Response> connections(Call& call) {
 
 Result<Response> read_log(Call& call) {
   const std::uint64_t from = TRY(number_in(call.query, "from"));
-  api::LogView view = TRY(call.session->read_log(from));
-  api::LogViewBody body;
-  body.checkpoint = std::move(view.checkpoint);
-  for (Bytes& leaf : view.leaves) body.leaves.push_back(std::move(leaf));
-  body.audit = std::move(view.audit);
-  body.circle_next = view.circle_next;
-  body.circle_proof = std::move(view.circle_proof);
-  body.data_next = view.data_next;
-  for (const auto& [vault, n] : view.data_heads) body.data_heads.push_back({vault, n});
-  body.data_proof = std::move(view.data_proof);
-  return answer(body);
+  return answer(body_of(TRY(call.session->read_log(from))));
 }
 
 Result<Response> read_batches(Call& call) {
@@ -301,6 +257,17 @@ Result<Response> read_batches(Call& call) {
 Result<Response> prove_age(Call& call) {
   const std::uint64_t seq = TRY(number_in(call.query, "seq"));
   return raw(TRY(call.session->prove_age(seq)));
+}
+
+Result<Response> custody(Call& call) {
+  auto status = TRY(call.session->custody());
+  api::CustodyBody body;
+  body.pending_since_ms = status.pending_since;
+  for (Bytes& receipt : status.receipts) {
+    if (body.receipts.size() == api::kMaxReceipts) break;
+    body.receipts.push_back(std::move(receipt));
+  }
+  return answer(body);
 }
 
 Result<Response> changes(Call& call) {
@@ -325,6 +292,7 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/accounts/*/joins/*/*", Door::kVisitor, 0, get_join},
     Route{"GET", "/v1/accounts/*/admissions/*", Door::kVisitor, 0, get_admission},
     Route{"GET", "/v1/capsules/*", Door::kVisitor, 0, find_capsule},
+    Route{"POST", "/v1/custodian-keys/*", Door::kVisitor, 0, custodian_key},
     Route{"GET", "/log/**", Door::kVisitor, 0, get_log},
     Route{"GET", "/v1/circle", Door::kMember, 0, read_circle},
     Route{"POST", "/v1/circle", Door::kMember, api::kMaxAppendBody, append},
@@ -343,6 +311,7 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/log", Door::kMember, 0, read_log},
     Route{"GET", "/v1/batches", Door::kMember, 0, read_batches},
     Route{"GET", "/v1/log/age", Door::kMember, 0, prove_age},
+    Route{"GET", "/v1/custody", Door::kMember, 0, custody},
     Route{"GET", "/v1/changes", Door::kMember, 0, changes},
 };
 
@@ -384,19 +353,6 @@ Result<api::RequestProof> proof_in(const std::string& authorization) {
     }
   }
   return Error{Code::kDenied, "this address answers members only, and the request proves nothing"};
-}
-
-Result<Bytes> read_whole(const Request& request, Body& body, std::size_t limit) {
-  if (request.content_length > limit)
-    return Error{Code::kInvalid, "the body of the request is too large"};
-  Bytes content(request.content_length);
-  std::size_t have = 0;
-  while (have < content.size()) {
-    const std::size_t got = TRY(body.read(std::span(content).subspan(have)));
-    if (got == 0) return Error{Code::kInvalid, "the body of the request is cut off"};
-    have += got;
-  }
-  return content;
 }
 
 }  // namespace
@@ -443,9 +399,7 @@ Response Routes::handle(const Request& request, Body& body) {
     response = std::move(result).value();
   } else {
     const Error& error = result.error();
-    response.status = status_of(error.code);
-    response.body = wire::encode(api::ErrorBody{static_cast<std::uint8_t>(error.code),
-                                                error.message.substr(0, 1000), service_.now()});
+    response = refused(error, service_.now());
     // What does not exist is found sooner than what is denied.
     if (!trace.proven && (error.code == Code::kDenied || error.code == Code::kNotFound))
       response.not_before_ms = kRefusalMs;

@@ -183,13 +183,15 @@ struct Stream::State {
   }
 };
 
-Result<Stream> Stream::connect(const std::string& host, const std::string& port,
-                               Deadline deadline) {
+Result<Stream> Stream::connect(const std::string& host, const std::string& port, Deadline deadline,
+                               const ServerTls* own) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   auto state = std::make_unique<State>();
   state->socket = TRY(connect_socket(host, port, deadline));
   const SslContextPtr context = make_context(TLS_client_method());
   if (!context) return Error{Code::kUnavailable, "OpenSSL cannot start TLS"};
+  if (own != nullptr && !show_identity(context.get(), own->state_->context.get()))
+    return Error{Code::kUnavailable, "OpenSSL cannot use the TLS key"};
   // Whose key it is, the caller decides by the pin. That the peer has it, TLS 1.3 always proves.
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
   state->ssl.reset(SSL_new(context.get()));

@@ -30,6 +30,8 @@ class ServerTls {
   ~ServerTls();
   // SHA-256 of the public key (SubjectPublicKeyInfo).
   const Bytes& pin() const;
+  // As a server: whoever does not prove to have the key of this pin is refused in the handshake.
+  void require_client(Bytes client_pin);
 
   struct State;  // for this module's own files
 
@@ -43,9 +45,9 @@ class ServerTls {
 class Stream {
  public:
   // Connects and shakes hands; the peer's key is NOT checked: compare pin() with the one expected
-  // before anything is sent. kUnavailable.
-  static Result<Stream> connect(const std::string& host, const std::string& port,
-                                Deadline deadline);
+  // before anything is sent. kUnavailable. `own`: the identity shown to a peer that asks for one.
+  static Result<Stream> connect(const std::string& host, const std::string& port, Deadline deadline,
+                                const ServerTls* own = nullptr);
   // Of an accepted socket; `tls` null: plain bytes. No handshake yet.
   static Result<Stream> accepted(Fd socket, const ServerTls* tls);
   Stream(Stream&&) noexcept;

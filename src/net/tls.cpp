@@ -130,6 +130,11 @@ SslContextPtr make_context(const SSL_METHOD* method) {
   return context;
 }
 
+bool show_identity(SSL_CTX* client, SSL_CTX* server) {
+  return SSL_CTX_use_certificate(client, SSL_CTX_get0_certificate(server)) == 1 &&
+         SSL_CTX_use_PrivateKey(client, SSL_CTX_get0_privatekey(server)) == 1;
+}
+
 Result<ServerTls> ServerTls::load(const std::string& certificate_file,
                                   const std::string& key_file) {
   const TlsKeyPtr key = TRY(read_key(key_file));
@@ -172,5 +177,25 @@ ServerTls::ServerTls(ServerTls&&) noexcept = default;
 ServerTls& ServerTls::operator=(ServerTls&&) noexcept = default;
 ServerTls::~ServerTls() = default;
 const Bytes& ServerTls::pin() const { return state_->pin; }
+
+namespace {
+
+// The key alone counts, as everywhere: no names, no dates, no authority. That the peer has it, the
+// handshake proves after this.
+int check_client(X509_STORE_CTX* peer, void* pin) {
+  const X509* const certificate = X509_STORE_CTX_get0_cert(peer);
+  if (certificate != nullptr && pin_of(certificate) == *static_cast<const Bytes*>(pin)) return 1;
+  X509_STORE_CTX_set_error(peer, X509_V_ERR_CERT_REJECTED);
+  return 0;
+}
+
+}  // namespace
+
+void ServerTls::require_client(Bytes client_pin) {
+  state_->client_pin = std::move(client_pin);
+  SSL_CTX* const context = state_->context.get();
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_CTX_set_cert_verify_callback(context, check_client, &state_->client_pin);
+}
 
 }  // namespace holdfast::net

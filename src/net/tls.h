@@ -30,9 +30,13 @@ Bytes pin_of(const X509* certificate);
 // TLS 1.3 and nothing else, without tickets or sessions, small while idle. Null: out of memory.
 SslContextPtr make_context(const SSL_METHOD* method);
 
+// A client shows the identity that a server has. False: out of memory.
+bool show_identity(SSL_CTX* client, SSL_CTX* server);
+
 struct ServerTls::State {
   SslContextPtr context;
   Bytes pin;
+  Bytes client_pin;  // of the only one who may connect; empty: anyone
 };
 
 }  // namespace holdfast::net

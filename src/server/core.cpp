@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -137,11 +138,14 @@ Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
   auto lock = TRY(lock_data(options));
   const std::string schema = Replay::kSchema + Accounts::kSchema + Joins::kSchema +
                              Operators::kSchema + kHeartbeatSchema + LogTables::kSchema +
-                             Storage::schema();
+                             Custody::kSchema + Storage::schema();
   auto writer = TRY(Writer::open(options.data + "/service.db", schema));
   auto replay = TRY(Replay::open(*writer, clock));
-  const auto note = [clock](sql::Database& db, std::string_view account) {
-    return note_changed(db, account, static_cast<std::uint64_t>(clock->now() / 1000));
+  const auto note = [clock](sql::Database& db, std::string_view account, std::string_view path) {
+    const TimeMs now = clock->now();
+    auto noted = note_circle(db, account, path, now);
+    if (!noted.ok()) return noted;
+    return note_changed(db, account, static_cast<std::uint64_t>(now / 1000));
   };
   auto storage = TRY(Storage::open(options.data, *writer, note));
   auto core =
@@ -153,11 +157,20 @@ Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
 }
 
 Result<void> Core::open_public_log() {
+  if (!options_.log && custody_.has_custodian())
+    return Error{Code::kInvalid,
+                 "a custodian needs the public log: it acts on nothing else. Start with --log"};
   if (!options_.log) return Ok{};
   LogOptions options = *options_.log;
   options.tls_pin = options_.tls_pin;
+  const auto fleet = TRY(custody_.fleet_key());
+  if (fleet) options.fleet_key = *fleet;
   log_ = TRY(PublicLog::open(*writer_, std::move(options), clock_));
-  return Ok{};
+  if (!fleet) return Ok{};
+  tlog::CustodyKey leaf;
+  std::ranges::copy(*fleet, leaf.fleet_key.begin());
+  leaf.in_effect_from_s = static_cast<std::uint64_t>(clock_->now() / 1000);
+  return log_->append_fleet_key(leaf);
 }
 
 // Of accounts that were made right before the service went down.
@@ -221,6 +234,7 @@ Result<api::Receipt> Core::make_open(const std::string& account, const api::Appe
 Result<api::Receipt> Core::make_account(const std::string& account, const api::Append& genesis) {
   const auto row = TRY(rows_.find(account));
   if (row && row->ending) return name_taken(account);
+  TRY(custody_.check_named(genesis.statement, genesis.statement));
   const Lock one(signing_up_);
   const bool in_log = TRY(add_to_log(account, genesis));
   auto made = loaded_.make(account)->create(genesis);
@@ -280,6 +294,26 @@ Result<bool> Core::step_log() {
       if (head.n > 0) lists.vaults.push_back(std::move(head));
     return lists;
   });
+}
+
+// Nothing to do where the service never had a custodian.
+std::optional<CustodyTurn> Core::step_custody() {
+  if (!log_) return std::nullopt;
+  return custody_.step(
+      *log_, loaded_, [this](const std::string& account) { changed(account); }, clock_->now());
+}
+
+Result<api::CustodyStatus> Core::custody(store::Account& in, const std::string& account) {
+  const circle::Circle circle = TRY(in.circle());
+  return custody_.status(account, circle);
+}
+
+// Asks another process, so before anything is held that others wait for.
+Result<void> Core::check_named(store::Account& in, BytesView statement) {
+  if (!Custody::names_custodian(statement)) return Ok{};
+  const auto genesis = TRY(in.read_circle(0));
+  if (genesis.empty()) return denied();
+  return custody_.check_named(statement, genesis[0]);
 }
 
 Result<bool> Core::was_made(const std::string& account, const Digest& genesis) {
@@ -445,6 +479,7 @@ Result<void> Core::commit(const std::string& account, api::PackSink& sink) {
 // circle has the last word.
 Result<api::Receipt> Core::append(store::Account& in, const std::string& account,
                                   const api::Append& append) {
+  TRY(check_named(in, append.statement));
   const std::shared_lock writing(writing_);
   TRY(check_lives(account));
   if (!takes_readers_out(append.statement)) TRY(check_quota(account, size_of(append)));
@@ -530,6 +565,8 @@ std::vector<std::pair<std::string, double>> Core::gauges() {
   add("holdfast_accounts", rows_.count());
   if (log_)
     for (auto& gauge : log_->gauges()) all.push_back(std::move(gauge));
+  if (custody_.has_custodian())
+    for (auto& gauge : custody_.gauges(clock_->now())) all.push_back(std::move(gauge));
   all.emplace_back("holdfast_writes_waiting", static_cast<double>(writer_->waiting()));
   add("holdfast_disk_free_bytes", free_bytes(options_.data));
   double database = 0;

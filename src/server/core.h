@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "server/arriving.h"
 #include "server/changes.h"
+#include "server/custody.h"
 #include "server/joins.h"
 #include "server/loaded.h"
 #include "server/log_ages.h"
@@ -40,6 +41,9 @@ class Core final : public api::Visitor {
   Result<Admitted> get_admission(const std::string& account, const RequestId& request) override;
   Result<Capsule> find_capsule(const LocateId& locate) override;
   Result<Bytes> get_log(const std::string& path) override;
+  Result<Bytes> custodian_key(const CircleId& circle) override {
+    return custodian_key_of("", circle);
+  }
 
   // ---- the service ----
 
@@ -47,6 +51,9 @@ class Core final : public api::Visitor {
                                const std::string& invitation, const std::string& peer);
   Result<void> put_join_of(const std::string& peer, const std::string& account,
                            const RequestId& request, api::JoinMessage which, BytesView message);
+  Result<Bytes> custodian_key_of(const std::string& peer, const CircleId& circle) {
+    return custody_.issue(circle, peer, clock_->now());
+  }
   Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
                                                      const api::RequestLine& line,
                                                      const std::string& address);
@@ -61,6 +68,7 @@ class Core final : public api::Visitor {
   PublicLog* log() { return log_.get(); }
   Result<api::StoredFile> open_log(const std::string& path);
   Result<bool> step_log();
+  std::optional<CustodyTurn> step_custody();
 
   // ---- for sessions ----
 
@@ -75,6 +83,7 @@ class Core final : public api::Visitor {
   ConnectionLog& connections() { return connections_; }
   TimeMs clock() const { return clock_->now(); }
   Result<void> commit(const std::string& account, api::PackSink& sink);
+  Result<api::CustodyStatus> custody(store::Account& in, const std::string& account);
   Result<api::Usage> usage(const std::string& account);
   Result<api::Usage> delete_account(const std::string& account);
   Result<api::Usage> keep_account(const std::string& account);
@@ -92,6 +101,7 @@ class Core final : public api::Visitor {
   };
 
   Result<void> open_public_log();
+  Result<void> check_named(store::Account& in, BytesView statement);
   // Before and after the genesis is stored, with signing_up_ held.
   Result<bool> add_to_log(const std::string& account, const api::Append& genesis);
   Result<void> add_promise(const std::string& account, BytesView statement, api::Receipt& receipt);
@@ -110,6 +120,7 @@ class Core final : public api::Visitor {
         sign_ups_(options_.sign_ups_per_address, kDayMs),
         connections_(*writer_),
         operators_(*writer_, options_.data + "/operators.anchor"),
+        custody_(*writer_, options_.custodian, options_.sign_ups_per_address, kDayMs),
         loaded_(storage_->files(), options_.loaded_accounts, make_log_ages(*writer_)),
         changes_(replay_->now()),
         nobody_(crypto::SigningKey(crypto::Key<crypto::SigningPurpose>::random()).verify_key()) {}
@@ -155,6 +166,7 @@ class Core final : public api::Visitor {
   PerAddress<std::string> sign_ups_;
   ConnectionLog connections_;
   Operators operators_;
+  Custody custody_;
   Loaded loaded_;
   Changes changes_;
   Arriving arriving_;

@@ -457,9 +457,12 @@ Result<std::vector<tlog::MapEntry>> LogTables::map() const {
   return out;
 }
 
+Result<void> queue_leaf(sql::Database& db, BytesView leaf) {
+  return run(db, "INSERT INTO log_queue(leaf) VALUES(?)", leaf);
+}
+
 Result<void> LogTables::queue(BytesView leaf) const {
-  return writer_.write(
-      [&](sql::Database& db) { return run(db, "INSERT INTO log_queue(leaf) VALUES(?)", leaf); });
+  return writer_.write([&](sql::Database& db) { return queue_leaf(db, leaf); });
 }
 
 Result<LogTables::Numbered> LogTables::newest(std::string_view kind) const {
@@ -487,7 +490,7 @@ Result<void> add_numbered(sql::Database& db, BytesView leaf, std::string_view ki
     return Error{Code::kConflict, "another one with this number went into the log meanwhile"};
   TRY(run(db, "INSERT OR REPLACE INTO log_newest(kind, n, value) VALUES(?, ?, ?)", kind,
           signed_of(now.n), BytesView(now.value)));
-  return run(db, "INSERT INTO log_queue(leaf) VALUES(?)", leaf);
+  return queue_leaf(db, leaf);
 }
 
 }  // namespace

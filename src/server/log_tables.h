@@ -69,6 +69,9 @@ struct LogStep {
 // change; of an account with a lookup key only.
 Result<void> note_changed(sql::Database& database, std::string_view account, std::uint64_t now_s);
 
+// Within a write that something else depends on: an entry for the next step.
+Result<void> queue_leaf(sql::Database& database, BytesView leaf);
+
 // Holds no state of its own: safe from several threads.
 class LogTables {
  public:

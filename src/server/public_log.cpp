@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "circle/circle.h"
 #include "circle/vault_chain.h"
-#include "crypto/key.h"
+#include "crypto/key_file.h"
 #include "tlog/map_labels.h"
 #include "tlog/notice.h"
 
@@ -20,22 +20,6 @@ constexpr std::size_t kQueuedAStep = 100;
 constexpr std::size_t kViewBytes = 1024 * 1024;
 constexpr std::size_t kKeptBatches = 4;
 constexpr std::size_t kMaxDeltaFile = 80 * 1024 * 1024;
-
-Result<crypto::Key<crypto::Ed25519Purpose>> load_key(const std::string& path) {
-  using Key = crypto::Key<crypto::Ed25519Purpose>;
-  auto bytes = read_file(path, Key::kSize);
-  if (!bytes.ok() && bytes.error().code == Code::kNotFound) {
-    Bytes fresh(Key::kSize);
-    crypto::random_fill(fresh);
-    const crypto::WipedBytes wiped(std::move(fresh));
-    TRY(create_file(path, wiped.view(), 0600));
-    return Key::from_bytes(wiped.view());
-  }
-  const crypto::WipedBytes secret(TRY(std::move(bytes)));
-  if (secret.view().size() != Key::kSize)
-    return Error{Code::kCorrupt, path + " is no key of a log: put it back from a copy"};
-  return Key::from_bytes(secret.view());
-}
 
 std::string name_of(const crypto::Ed25519PublicKey& key) {
   return "holdfast-" + to_hex(crypto::sha256(key.bytes).view().first(8));
@@ -63,7 +47,7 @@ Digest newest_hash(const LogState& state) { return tlog::leaf_hash(state.newest_
 Result<std::unique_ptr<PublicLog>> PublicLog::open(Writer& writer, LogOptions options,
                                                    std::shared_ptr<const Clock> clock) {
   auto files = TRY(LogFiles::make(options.folder));
-  const auto key = TRY(load_key(options.key_file));
+  const auto key = TRY(crypto::load_or_make_key(options.key_file));
   const crypto::Ed25519PublicKey public_key = crypto::Ed25519Key(key).public_key();
   options.roots.log.name = options.name.empty() ? name_of(public_key) : options.name;
   options.roots.log.key = public_key.bytes;
@@ -123,7 +107,7 @@ Result<void> PublicLog::begin() {
 Result<void> PublicLog::check_lookup(BytesView lookup, const Digest& committed) {
   if (lookup.size() != LookupKey::kSize)
     return Error{Code::kInvalid, "a lookup key has another length"};
-  if (crypto::mac(LookupKey::from_bytes(lookup), "holdfast/v1/lookup-hash", {}) != committed)
+  if (tlog::lookup_hash(LookupKey::from_bytes(lookup)) != committed)
     return Error{Code::kInvalid, "the account's genesis commits to another lookup key"};
   return Ok{};
 }
@@ -195,6 +179,21 @@ Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t f
   for (const circle::VaultHead& head : place.heads) out.data_heads.push_back({head.vault, head.n});
   out.data_proof = prove(place.data_next, tlog::data_label<LookupPurpose>);
   return out;
+}
+
+Result<std::uint64_t> PublicLog::logged_statements(const std::string& account) const {
+  const auto place = TRY(tables_.place(account));
+  return place ? place->circle_next : 0;
+}
+
+Result<PublicLog::Proven> PublicLog::proven_by(const std::string& account,
+                                               const Digest& hash) const {
+  auto lookup = TRY(tables_.lookup(account));
+  auto roots = TRY(tables_.roots(hash));
+  if (!lookup || !roots)
+    return Error{Code::kNotFound,
+                 "this service never had the log that the account's genesis names"};
+  return Proven{*std::move(lookup), *std::move(roots)};
 }
 
 // By what is durable alone, so that no restart and no second outage of the witnesses forgets it.
@@ -397,17 +396,27 @@ Result<void> PublicLog::check_trust_change(const tlog::TrustChange& change) cons
   return Ok{};
 }
 
+Result<void> PublicLog::check_lead(std::uint64_t from_s) const {
+  if (from_s >= now_s() + tlog::kNotice_s + kLead_s) return Ok{};
+  return Error{Code::kInvalid,
+               "it must take effect in seven days and an hour at the earliest: devices count from "
+               "when witnesses signed it"};
+}
+
+Result<void> PublicLog::append_fleet_key(const tlog::CustodyKey& key) {
+  const auto before = TRY(tables_.newest("custody-key"));
+  if (before.n > 0) {
+    const auto newest = TRY(wire::decode<tlog::CustodyKey>(before.value));
+    if (newest.fleet_key == key.fleet_key) return Ok{};
+    TRY(check_lead(key.in_effect_from_s));
+  }
+  const Bytes leaf = wire::encode(key);
+  return tables_.queue(leaf, "custody-key", {before.n + 1, leaf});
+}
+
 Result<void> PublicLog::append_leaf(const tlog::Leaf& leaf) {
-  const auto check_lead = [this](std::uint64_t from_s) -> Result<void> {
-    if (from_s >= now_s() + tlog::kNotice_s + kLead_s) return Ok{};
-    return Error{
-        Code::kInvalid,
-        "it must take effect in seven days and an hour at the earliest: devices count from "
-        "when witnesses signed it"};
-  };
-  if (const auto* const key = std::get_if<tlog::CustodyKey>(&leaf)) {
-    TRY(check_lead(key->in_effect_from_s));
-  } else if (const auto* const change = std::get_if<tlog::TrustChange>(&leaf)) {
+  if (const auto* const key = std::get_if<tlog::CustodyKey>(&leaf)) return append_fleet_key(*key);
+  if (const auto* const change = std::get_if<tlog::TrustChange>(&leaf)) {
     TRY(check_lead(change->in_effect_from_s));
     TRY(check_trust_change(*change));
   } else if (!std::holds_alternative<tlog::DeletionReceipt>(leaf) &&

@@ -73,6 +73,16 @@ class PublicLog {
 
   // ---- what is told ----
 
+  // How many of the account's statements the log shows.
+  Result<std::uint64_t> logged_statements(const std::string& account) const;
+  // What proves its place in the map to others: its lookup key, and the trust roots with this hash,
+  // which its genesis has. kNotFound.
+  struct Proven {
+    Bytes lookup;
+    Bytes roots;
+  };
+  Result<Proven> proven_by(const std::string& account, const Digest& roots) const;
+
   // As Session::prove_age().
   Result<Bytes> prove_age(const std::string& account, std::uint64_t seq);
   // kUnavailable: what stands was cosigned after a promise to this account was due that it does not
@@ -91,6 +101,9 @@ class PublicLog {
   // A custody key, a receipt, a release of software, a change of trust roots. kInvalid: it gives
   // less notice than seven days and `kLead_s`, does not fit what stands, or is of another kind.
   Result<void> append_leaf(const tlog::Leaf& leaf);
+  // The key that signs the custodian's keys, unless the newest entry of one has it. The first one
+  // counts at once, like the first policy; kInvalid: another one, with less notice.
+  Result<void> append_fleet_key(const tlog::CustodyKey& key);
   // The next policy, signed. kInvalid, kUnsafe: it is not the next, or not by the policy key.
   Result<void> append_policy(BytesView signed_policy);
   // The next batch and what it has at each position, sorted. kInvalid: they do not fit.
@@ -145,6 +158,7 @@ class PublicLog {
   Result<void> show(const Bytes& note);
   Result<void> check_promises_kept(const std::string& account) const;
   Result<void> write_notices(const LogStep& step, const Bytes& note);
+  Result<void> check_lead(std::uint64_t from_s) const;
   Result<void> check_trust_change(const tlog::TrustChange& change) const;
   Result<std::shared_ptr<const tlog::Map>> batch_map(std::uint64_t n);
   Result<void> keep_starts(const ReadLists& read);

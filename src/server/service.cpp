@@ -28,6 +28,10 @@ Result<std::unique_ptr<api::ServiceSession>> Service::prove(const api::RequestPr
   return core_->prove(proof, line, address);
 }
 Result<api::StoredFile> Service::open_log(const std::string& path) { return core_->open_log(path); }
+Result<Bytes> Service::custodian_key(const CircleId& circle, const std::string& peer) {
+  return core_->custodian_key_of(peer, circle);
+}
+std::optional<CustodyTurn> Service::step_custody() { return core_->step_custody(); }
 PublicLog* Service::log() { return core_->log(); }
 Result<bool> Service::step_log() { return core_->step_log(); }
 TimeMs Service::now() { return core_->now(); }

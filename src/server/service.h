@@ -10,6 +10,7 @@
 
 #include "api/service.h"
 #include "server/accounts.h"
+#include "server/custody.h"
 #include "server/operators.h"
 #include "server/public_log.h"
 
@@ -27,8 +28,9 @@ struct ServiceOptions {
   std::int64_t deletion_days = 14;  // from asking for an account's end to it
   std::uint64_t free_bytes_floor = 64 * 1024 * 1024;  // of the disk; below it, not ready
   std::size_t loaded_accounts = 4096;                 // circles kept in memory
-  std::int64_t lock_patience_ms = 0;  // waited for another program to leave the directory
-  std::optional<LogOptions> log;      // none: no public log
+  std::int64_t lock_patience_ms = 0;    // waited for another program to leave the directory
+  std::optional<LogOptions> log;        // none: no public log
+  api::Custodian* custodian = nullptr;  // outlives the service; null: it has none
   // Called after something in an account changed, on the thread that changed it; must be quick.
   std::function<void(const std::string& account)> on_change;
 };
@@ -53,6 +55,7 @@ class Service final : public api::Service {
   Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
                                                      const api::RequestLine& line,
                                                      const std::string& address) override;
+  Result<Bytes> custodian_key(const CircleId& circle, const std::string& peer) override;
   Result<api::StoredFile> open_log(const std::string& path) override;
   TimeMs now() override;
   std::vector<std::pair<std::string, double>> gauges() override;
@@ -65,6 +68,9 @@ class Service final : public api::Service {
   PublicLog* log();
   // Takes into the log what changed, if anything did: then log()->due() has it.
   Result<bool> step_log();
+  // Has the custodian destroy keys that are a reader no more, as far as the log has come. nullopt:
+  // there is no log, so no custodian. To be called every few seconds.
+  std::optional<CustodyTurn> step_custody();
   // Writes down what is only in memory. Proofs are refused from then on.
   Result<void> stop();
 

@@ -749,7 +749,7 @@ TEST_F(ServiceTest, WhatARecordDropsAndKeepsSurvivesAKill) {
   service_.reset();
   {
     auto writer = Writer::open(options_.data + "/service.db", Storage::schema()).value();
-    const auto note = [](sql::Database& db, std::string_view account) {
+    const auto note = [](sql::Database& db, std::string_view account, std::string_view) {
       return note_changed(db, account, 0);
     };
     auto storage = Storage::open(options_.data, *writer, note).value();

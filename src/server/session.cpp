@@ -122,6 +122,10 @@ class Session final : public api::ServiceSession {
     if (core_.log() == nullptr) return api::no_log();
     return core_.log()->prove_age(name_, seq);
   }
+  Result<api::CustodyStatus> custody() override {
+    TRY(allowed());
+    return core_.custody(*account_, name_);
+  }
   // At once: the network front waits, without a thread, until on_change.
   Result<std::uint64_t> wait_for_change(std::uint64_t, std::int64_t) override {
     TRY(may_read());

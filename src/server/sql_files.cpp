@@ -161,7 +161,7 @@ Result<void> SqlFiles::create_all(const std::vector<New>& files) {
     TRY(count(db, files.back().path, static_cast<std::int64_t>(files.size()),
               static_cast<std::int64_t>(bytes)));
     const auto account = account_in(files.back().path);
-    if (grown_ && account) return grown_(db, *account);
+    if (grown_ && account) return grown_(db, *account, files.back().path);
     return Ok{};
   });
   if (!done.ok() && done.error().code == Code::kConflict)

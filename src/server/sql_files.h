@@ -16,8 +16,9 @@ class SqlFiles final : public store::Files {
  public:
   static const std::string kSchema;
 
-  // Called within the write that creates an object of an account.
-  using Grown = std::function<Result<void>(sql::Database&, std::string_view account)>;
+  // Called within the write that creates objects of an account, with the path of the last.
+  using Grown =
+      std::function<Result<void>(sql::Database&, std::string_view account, std::string_view path)>;
 
   // `writer` has kSchema and PackFiles::kSchema; both outlive this.
   SqlFiles(Writer& writer, PackFiles& packs,

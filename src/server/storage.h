@@ -18,8 +18,10 @@ constexpr std::uint64_t kObjectCost = 512;
 class Storage {
  public:
   static std::string schema();
-  // `grown` is called within each write that adds an object to an account.
-  using Grown = std::function<Result<void>(sql::Database&, std::string_view account)>;
+  // `grown` is called within each write that adds objects to an account, with the path of the last:
+  // a statement or a record, where they bring one.
+  using Grown =
+      std::function<Result<void>(sql::Database&, std::string_view account, std::string_view path)>;
   static Result<std::unique_ptr<Storage>> open(const std::string& data, Writer& writer,
                                                Grown grown = nullptr);
   virtual ~Storage() = default;

@@ -27,6 +27,7 @@ Result<void> Core::end_account(const std::string& account) {
   TRY(storage_->remove_account(account));
   loaded_.forget(account);
   if (log_) TRY(log_->forget_account(account));
+  TRY(custody_.erase(account));
   TRY(rows_.erase(account));
   changed(account);
   return Ok{};

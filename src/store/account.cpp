@@ -272,6 +272,12 @@ Result<CircleId> Account::circle_id() {
   return known_->circle.id();
 }
 
+Result<circle::Circle> Account::circle() {
+  const Lock guard(mutex_);
+  TRY(refresh());
+  return known_->circle;
+}
+
 Result<std::vector<Bytes>> Account::read_records(const VaultId& vault, std::uint64_t from) {
   if (from == 0) return Error{Code::kInvalid, "the first record of a vault is number 1"};
   std::vector<Bytes> page;

@@ -56,6 +56,7 @@ class Account {
   Result<std::vector<Digest>> heads(std::uint64_t from);
   Result<std::vector<circle::VaultHead>> vault_heads();
   Result<CircleId> circle_id();
+  Result<circle::Circle> circle();
 
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from);
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record);

@@ -32,6 +32,12 @@ MapLabel data_label(const crypto::Key<LookupPurpose>& lookup, std::uint64_t m) {
   return MapLabel(crypto::mac(lookup, kDataSeries, number_bytes(m)).bytes);
 }
 
+// What a genesis commits to of the account's lookup key.
+template <class LookupPurpose>
+Digest lookup_hash(const crypto::Key<LookupPurpose>& lookup) {
+  return crypto::mac(lookup, "holdfast/v1/lookup-hash", {});
+}
+
 // An account's position in every release batch.
 inline MapLabel batch_position(const CircleId& circle) {
   return MapLabel(crypto::sha256(kBatchPosition, circle.view()).bytes);

@@ -2,6 +2,7 @@
 
 #include "crypto/hash.h"
 #include "crypto/seal.h"
+#include "tlog/map_labels.h"
 #include "vault/ages.h"
 #include "vault/levels.h"
 #include "vault/vault_data.h"
@@ -95,7 +96,7 @@ Result<void> check_store(const circle::TrustRoots& roots, const api::Store& stor
 Bytes for_the_map(const keys::LookupKey& lookup) { return to_bytes(crypto::expose(lookup)); }
 
 Digest lookup_hash(const keys::LookupKey& key) {
-  return crypto::mac(key, "holdfast/v1/lookup-hash", {});
+  return tlog::lookup_hash(key);
 }
 
 Result<void> remember_wrong(Home& home, const Result<void>& kept, TimeMs now) {

@@ -3,10 +3,9 @@
 #include <algorithm>
 
 #include "circle/vault_chain.h"
-#include "tlog/audit.h"
+#include "tlog/follow.h"
 #include "tlog/frontier.h"
 #include "tlog/leaves.h"
-#include "tlog/map.h"
 #include "tlog/map_labels.h"
 #include "tlog/promise.h"
 #include "tlog/tile_tree.h"
@@ -177,9 +176,7 @@ class Check {
     }
     const auto* const epoch = std::get_if<tlog::MapEpoch>(&leaf);
     if (epoch == nullptr) return Ok{};
-    if (epoch->n != pins_.epoch + 1 || epoch->previous != pins_.epoch_leaf)
-      return Error{Code::kUnsafe,
-                   "the service's log leaves out a generation of its map: do not trust it"};
+    TRY(tlog::check_epoch_follows(*epoch, pins_.epoch, pins_.epoch_leaf));
     pins_.epoch = epoch->n;
     pins_.epoch_leaf = tlog::leaf_hash(entry);
     pins_.epoch_entry = entry;
@@ -200,11 +197,8 @@ class Check {
   // S3. An audit that lags is shown, not refused: an auditor may be away.
   Result<void> tell_audit(const std::optional<Bytes>& signed_audit) {
     if (!signed_audit || trusted_.auditors().empty()) return Ok{};
-    const tlog::Audit audit = TRY(tlog::verify_audit(trusted_, *signed_audit));
-    if (audit.n == pins_.epoch && pins_.epoch_leaf && audit.leaf != *pins_.epoch_leaf)
-      return Error{Code::kUnsafe,
-                   "an auditor vouches for another map than the log shows: do not trust it"};
-    status_.audited = std::min(audit.n, pins_.epoch);
+    status_.audited =
+        TRY(tlog::check_audited(trusted_, *signed_audit, pins_.epoch, pins_.epoch_leaf));
     return Ok{};
   }
 
@@ -212,12 +206,9 @@ class Check {
   template <class Label>
   Result<void> check_series(const Bytes& encoded, std::uint64_t next, const Digest& last,
                             const Label& label) const {
-    const auto proof = TRY(wire::decode<tlog::SeriesProof>(encoded));
     const Digest root = pins_.epoch == 0 ? tlog::empty_map_root() : pins_.map_root;
-    TRY(tlog::verify_absent(root, label(lookup_, next), proof.next));
-    if (next == 0) return Ok{};
-    if (!proof.last) return withheld("a proof is missing");
-    return tlog::verify_present(root, {label(lookup_, next - 1), last}, *proof.last);
+    return tlog::verify_series(root, encoded, next, last,
+                               [&](std::uint64_t n) { return label(lookup_, n); });
   }
 
   Result<void> check_circle(const api::LogView& view, const tlog::Checkpoint& checkpoint) {

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "crypto/hash.h"
+#include "crypto/key_file.h"
 
 namespace holdfast::witness {
 namespace {
@@ -26,37 +27,17 @@ constexpr const char* kSchema =
 
 // Whose memory the database is. nullopt: nobody's yet.
 struct Holder {
-  Bytes witness;
-  Bytes auditor;
+  crypto::Ed25519PublicKey witness;
+  crypto::Ed25519PublicKey auditor;
 };
 Result<std::optional<Holder>> holder_of(sql::Database& database) {
   auto row = TRY(database.prepare_cached("SELECT witness, auditor FROM holder"));
   const bool there = TRY(row.step());
   if (!there) return std::optional<Holder>();
-  const BytesView witness = TRY(row.column_blob(0));
-  const BytesView auditor = TRY(row.column_blob(1));
-  return std::optional(Holder{to_bytes(witness), to_bytes(auditor)});
-}
-
-// `expected`: the public key that the memory speaks of; none: makes a key where there is none.
-Result<Seed> load_seed(const std::string& path, const std::optional<Bytes>& expected) {
-  auto bytes = read_file(path, Seed::kSize);
-  if (!bytes.ok() && bytes.error().code == Code::kNotFound && !expected) {
-    Bytes fresh(Seed::kSize);
-    crypto::random_fill(fresh);
-    const crypto::WipedBytes wiped(std::move(fresh));
-    TRY(create_file(path, wiped.view(), 0600));
-    return Seed::from_bytes(wiped.view());
-  }
-  if (!bytes.ok() && bytes.error().code == Code::kNotFound)
-    return Error{Code::kUnsafe, path + " is gone, and this memory is its key's: put it back"};
-  const crypto::WipedBytes secret(TRY(std::move(bytes)));
-  if (secret.view().size() != Seed::kSize)
-    return Error{Code::kCorrupt, path + " is no key: put it back from a copy"};
-  Seed seed = Seed::from_bytes(secret.view());
-  if (expected && to_bytes(crypto::Ed25519Key(seed).public_key().bytes) != *expected)
-    return Error{Code::kUnsafe, path + " is another key than the one whose memory this is"};
-  return seed;
+  const auto witness = Digest::from(TRY(row.column_blob(0)));
+  const auto auditor = Digest::from(TRY(row.column_blob(1)));
+  if (!witness || !auditor) return Error{Code::kCorrupt, "the witness's memory names no keys"};
+  return std::optional(Holder{{witness->bytes}, {auditor->bytes}});
 }
 
 Result<void> remember_holder(sql::Database& database, const crypto::Ed25519PublicKey& witness,
@@ -137,10 +118,11 @@ Result<std::unique_ptr<Witness>> Witness::open(Options options,
   auto database = TRY(sql::Database::open(memory));
   TRY(database.execute(kSchema));
   const auto holder = TRY(holder_of(database));
-  using Expected = std::optional<Bytes>;
-  const auto seed = TRY(load_seed(key, holder ? Expected(holder->witness) : Expected()));
-  auto auditor = TRY(
-      load_seed(options.data + "/auditor.key", holder ? Expected(holder->auditor) : Expected()));
+  using Expected = std::optional<crypto::Ed25519PublicKey>;
+  const auto seed =
+      TRY(crypto::load_or_make_key(key, holder ? Expected(holder->witness) : Expected()));
+  auto auditor = TRY(crypto::load_or_make_key(options.data + "/auditor.key",
+                                              holder ? Expected(holder->auditor) : Expected()));
   TRY(remember_holder(database, crypto::Ed25519Key(seed).public_key(),
                       crypto::Ed25519Key(auditor).public_key()));
   tlog::Cosigner cosigner(options.name, seed);

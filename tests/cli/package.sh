@@ -65,6 +65,17 @@ if [[ -x $bin/holdfast-witness ]]; then
   expect 1 "$bin/holdfast-witness" serve --config "$work/w.toml"
   says 'not the key of a signed note\|verifier key\|malformed'
 fi
+if [[ -x $bin/holdfast-custodian ]]; then
+  source "$packaging/completion/holdfast-custodian"
+  knows holdfast-custodian "$packaging/man/holdfast-custodian.8"
+  sed "s|^data = .*|data = \"$work/custodian\"|" "$packaging/conf/holdfast-custodian.toml" > "$work/c.toml"
+  expect 2 "$bin/holdfast-custodian" serve --config "$work/c.toml"
+  says 'is required'
+  # Each option that must be chosen stands there under its name.
+  sed -i 's/^#\([a-z-]* = \)/\1/' "$work/c.toml"
+  expect 1 "$bin/holdfast-custodian" serve --config "$work/c.toml"
+  says '64 hexadecimal digits'
+fi
 for file in "$packaging"/debian/*.{postinst,prerm,postrm}; do
   sh -n "$file"
 done

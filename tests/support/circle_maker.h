@@ -123,6 +123,8 @@ class CircleMaker {
   // With a log, whose ages are judged by this.
   explicit CircleMaker(std::shared_ptr<const cc::Ages> ages, cc::Level level = cc::Level::kAdvanced)
       : first(make_device("laptop")), circle_(start(log_genesis(first, level), std::move(ages))) {}
+  CircleMaker(const TestDevice& device, const cc::Genesis& body)
+      : first(device), circle_(start(sign_genesis(body, device), nullptr)) {}
 
   TestDevice first;
 

@@ -1,0 +1,98 @@
+// The provider's key holder: the other half of the standard level.
+//
+//   DATA/lock         held while a process uses the directory
+//   DATA/fleet.key    signs every account's key and every receipt (0600)
+//   DATA/custody.db   the keys given out, sealed by the token, and what was verified of accounts
+//
+// Each account's X-Wing key is sealed by an object of its own in the token, so destroying the
+// object ends it, whatever copies of the database there are. It unwraps vault keys; it links
+// nothing that opens a pack. What it may do, the account's own circle says, as the public log has
+// it newest.
+//
+// Trusted by accounts at the standard level: whoever controls it, with its token, reads what they
+// store there. That it kept no copy of a seed that passed through its memory cannot be shown: a
+// receipt is its word.
+#pragma once
+
+#include <memory>
+
+#include "api/custodian.h"
+#include "base/file.h"
+#include "base/mutex.h"
+#include "circle/circle.h"
+#include "crypto/ed25519.h"
+#include "custody/follower.h"
+#include "custody/tables.h"
+#include "custody/token.h"
+
+namespace holdfast::custody {
+
+struct VaultKeyPurpose {};
+using VaultKey = crypto::Key<VaultKeyPurpose>;
+
+constexpr TimeMs kUnusedMs = 24LL * 60 * 60 * 1000;  // a key that nobody keeps is destroyed
+constexpr std::uint64_t kMaxUnused = 1000;           // so that strangers do not fill the token
+
+struct CustodianOptions {
+  std::string data;
+  TokenPlace token;
+  tlog::LogRoots log;  // whose word counts on what is newest
+};
+
+// Safe from several threads: it answers one after the other.
+class Custodian final : public api::Custodian {
+ public:
+  // Goes on with what was cut short. kUnavailable: another process uses the directory. kUnsafe: its
+  // memory or key is gone, or the token is another's. Else as Token::open().
+  static Result<std::unique_ptr<Custodian>> open(CustodianOptions options,
+                                                 std::shared_ptr<const Clock> clock);
+
+  Result<Bytes> fleet_key() override;
+  Result<Bytes> issue(const CircleId& circle) override;
+  Result<void> keep(const CircleId& circle, const ReaderId& custodian, BytesView genesis) override;
+  Result<api::CustodianSeen> seen(const CircleId& circle) override;
+  Result<void> follow(const api::LogView& view) override;
+  Result<Bytes> destroy(const CircleId& circle, const ReaderId& custodian,
+                        const api::CircleEvidence& evidence) override;
+
+  // Destroys keys that nobody kept for a day, and says how many; to be called now and then.
+  Result<std::size_t> sweep();
+  Result<Tables::Counts> counts();
+
+  // For the gate and for help: not behind the door. Whoever calls it has established that the
+  // account is as `evidence` says, by verify().
+  // kDenied: this custodian is no reader of that vault in that epoch. kUnsafe: the circle names
+  // another envelope.
+  Result<VaultKey> open_vault_key(const circle::Circle& verified, std::uint32_t epoch,
+                                  const VaultId& vault, BytesView envelope);
+  // The account as its own statements have it, the newest of which the log has. Remembers them.
+  Result<circle::Circle> verify(const CircleId& circle, const api::CircleEvidence& evidence);
+
+ private:
+  Custodian(CustodianOptions options, std::shared_ptr<const Clock> clock, FileLock lock,
+            Tables tables, const crypto::Key<crypto::Ed25519Purpose>& fleet,
+            std::unique_ptr<Token> token, Follower follower);
+
+  struct Replayed {
+    circle::Circle circle;
+    std::uint64_t known = 0;  // statements that were here before
+  };
+  Result<void> check_token() HF_REQUIRES(mutex_);
+  Result<Bytes> make_key(const CircleId& circle, std::uint64_t number) HF_REQUIRES(mutex_);
+  Result<bool> take_log(const api::LogView& view) HF_REQUIRES(mutex_);
+  Result<Replayed> replay(const CircleId& circle, const api::CircleEvidence& evidence)
+      HF_REQUIRES(mutex_);
+  Result<Bytes> finish(KeyRow row) HF_REQUIRES(mutex_);
+  Result<void> finish_all() HF_REQUIRES(mutex_);
+
+  const CustodianOptions options_;
+  const std::shared_ptr<const Clock> clock_;
+  const FileLock lock_;
+  const crypto::Ed25519Key fleet_;
+  Mutex mutex_;
+  Tables tables_ HF_GUARDED_BY(mutex_);
+  const std::unique_ptr<Token> token_;
+  Follower follower_ HF_GUARDED_BY(mutex_);
+};
+
+}  // namespace holdfast::custody

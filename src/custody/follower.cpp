@@ -1,0 +1,108 @@
+#include "custody/follower.h"
+
+#include "tlog/leaves.h"
+
+namespace holdfast::custody {
+namespace {
+
+Error withheld(const std::string& what) {
+  return {Code::kUnavailable, "the service does not show all of its log: " + what};
+}
+
+Result<tlog::Frontier> frontier_of(const Pins& pins) {
+  return tlog::Frontier::open({pins.size, pins.root},
+                              std::vector<Digest>(pins.edge.begin(), pins.edge.end()));
+}
+
+}  // namespace
+
+Result<Follower> Follower::open(tlog::TrustedLog trusted, Pins pins) {
+  auto frontier = TRY(frontier_of(pins));
+  return Follower(std::move(trusted), std::move(pins), std::move(frontier));
+}
+
+Result<bool> Follower::take(const api::LogView& view) {
+  const auto newest = TRY(tlog::Checkpoint::verify(trusted_, view.checkpoint));
+  TRY(compare(newest));
+  if (frontier_.size() > newest.head().size) start_over();
+  for (const Bytes& entry : view.leaves) {
+    if (frontier_.size() == newest.head().size) break;
+    auto learnt = learn(entry);
+    if (!learnt.ok()) {
+      start_over();
+      return std::move(learnt).error();
+    }
+    frontier_.append(tlog::leaf_hash(entry));
+  }
+  if (frontier_.size() < newest.head().size) return false;
+  if (frontier_.head() != newest.head()) {
+    start_over();
+    if (pins_.checkpoint.empty()) return withheld("its entries do not make the tree it signed");
+    return Error{Code::kUnsafe,
+                 "the service's log does not follow from what this custodian saw of it"};
+  }
+  pins_.size = frontier_.size();
+  pins_.root = newest.head().root;
+  pins_.edge = wire::Bounded<Digest, tlog::kMaxProof>(frontier_.edge());
+  pins_.checkpoint = newest.note();
+  pins_.epoch = map_.epoch;
+  pins_.epoch_leaf = map_.leaf;
+  pins_.map_root = map_.root;
+  return true;
+}
+
+// Where sizes alone decide.
+Result<void> Follower::compare(const tlog::Checkpoint& newest) const {
+  if (pins_.checkpoint.empty() || newest.head().size > pins_.size) return Ok{};
+  if (newest.head() == tlog::TreeHead{pins_.size, pins_.root}) return Ok{};
+  if (newest.head().size < pins_.size)
+    return Error{Code::kUnsafe,
+                 "the service shows an older state of its log than this custodian saw"};
+  return Error{Code::kUnsafe,
+               "the service's log has two histories: it signed two trees of one size"};
+}
+
+Result<void> Follower::learn(const Bytes& entry) {
+  const tlog::Leaf leaf = TRY(tlog::decode_leaf(entry));
+  const auto* const epoch = std::get_if<tlog::MapEpoch>(&leaf);
+  if (epoch == nullptr) return Ok{};
+  TRY(tlog::check_epoch_follows(*epoch, map_.epoch, map_.leaf));
+  map_ = {epoch->n, tlog::leaf_hash(entry), epoch->root};
+  return Ok{};
+}
+
+void Follower::start_over() {
+  auto back = frontier_of(pins_);
+  HF_CHECK(back.ok());  // it was, when they were taken
+  frontier_ = std::move(back).value();
+  map_ = {pins_.epoch, pins_.epoch_leaf, pins_.map_root};
+}
+
+// Where nobody witnesses the log, no time is proven, and the service's word is all there is.
+Result<void> Follower::check_fresh(const api::LogView& view, TimeMs now) const {
+  const auto checkpoint = TRY(tlog::Checkpoint::verify(trusted_, view.checkpoint));
+  if (checkpoint.time()) {
+    const auto age = TRY(tlog::age_s(*checkpoint.time(), static_cast<std::uint64_t>(now / 1000)));
+    if (age > tlog::kMaxCheckpointAge_s)
+      return Error{Code::kUnavailable, "the newest state of the log is older than a day"};
+  }
+  // One that lags is no reason to wait: an auditor may be away.
+  if (view.audit && !trusted_.auditors().empty())
+    TRY(tlog::check_audited(trusted_, *view.audit, pins_.epoch, pins_.epoch_leaf));
+  return Ok{};
+}
+
+Result<void> Follower::check_count(const api::LogView& view, std::uint64_t count) const {
+  if (view.circle_next < count)
+    return Error{Code::kUnavailable,
+                 "the log has not the account's newest statement yet; it is promised within ten "
+                 "minutes"};
+  if (view.circle_next > count) return withheld("the account has newer statements");
+  return Ok{};
+}
+
+Digest Follower::map_root() const {
+  return pins_.epoch == 0 ? tlog::empty_map_root() : pins_.map_root;
+}
+
+}  // namespace holdfast::custody
