@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 
 namespace holdfast::circle {
 namespace {
@@ -101,6 +102,31 @@ Standing judge(const RegionRules* rules, std::string_view region, std::uint64_t 
   standing.leaving = standing.terms.leave_by_s.has_value();
   standing.paused = standing.leaving && now_s >= *standing.terms.leave_by_s;
   return standing;
+}
+
+std::string spell_time(std::uint64_t seconds) {
+  const auto at = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  char text[64] = "";
+  if (::gmtime_r(&at, &parts) == nullptr ||
+      std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts) == 0)
+    return "no known time";
+  return text;
+}
+
+Error not_offered(std::string_view region, std::uint64_t version) {
+  return {Code::kDenied, "the advanced level is not offered in region " + std::string(region) +
+                             ", says version " + std::to_string(version) +
+                             " of the service's policy; nothing was changed"};
+}
+
+Error paused(std::string_view region, std::uint64_t version, const Standing& standing) {
+  return {Code::kDenied,
+          "nothing new is kept: accounts at the advanced level in region " + std::string(region) +
+              " had to leave it by " + spell_time(standing.terms.leave_by_s.value_or(0)) +
+              ", says version " + std::to_string(version) +
+              " of the service's policy. What is there stays yours alone, and restore, export and "
+              "deletion go on"};
 }
 
 }  // namespace holdfast::circle

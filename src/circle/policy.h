@@ -83,4 +83,12 @@ struct Standing {
 // `rules`: of the policy in effect; nullptr: none was published, so all is offered.
 Standing judge(const RegionRules* rules, std::string_view region, std::uint64_t now_s);
 
+// ---- in words, the same wherever somebody is told ----
+
+std::string spell_time(std::uint64_t seconds);  // "2026-11-24 10:30 UTC"
+// Why turning the advanced level on is refused, and why something new is not kept. `version`: of
+// the policy.
+Error not_offered(std::string_view region, std::uint64_t version);
+Error paused(std::string_view region, std::uint64_t version, const Standing& standing);
+
 }  // namespace holdfast::circle

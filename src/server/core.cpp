@@ -103,6 +103,12 @@ Result<circle::Record> record_of(BytesView bytes) {
   return wire::decode<circle::Record>(outer.record);
 }
 
+// What cannot be read the store refuses.
+bool is_snapshot(BytesView bytes) {
+  const auto record = record_of(bytes);
+  return record.ok() && record->kind == circle::RecordKind::kSnapshot;
+}
+
 Result<RecordDrops> drops_of(BytesView bytes) {
   circle::Record record = TRY(record_of(bytes));
   return RecordDrops{record.n, std::move(record.dropped), std::move(record.kept)};
@@ -191,6 +197,7 @@ Result<api::Receipt> Core::sign_up(const std::string& account, const api::Append
                                    const std::string& invitation, const std::string& peer) {
   TRY(store::check_account_name(account));
   TRY(check_disk());
+  TRY(check_offered(genesis));
   // Whoever may not sign up does not learn which names are taken either.
   switch (options_.sign_up) {
     case SignUp::kClosed: return Error{Code::kDenied, "this service takes no new accounts"};
@@ -474,6 +481,7 @@ Result<api::Receipt> Core::append_record(store::Account& in, const std::string& 
   const std::shared_lock writing(writing_);
   TRY(check_disk());
   TRY(check_lives(account));
+  if (is_snapshot(record)) TRY(check_keeps(in));
   const std::uint64_t size = record.size() + kObjectCost;
   const auto fits = check_quota(account, size);
   std::optional<std::uint32_t> undoes;
