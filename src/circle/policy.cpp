@@ -114,6 +114,15 @@ std::string spell_time(std::uint64_t seconds) {
   return text;
 }
 
+std::string describe(const Terms& terms) {
+  if (terms.enable == Offer::kOffered) return "The advanced level is offered.";
+  const std::string withdrawn = "The advanced level cannot be turned on; whoever has it ";
+  if (!terms.leave_by_s) return withdrawn + "keeps it, and nobody but their devices can lower it.";
+  return withdrawn + "must leave it by " + spell_time(*terms.leave_by_s) +
+         ": from then on the service keeps nothing new at that level, and restore, export and "
+         "deletion go on. Nobody but their devices can lower it.";
+}
+
 Error not_offered(std::string_view region, std::uint64_t version) {
   return {Code::kDenied, "the advanced level is not offered in region " + std::string(region) +
                              ", says version " + std::to_string(version) +

@@ -86,6 +86,7 @@ Standing judge(const RegionRules* rules, std::string_view region, std::uint64_t 
 // ---- in words, the same wherever somebody is told ----
 
 std::string spell_time(std::uint64_t seconds);  // "2026-11-24 10:30 UTC"
+std::string describe(const Terms& terms);       // one sentence, without the note
 // Why turning the advanced level on is refused, and why something new is not kept. `version`: of
 // the policy.
 Error not_offered(std::string_view region, std::uint64_t version);
