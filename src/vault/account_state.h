@@ -69,6 +69,8 @@ struct Account::State {
   // only take away are made all the same.
   Result<void> check_sends() const;
   bool only_takes_away(circle::StatementType type) const;
+  // kDenied while the service's policy lets this account keep nothing new. (account_policy.cpp)
+  Result<void> check_keeps() const;
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);
   Result<void> promised(const circle::LinkedRecord& linked, const api::Receipt& receipt);
 };

@@ -21,6 +21,7 @@
 #include "vault/contradiction.h"
 #include "vault/home.h"
 #include "vault/log_check.h"
+#include "vault/policy_here.h"
 
 namespace holdfast::vault {
 
@@ -129,6 +130,11 @@ class Account {
   };
   Result<Custody> custody();
 
+  // What the service's policies say for this account's region, or another, now and from when on.
+  // Where the log is withheld or contradicts, as if none were published. (account_policy.cpp)
+  PolicyHere policy_here() const { return policy_in(circle().region()); }
+  PolicyHere policy_in(const std::string& region) const;
+
   // ---- what (vault_*.cpp) ----
   struct SnapshotInfo {
     Digest id;  // head of its record
@@ -153,6 +159,7 @@ class Account {
     std::uint64_t resumed_packs = 0;  // found from a backup that was interrupted
     archive::Findings findings;
   };
+  // kDenied, with what can still be done: a policy lets this account keep nothing new.
   Result<BackupReport> backup(const BackupOptions& options, archive::Progress& progress);
 
   // What a record takes from a vault, as long as an undo can bring it back.
