@@ -454,6 +454,7 @@ Result<api::Receipt> Core::append(store::Account& in, const std::string& account
                                   const api::Append& append) {
   const std::shared_lock writing(writing_);
   TRY(check_lives(account));
+  TRY(check_offered(in, append.statement));
   if (!takes_readers_out(append.statement)) TRY(check_quota(account, size_of(append)));
   auto locate = new_capsule(append.statement);
   if (const auto proposal = completed(append.statement)) {

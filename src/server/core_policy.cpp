@@ -30,6 +30,21 @@ Result<void> Core::check_offered(const api::Append& genesis) const {
   return circle::not_offered(body->region, judged.version);
 }
 
+// Judged once, as it comes. What the account has already is not turned on: the same statement
+// again, whose answer was lost, is answered as before.
+Result<void> Core::check_offered(store::Account& in, BytesView bytes) const {
+  if (!log_) return Ok{};
+  const auto statement = read_statement(bytes);
+  if (!statement.ok() || statement->type != circle::StatementType::kSetLevel) return Ok{};
+  const auto body = wire::decode<circle::SetLevel>(statement->body);
+  if (!body.ok() || body->level != circle::Level::kAdvanced) return Ok{};
+  const auto chosen = TRY(in.chosen());
+  if (chosen.level == circle::Level::kAdvanced) return Ok{};
+  const Judged judged = log_->judge(chosen.region);
+  if (judged.standing.may_enable) return Ok{};
+  return circle::not_offered(chosen.region, judged.version);
+}
+
 Result<void> Core::check_keeps(store::Account& in) const {
   if (!log_) return Ok{};
   const auto chosen = TRY(in.chosen());

@@ -193,6 +193,42 @@ TEST_F(PoliciesOfAService, NobodyBeginsAtALevelThatIsNotOffered) {
   ASSERT_EQ(code(refused), Code::kDenied);
   EXPECT_NE(refused.error().message.find("not offered in region GB"), std::string::npos);
   EXPECT_EQ(code(sign_up("fr", genesis_in("FR"))), std::nullopt);
+}
+
+// At the standard level, with a recovery key.
+TEST_F(PoliciesOfAService, NobodyTurnsOnWhatIsNotOffered) {
+  const Bytes lookup(32, std::uint8_t{7});
+  using LookupKey = crypto::Key<struct TestLookup>;
+  circle::Genesis body = testkit::genesis_body(maker_.first);
+  body.region = "GB";
+  body.level = circle::Level::kStandard;
+  body.has_log = true;
+  body.lookup = crypto::mac(LookupKey::from_bytes(lookup), "holdfast/v1/lookup-hash", {});
+  body.custodian = testkit::make_custodian(circle::circle_id(body.device, body.nonce), "custodian");
+  maker_ = CircleMaker(testkit::sign_genesis(body, maker_.first), nullptr);
+  api::Append genesis{maker_.statements()[0], blobs_of(maker_.statements()[0]), std::nullopt};
+  genesis.lookup = lookup;
+  put_into_effect(withdrawn_in("GB"));
+  ASSERT_EQ(code(service_->sign_up(kAccount, genesis, "", "192.0.2.1")), std::nullopt);
+  ASSERT_EQ(state(maker_.set_recovery(testkit::make_recovery("paper"))), std::nullopt);
+
+  const CircleMaker before = maker_;
+  maker_.append(maker_.raise(), maker_.first);
+  const auto refused = send_newest();
+  ASSERT_EQ(code(refused), Code::kDenied);
+  EXPECT_NE(refused.error().message.find("not offered in region GB"), std::string::npos);
+  // It is the region at the append that counts, and the policy of then.
+  maker_ = before;
+  ASSERT_EQ(state(circle::SetRegion{"FR"}), std::nullopt);
+  ASSERT_EQ(state(maker_.raise()), std::nullopt);
+  ASSERT_EQ(state(circle::SetRegion{"GB"}), std::nullopt);
+  EXPECT_EQ(maker_.circle().level(), circle::Level::kAdvanced);
+  EXPECT_EQ(code(put(kLarge, 2)), std::nullopt);
+}
+
+TEST_F(PoliciesOfAService, AnOfferGivenBackIsTakenAgain) {
+  put_into_effect(withdrawn_in("GB"));
+  EXPECT_EQ(code(sign_up("gb", genesis_in("GB"))), Code::kDenied);
   put_into_effect(offered_everywhere());
   EXPECT_EQ(code(sign_up("gb", genesis_in("GB"))), std::nullopt);
 }

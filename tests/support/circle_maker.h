@@ -124,6 +124,10 @@ class CircleMaker {
   explicit CircleMaker(std::shared_ptr<const cc::Ages> ages, cc::Level level = cc::Level::kAdvanced)
       : first(make_device("laptop")), circle_(start(log_genesis(first, level), std::move(ages))) {}
 
+  // From another genesis that the laptop signed.
+  CircleMaker(Bytes genesis, std::shared_ptr<const cc::Ages> ages)
+      : first(make_device("laptop")), circle_(start(std::move(genesis), std::move(ages))) {}
+
   TestDevice first;
 
   const cc::Circle& circle() const { return circle_; }
@@ -172,8 +176,7 @@ class CircleMaker {
     std::vector<cc::Vault> vaults = circle_.vaults();
     for (cc::Vault& vault : vaults)
       if (vault.id == id) vault.always_e2e = always_e2e;
-    return {id, name, always_e2e,
-            next_epoch(vaults, circle_.readers(), circle_.vault_readers())};
+    return {id, name, always_e2e, next_epoch(vaults, circle_.readers(), circle_.vault_readers())};
   }
   cc::SetLevel raise() const {
     cc::SetLevel body;
