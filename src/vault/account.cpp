@@ -167,6 +167,7 @@ Result<void> Account::State::ask_log() {
   log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
   TRY(close_until_included());
   if (!log_status) return Ok{};
+  compare_acknowledged();
   const auto compared = compare_with_others(*this);
   if (compared.ok()) return compared;
   log_status.reset();

@@ -134,6 +134,9 @@ class Account {
   // Where the log is withheld or contradicts, as if none were published. (account_policy.cpp)
   PolicyHere policy_here() const { return policy_in(circle().region()); }
   PolicyHere policy_in(const std::string& region) const;
+  // Says for all devices that a person was shown the newest policy; it agrees to nothing. Its
+  // version. kNotFound: there is none that this device can read.
+  Result<std::uint64_t> acknowledge_policy();
 
   // ---- what (vault_*.cpp) ----
   struct SnapshotInfo {

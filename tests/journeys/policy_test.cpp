@@ -57,6 +57,20 @@ class Policies : public PublicLog, public ::testing::WithParamInterface<Way> {
     if (!report.ok()) return report.error();
     return Ok{};
   }
+  // A statement of this device that its program would not make.
+  void other_acknowledged(const Digest& policy) {
+    const circle::Circle& circle = account_->circle();
+    const crypto::SigningKey key(crypto::derive<crypto::SigningPurpose>(home_.device_key()));
+    const ReaderId self = account_->self().id;
+    const auto statement = circle::sign_statement(
+        {circle.id(), circle.seq() + 1, circle.head(), time_->now(),
+         circle::StatementType::kPolicyAck, self, wire::encode(circle::PolicyAck{1, policy})},
+        key);
+    auto session = must(store_->open_account(
+        "me", {self, std::make_shared<const crypto::SigningKey>(
+                         crypto::derive<crypto::SigningPurpose>(home_.device_key()))}));
+    must(session->append({wire::encode(statement), {}, std::nullopt}));
+  }
   // Both devices look at what stands now.
   void look(vault::Account& other) {
     must_do(account_->sync());
@@ -138,6 +152,42 @@ TEST_P(Policies, ARegionWithdrawsTheOfferAndGivesItBack) {
   restore_to(*account_, "", folder_ / "again");
   EXPECT_EQ(read(folder_ / "again" + (folder_ / "data/c")), "gamma");
   EXPECT_TRUE(begin_account("again-gb", "GB").ok());
+}
+
+TEST_P(Policies, WhatOneDeviceAcknowledgedNoneTellsAgain) {
+  EXPECT_EQ(account_->acknowledge_policy().error().code, Code::kNotFound);
+  vault::Home desk_home = new_home(folder_ / "desk");
+  vault::Account desk = join(*account_, desk_home, *store_, clock_, "desk");
+  publish(withdrawn_in("ZZ", "Read this."));
+  look(desk);
+  EXPECT_TRUE(account_->policy_here().news());
+  EXPECT_EQ(must(account_->acknowledge_policy()), 1u);
+  EXPECT_FALSE(account_->policy_here().news());
+  step();
+  look(desk);
+  EXPECT_FALSE(desk.policy_here().news());
+  const std::uint64_t before = desk.circle().seq();
+  EXPECT_EQ(must(desk.acknowledge_policy()), 1u);
+  EXPECT_EQ(desk.circle().seq(), before);
+  publish(offered_everywhere());
+  look(desk);
+  EXPECT_TRUE(desk.policy_here().news());
+}
+
+// As if the witnesses lied with the service: each device sees a log of its own, and the circle
+// tells.
+TEST_P(Policies, TwoPoliciesOfOneVersionShowInWhatIsAcknowledged) {
+  publish(withdrawn_in("ZZ"));
+  must_do(account_->sync());
+  must(account_->acknowledge_policy());
+  step();
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->log_status()->alarms.empty());
+  other_acknowledged(crypto::sha256(Bytes{1}));
+  step();
+  must_do(account_->sync());
+  ASSERT_EQ(account_->log_status()->alarms.size(), 1u);
+  EXPECT_NE(account_->log_status()->alarms[0].find("different policies"), std::string::npos);
 }
 
 TEST_P(Policies, AnAccountIsBoundByTheRegionThatItSaysAtEachAct) {
