@@ -120,6 +120,16 @@ Result<int> run_policy_show(const Common& common, Console& console) {
   return kOk;
 }
 
+Result<int> run_policy_acknowledge(const Common& common, Console& console) {
+  const auto opened = TRY(open_account(common, console, Tell::kNoPolicy));
+  print_here(opened->account().policy_here(), console);
+  const std::uint64_t version = TRY(opened->account().acknowledge_policy());
+  console.event(JsonObject("policy_acknowledged").number("version", version));
+  console.say("Noted for all devices of this account: version " + std::to_string(version) +
+              " of the service's policy was read. That agrees to nothing.");
+  return kOk;
+}
+
 Result<int> run_region_show(const Common& common, Console& console) {
   const auto opened = TRY(open_account(common, console, Tell::kNoPolicy));
   const std::string& region = opened->account().circle().region();

@@ -286,9 +286,7 @@ Result<void> Applier::require_new_wrap_key(BytesView wrap_key) const {
 // old signing key with a new wrapping key, nor a replaced recovery key as a device.
 Result<void> Applier::require_new_keys(BytesView verify_key, BytesView wrap_key) const {
   TRY(require_new_wrap_key(wrap_key));
-  const auto uses = [&](const auto& info) {
-    return crypto::equal(info.verify_key, verify_key);
-  };
+  const auto uses = [&](const auto& info) { return crypto::equal(info.verify_key, verify_key); };
   const bool used =
       std::any_of(next_.devices_.begin(), next_.devices_.end(),
                   [&](const Device& d) { return uses(d.info); }) ||
