@@ -19,8 +19,7 @@ Result<int> run_readers(const Common& common, Console& console);
 Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, Console& console);
 // ---- commands_recovery.cpp: a new recovery key that waits ----
 Result<int> run_recovery_show(const Common& common, Console& console);
-Result<int> run_recovery_complete(const Common& common, const WaitingArgs& args,
-                                  Console& console);
+Result<int> run_recovery_complete(const Common& common, const WaitingArgs& args, Console& console);
 Result<int> run_recovery_cancel(const Common& common, const WaitingArgs& args, Console& console);
 // ---- commands_protection.cpp: the level ----
 Result<int> run_protection_show(const Common& common, Console& console);

@@ -104,15 +104,15 @@ Result<int> run_policy_show(const Common& common, Console& console) {
   const vault::PolicyHere here = opened->account().policy_here();
   print_here(here, console);
   const bool mine = opened->account().circle().level() == circle::Level::kAdvanced;
-  console.print(std::string("This account is at the ") + (mine ? "advanced" : "standard") +
-                " level; only its own devices change that.");
+  const std::string level(level_name(opened->account().circle().level()));
+  console.print("This account is at the " + level + " level; only its own devices change that.");
   if (here.newest > 0)
     console.print(here.newest <= here.accepted
                       ? "A device of this account acknowledged it."
                       : "Nobody acknowledged it yet: holdfast policy acknowledge");
   console.event(JsonObject("policy_summary")
                     .text("region", here.region)
-                    .text("level", mine ? "advanced" : "standard")
+                    .text("level", level)
                     .flag("may_enable", here.may_enable())
                     .flag("paused", mine && here.paused())
                     .number("newest", here.newest)

@@ -159,11 +159,11 @@ void add_who(Line& line) {
   add_command(
       line, *recovery, "show", "The recovery key, and new ones that wait",
       [](const Common& common, Console& console) { return run_recovery_show(common, console); });
-  CLI::App* complete = add_command(
-      line, *recovery, "complete", "Let a new key that waited three days replace the old one",
-      [&line](const Common& common, Console& console) {
-        return run_recovery_complete(common, line.waiting, console);
-      });
+  CLI::App* complete = add_command(line, *recovery, "complete",
+                                   "Let a new key that waited three days replace the old one",
+                                   [&line](const Common& common, Console& console) {
+                                     return run_recovery_complete(common, line.waiting, console);
+                                   });
   CLI::App* cancel =
       add_command(line, *recovery, "cancel", "Take back new keys that wait, whoever proposed them",
                   [&line](const Common& common, Console& console) {
@@ -233,11 +233,11 @@ void add_protection(Line& line) {
                   });
   standard->add_option("--recovery-key-file", line.protection_standard.recovery_key_file,
                        "At once: the recovery key vouches (- : standard input)");
-  CLI::App* complete = add_command(
-      line, *protection, "complete", "Let the standard level, which waited three days, begin",
-      [&line](const Common& common, Console& console) {
-        return run_protection_complete(common, line.waiting, console);
-      });
+  CLI::App* complete = add_command(line, *protection, "complete",
+                                   "Let the standard level, which waited three days, begin",
+                                   [&line](const Common& common, Console& console) {
+                                     return run_protection_complete(common, line.waiting, console);
+                                   });
   CLI::App* cancel =
       add_command(line, *protection, "cancel", "Take back what waits, whoever proposed it",
                   [&line](const Common& common, Console& console) {

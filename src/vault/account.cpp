@@ -256,8 +256,8 @@ Result<void> Account::State::check_sends() const {
 
 // Nobody gains by it, whatever the log says.
 bool Account::State::only_takes_away(circle::StatementType type) const {
-  const bool raises = type == circle::StatementType::kSetLevel &&
-                      circle().level() == circle::Level::kStandard;
+  const bool raises =
+      type == circle::StatementType::kSetLevel && circle().level() == circle::Level::kStandard;
   return raises || type == circle::StatementType::kRemove || type == circle::StatementType::kCancel;
 }
 

@@ -85,15 +85,15 @@ class Account {
   // grew.
   Result<void> set_recovery(const keys::RecoveryKey& key, const keys::RecoveryKey* old);
 
-  // Where a log proves times, what no second voice vouches for waits three days: a new recovery key,
-  // the custodian's return; and the provider's help for an owner without devices.
+  // Where a log proves times, what no second voice vouches for waits three days: a new recovery
+  // key, the custodian's return; and the provider's help for an owner without devices.
   enum class Waits { kRecovery, kStandard, kHelp };
   struct Waiting {
     Waits what{};
-    std::uint64_t number = 0;  // of its statement
-    ReaderId proposer;         // of help: the custodian
-    TimeMs proposed_ms = 0;    // as its proposer's clock said
-    std::string name = {};     // of who is to be helped
+    std::uint64_t number = 0;                   // of its statement
+    ReaderId proposer;                          // of help: the custodian
+    TimeMs proposed_ms = 0;                     // as its proposer's clock said
+    std::string name = {};                      // of who is to be helped
     std::optional<tlog::ProvenAge> stood = {};  // none: the log does not prove it yet
     // When it may be completed, by the witnesses' clocks.
     std::optional<TimeMs> due_ms() const {
