@@ -19,8 +19,7 @@ Result<int> run_readers(const Common& common, Console& console);
 Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, Console& console);
 // ---- commands_recovery.cpp: a new recovery key that waits ----
 Result<int> run_recovery_show(const Common& common, Console& console);
-Result<int> run_recovery_complete(const Common& common, const WaitingArgs& args,
-                                  Console& console);
+Result<int> run_recovery_complete(const Common& common, const WaitingArgs& args, Console& console);
 Result<int> run_recovery_cancel(const Common& common, const WaitingArgs& args, Console& console);
 // ---- commands_protection.cpp: the level ----
 Result<int> run_protection_show(const Common& common, Console& console);
@@ -36,9 +35,16 @@ Result<int> run_undo(const Common& common, const UndoArgs& args, Console& consol
 // A warning for each other device that took something.
 Result<void> tell_losses(vault::Account& account, TimeMs now, Console& console);
 
+// ---- commands_policy.cpp: what the service offers, where ----
+Result<int> run_policy_show(const Common& common, Console& console);
+Result<int> run_policy_acknowledge(const Common& common, Console& console);
+Result<int> run_region_show(const Common& common, Console& console);
+Result<int> run_region_set(const Common& common, const std::string& region, Console& console);
+// What is not acknowledged, and whether this program is too old.
+void tell_policy(const vault::Account& account, Console& console);
+
 Result<int> run_vault_list(const Common& common, Console& console);
 Result<int> run_vault_create(const Common& common, const VaultCreateArgs& args, Console& console);
-Result<int> run_region_set(const Common& common, const std::string& region, Console& console);
 Result<int> run_passphrase_change(const Common& common, const PassphraseArgs& args,
                                   Console& console);
 

@@ -547,15 +547,6 @@ Result<int> run_vault_create(const Common& common, const VaultCreateArgs& args, 
   return kOk;
 }
 
-Result<int> run_region_set(const Common& common, const std::string& region, Console& console) {
-  const auto opened = TRY(open_account(common, console));
-  TRY(opened->account().set_region(region));
-  console.event(JsonObject("region").text("region", region));
-  console.say("The account's region is now " + printable(region) +
-              ". Who can read it has not changed.");
-  return kOk;
-}
-
 Result<int> run_passphrase_change(const Common& common, const PassphraseArgs& args,
                                   Console& console) {
   vault::Home home = TRY(open_member_home(common, console));

@@ -135,7 +135,8 @@ Result<int> run_protection_standard(const Common& common, const ProtectionStanda
   console.say(
       "The standard level waits, as number " + std::to_string(number) +
       ". Three days after the service's log shows it, any device completes it: holdfast protection "
-      "complete. Until then nothing changes, every device of this account is told at every command, "
+      "complete. Until then nothing changes, every device of this account is told at every "
+      "command, "
       "and any of them takes it back: holdfast protection cancel.");
   return kOk;
 }

@@ -35,8 +35,7 @@ Result<int> run_recovery_show(const Common& common, Console& console) {
   return kOk;
 }
 
-Result<int> run_recovery_complete(const Common& common, const WaitingArgs& args,
-                                  Console& console) {
+Result<int> run_recovery_complete(const Common& common, const WaitingArgs& args, Console& console) {
   const auto opened = TRY(open_account(common, console, Tell::kNoWaiting));
   vault::Account& account = opened->account();
   std::vector<Waiting> keys = TRY(waiting_keys(account, args.number));

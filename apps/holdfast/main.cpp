@@ -159,11 +159,11 @@ void add_who(Line& line) {
   add_command(
       line, *recovery, "show", "The recovery key, and new ones that wait",
       [](const Common& common, Console& console) { return run_recovery_show(common, console); });
-  CLI::App* complete = add_command(
-      line, *recovery, "complete", "Let a new key that waited three days replace the old one",
-      [&line](const Common& common, Console& console) {
-        return run_recovery_complete(common, line.waiting, console);
-      });
+  CLI::App* complete = add_command(line, *recovery, "complete",
+                                   "Let a new key that waited three days replace the old one",
+                                   [&line](const Common& common, Console& console) {
+                                     return run_recovery_complete(common, line.waiting, console);
+                                   });
   CLI::App* cancel =
       add_command(line, *recovery, "cancel", "Take back new keys that wait, whoever proposed them",
                   [&line](const Common& common, Console& console) {
@@ -200,8 +200,13 @@ void add_vaults_and_region(Line& line) {
   create->add_option("NAME", line.vault_create.name, "Its name")->required();
   create->add_flag("--always-e2e", line.vault_create.always_e2e, "Never readable by a custodian");
 
-  CLI::App* region = line.app.add_subcommand("region", "The account's region");
-  region->require_subcommand(1);
+  CLI::App* region = add_command(
+      line, line.app, "region", "The account's region",
+      [](const Common& common, Console& console) { return run_region_show(common, console); });
+  region->require_subcommand(0, 1);
+  add_command(
+      line, *region, "show", "Where the account says it is, and what holds there",
+      [](const Common& common, Console& console) { return run_region_show(common, console); });
   CLI::App* set = add_command(line, *region, "set", "Say where you live",
                               [&line](const Common& common, Console& console) {
                                 return run_region_set(common, line.region, console);
@@ -228,11 +233,11 @@ void add_protection(Line& line) {
                   });
   standard->add_option("--recovery-key-file", line.protection_standard.recovery_key_file,
                        "At once: the recovery key vouches (- : standard input)");
-  CLI::App* complete = add_command(
-      line, *protection, "complete", "Let the standard level, which waited three days, begin",
-      [&line](const Common& common, Console& console) {
-        return run_protection_complete(common, line.waiting, console);
-      });
+  CLI::App* complete = add_command(line, *protection, "complete",
+                                   "Let the standard level, which waited three days, begin",
+                                   [&line](const Common& common, Console& console) {
+                                     return run_protection_complete(common, line.waiting, console);
+                                   });
   CLI::App* cancel =
       add_command(line, *protection, "cancel", "Take back what waits, whoever proposed it",
                   [&line](const Common& common, Console& console) {
@@ -240,6 +245,20 @@ void add_protection(Line& line) {
                   });
   for (CLI::App* const one : {complete, cancel})
     one->add_option("NUMBER", line.waiting.number, "Which, as show lists them");
+}
+
+void add_policy(Line& line) {
+  CLI::App* policy = add_command(
+      line, line.app, "policy", "What the service offers in this account's region",
+      [](const Common& common, Console& console) { return run_policy_show(common, console); });
+  policy->require_subcommand(0, 1);
+  add_command(
+      line, *policy, "show", "What holds now, and from when on something else",
+      [](const Common& common, Console& console) { return run_policy_show(common, console); });
+  add_command(line, *policy, "acknowledge", "You have read it; every device stops telling",
+              [](const Common& common, Console& console) {
+                return run_policy_acknowledge(common, console);
+              });
 }
 
 void add_account(Line& line) {
@@ -431,6 +450,7 @@ int run(int argc, char** argv) {
   add_who(line);
   add_vaults_and_region(line);
   add_protection(line);
+  add_policy(line);
   add_account(line);
   add_log(line);
   add_backup(line);

@@ -196,6 +196,7 @@ Result<void> tell_opened(Opened& opened, Console& console, Tell tell) {
     console.warn("The newest state of the service's log that witnesses signed is " +
                  human_duration(static_cast<double>(*log->age_s)) +
                  " old. Backups go on; after three days nobody is admitted by it.");
+  if (tell != Tell::kNoPolicy) tell_policy(opened.account(), console);
   if (tell != Tell::kNoWaiting) TRY(tell_waiting(opened.account(), console));
   if (tell != Tell::kNoLosses) TRY(tell_losses(opened.account(), opened.clock.now(), console));
   return Ok{};

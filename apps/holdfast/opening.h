@@ -24,9 +24,9 @@ struct Opened {
 
   vault::Account& account() { return *opened; }
 };
-// What waits for three days in this account, and what other devices took away, is said at every
-// command but those that are about it.
-enum class Tell { kAll, kNoWaiting, kNoLosses };
+// What waits for three days in this account, what other devices took away, and a policy that nobody
+// acknowledged, is said at every command but those that are about it.
+enum class Tell { kAll, kNoWaiting, kNoLosses, kNoPolicy };
 Result<std::unique_ptr<Opened>> open_account(const Common& common, Console& console,
                                              Tell tell = Tell::kAll);
 Result<void> tell_opened(Opened& opened, Console& console, Tell tell);

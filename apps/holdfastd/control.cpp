@@ -69,6 +69,28 @@ Result<Json> append_to_trail(server::Service& service, const Json& request) {
   return Json{{"ok", true}};
 }
 
+Result<server::PublicLog*> log_of(server::Service& service) {
+  if (service.log() != nullptr) return service.log();
+  return Error{Code::kInvalid,
+               "policies stand in the public log of a service that runs: start it, with --log and "
+               "--policy-key"};
+}
+
+Result<Json> policies(server::Service& service) {
+  const server::PublicLog* const log = TRY(log_of(service));
+  Json all = Json::array();
+  for (const Bytes& policy : log->policies()) all.push_back(to_hex(policy));
+  return Json{{"ok", true}, {"policies", std::move(all)}};
+}
+
+Result<Json> append_policy(server::Service& service, const Json& request) {
+  server::PublicLog* const log = TRY(log_of(service));
+  const auto policy = from_hex(request.at("policy").get<std::string>());
+  if (!policy) return Error{Code::kInvalid, "a signed policy is hexadecimal here"};
+  TRY(log->append_policy(*policy));
+  return Json{{"ok", true}};
+}
+
 Result<Json> dispatch(server::Service& service, const Clock& clock, const Json& request) {
   const auto what = request.at("act").get<std::string>();
   if (what == "invite") return invite(service, clock, request);
@@ -76,6 +98,8 @@ Result<Json> dispatch(server::Service& service, const Clock& clock, const Json& 
   if (what == "quota") return set_quota(service, request);
   if (what == "trail") return trail(service);
   if (what == "trail_append") return append_to_trail(service, request);
+  if (what == "policies") return policies(service);
+  if (what == "policy_append") return append_policy(service, request);
   return Error{Code::kInvalid, "the service knows no such act"};
 }
 

@@ -8,6 +8,7 @@
 #include "maintain.h"
 #include "net/listen.h"
 #include "operate.h"
+#include "policy.h"
 #include "serve.h"
 
 namespace holdfast::daemon {
@@ -58,6 +59,7 @@ struct Line {
   bool set_aside = false;
   bool remove_orphans = false;
   OperatorOptions operators;
+  PolicyOptions policy;
 };
 
 void add_options(Line& line) {
@@ -107,6 +109,8 @@ void add_options(Line& line) {
   app.add_option("--log-policy", o.log_policy,
                  "FILE with witnesses and auditors of the public log");
   app.add_option("--log-name", o.log_name, "Of the public log; made from its key if none");
+  app.add_option("--policy-key", o.policy_key,
+                 "Public key of the policies that new accounts trust: HEX, or a FILE with it");
   app.add_option("--log-seconds", o.log_seconds, "How often changes go into the public log")
       ->check(CLI::Range(1, 300))
       ->capture_default_str();
@@ -163,6 +167,30 @@ void add_operator_acts(Line& line) {
     act->add_option("--as", o.acting, "File of the key of the operator who acts")->required();
   CLI::App* const list = all->add_subcommand("list", "Verify the trail and list the operators");
   list->add_flag("--trail", o.trail, "List every act instead");
+}
+
+void add_policy_acts(Line& line) {
+  PolicyOptions& o = line.policy;
+  CLI::App* const all =
+      line.app.add_subcommand("policy", "What the service offers in each region, from when on");
+  all->require_subcommand(1);
+  CLI::App* const key = all->add_subcommand(
+      "key", "Show the public key of policies, or make a key; without a service");
+  key->add_option("FILE", o.file, "The private key; keep it offline")->required();
+  key->add_flag("--new", o.make, "Make a key; FILE must not exist");
+  CLI::App* const check =
+      all->add_subcommand("check", "Say what a policy means; without a service");
+  CLI::App* const sign = all->add_subcommand("sign", "Sign a policy; without a service");
+  for (CLI::App* const act : {check, sign})
+    act->add_option("FILE", o.file, "The policy, in TOML")->required();
+  sign->add_option("--key", o.key, "File of the private key")->required();
+  sign->add_option("--out", o.out, "Where the signed policy goes; must not exist")->required();
+  sign->add_option("--after", o.after, "The signed policy that it follows; none: the first");
+  CLI::App* const publish =
+      all->add_subcommand("publish", "Put a policy into the log of the service that runs");
+  publish->add_option("FILE", o.file, "A signed policy, or with --key one in TOML")->required();
+  publish->add_option("--key", o.key, "File of the private key: signs it first");
+  all->add_subcommand("show", "The policy in effect, and those to come");
 }
 
 // The file holds what the flags before a command's name do; a command's own are not for it.
@@ -235,6 +263,16 @@ int run_operator(const Line& line) {
   return done(line.options, act(line.options, line.operators));
 }
 
+int run_policy(const Line& line) {
+  const CLI::App& acts = *line.app.get_subcommand("policy");
+  const auto act = acts.got_subcommand("key")       ? policy_key
+                   : acts.got_subcommand("check")   ? policy_check
+                   : acts.got_subcommand("sign")    ? policy_sign
+                   : acts.got_subcommand("publish") ? policy_publish
+                                                    : policy_show;
+  return done(line.options, act(line.options, line.policy));
+}
+
 // What parse() cannot see is wrong.
 Result<void> check_options(const Options& options) {
   TRY(parse_size(options.quota));
@@ -250,16 +288,20 @@ int run_config(const Line& line) {
   return kOk;
 }
 
-// A key is made and shown without a service.
+// Keys are made and shown without a service, and policies signed.
 bool needs_data(const CLI::App& app) {
-  return !app.got_subcommand("config") &&
-         !(app.got_subcommand("operator") && app.get_subcommand("operator")->got_subcommand("key"));
+  if (app.got_subcommand("config")) return false;
+  if (app.got_subcommand("operator")) return !app.get_subcommand("operator")->got_subcommand("key");
+  if (!app.got_subcommand("policy")) return true;
+  const CLI::App& policy = *app.get_subcommand("policy");
+  return policy.got_subcommand("publish") || policy.got_subcommand("show");
 }
 
 void parse(Line& line, int argc, char** argv) {
   add_options(line);
   add_acts(line);
   add_operator_acts(line);
+  add_policy_acts(line);
   for (CLI::App* const command : line.app.get_subcommands({})) keep_out_of_file(*command);
   line.app.parse(argc, argv);
   if (line.options.data.empty() && needs_data(line.app)) throw CLI::RequiredError("--data");
@@ -294,6 +336,7 @@ int run(int argc, char** argv) {
   if (line.app.got_subcommand("restore")) return told(options, restore(options, line.folder));
   if (line.app.got_subcommand("invite")) return run_invite(line);
   if (line.app.got_subcommand("operator")) return run_operator(line);
+  if (line.app.got_subcommand("policy")) return run_policy(line);
   if (line.app.got_subcommand("config")) return run_config(line);
   return run_account(line);
 }

@@ -16,6 +16,7 @@
 #include "net/http_server.h"
 #include "net/listen.h"
 #include "net/routes.h"
+#include "policy.h"
 #include "witnessing.h"
 
 namespace holdfast::daemon {
@@ -56,6 +57,13 @@ Result<net::ServerTls> load_tls(const Options& options) {
   if (options.tls_certificate.empty() && options.tls_key.empty())
     return net::ServerTls::load_or_make(options.data);
   return net::ServerTls::load(options.tls_certificate, options.tls_key);
+}
+
+// Accounts rely on the key that they were told: left out later, it stays.
+Result<Bytes> policy_key_of(const Options& options) {
+  const std::string standing = options.data + "/log/policy-key";
+  if (!options.policy_key.empty()) return read_policy_key(options.policy_key);
+  return exists(standing) ? read_file(standing, 64) : Result<Bytes>(Bytes());
 }
 
 Result<server::ServiceOptions> service_options(const Options& options) {
@@ -158,8 +166,12 @@ Result<void> serve(const Options& options) {
   WitnessPolicy policy = TRY(read_policy(options.log_policy));
   const std::string log_key = options.data + "/log.key";
   // Accounts rely on a log that was begun.
-  if (options.log || exists(log_key))
+  if (options.log || exists(log_key)) {
     wanted.log = server::LogOptions{options.data + "/log", log_key, options.log_name, policy.roots};
+    wanted.log->policy_key = TRY(policy_key_of(options));
+  } else if (!options.policy_key.empty()) {
+    return Error{Code::kInvalid, "--policy-key needs --log: policies stand in the public log"};
+  }
   TRY(make_dirs(options.data));
   auto tls = TRY(load_tls(options));
   wanted.tls_pin = tls.pin();

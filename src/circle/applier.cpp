@@ -3,15 +3,11 @@
 #include <algorithm>
 
 #include "circle/custody.h"
+#include "circle/policy.h"
 #include "crypto/labelled.h"
 
 namespace holdfast::circle {
 namespace {
-
-bool valid_region(std::string_view region) {
-  return region.size() == 2 &&
-         std::all_of(region.begin(), region.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-}
 
 bool sorted_and_unique(const std::vector<ReaderId>& ids) {
   return std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) == ids.end();
@@ -116,7 +112,7 @@ Result<void> Applier::genesis() {
     return broken("the standard level has a custodian, and no other has one");
   // Its custodian acts on what the log shows, and on nothing else.
   if (body.custodian && !body.has_log) return broken("a custodian where there is no log");
-  if (!valid_region(body.region)) return broken("the region is not two capital letters");
+  if (!is_region(body.region)) return broken("the region is not two capital letters");
   if (circle_id(body.device, body.nonce) != statement_.circle)
     return broken("the circle's id does not commit to its first device");
   if (!statement_.prev.is_zero()) return broken("a genesis follows nothing");
@@ -207,7 +203,7 @@ Result<void> Applier::set_region() {
   const SetRegion body = TRY(decode_body<SetRegion>(statement_));
   TRY(require_member_signature());
   TRY(require_no_cosignature());
-  if (!valid_region(body.region)) return broken("the region is not two capital letters");
+  if (!is_region(body.region)) return broken("the region is not two capital letters");
   next_.region_ = body.region;
   return Ok{};
 }
@@ -286,9 +282,7 @@ Result<void> Applier::require_new_wrap_key(BytesView wrap_key) const {
 // old signing key with a new wrapping key, nor a replaced recovery key as a device.
 Result<void> Applier::require_new_keys(BytesView verify_key, BytesView wrap_key) const {
   TRY(require_new_wrap_key(wrap_key));
-  const auto uses = [&](const auto& info) {
-    return crypto::equal(info.verify_key, verify_key);
-  };
+  const auto uses = [&](const auto& info) { return crypto::equal(info.verify_key, verify_key); };
   const bool used =
       std::any_of(next_.devices_.begin(), next_.devices_.end(),
                   [&](const Device& d) { return uses(d.info); }) ||

@@ -162,7 +162,8 @@ Result<void> Applier::require_ages(const std::vector<std::uint64_t>& since,
   if (evidence.size() < since.size())
     return broken("it does not prove how long its signers are members");
   if (evidence.size() > since.size()) return broken("evidence of ages that nobody asks for");
-  for (std::size_t i = 0; i < since.size(); ++i) TRY(check_age(evidence[i], since[i], kMemberAgeMs));
+  for (std::size_t i = 0; i < since.size(); ++i)
+    TRY(check_age(evidence[i], since[i], kMemberAgeMs));
   return Ok{};
 }
 

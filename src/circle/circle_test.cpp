@@ -1119,9 +1119,8 @@ TEST(Statement, UnaskedCosignatureIsRefused) {
 
 TEST(Statement, ReservedTypesSayUpdateRequired) {
   Household h;
-  for (const StatementType type :
-       {StatementType::kGrantWeb, StatementType::kRevokeWeb, StatementType{0}, StatementType{17},
-        StatementType{255}}) {
+  for (const StatementType type : {StatementType::kGrantWeb, StatementType::kRevokeWeb,
+                                   StatementType{0}, StatementType{17}, StatementType{255}}) {
     const Draft draft = h.maker.draft(type, {}, h.laptop.id);
     EXPECT_TRUE(refused(h.maker, wire::encode(sign_statement(draft, *h.laptop.key)),
                         "update required", Code::kOutdated))

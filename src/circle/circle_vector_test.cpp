@@ -16,15 +16,13 @@ using testkit::make_recovery;
 
 const std::string kFolder = HF_VECTORS_DIR "/circle/";
 const std::vector<std::string> kStatements = {
-    "00-genesis",      "01-admit",  "02-set_vault",          "03-set_region",
-    "04-set_recovery", "05-rotate", "06-set_recovery-again", "07-set_vault-always_e2e",
-    "08-remove",       "09-recover",
-    "10-policy_ack"};
+    "00-genesis",      "01-admit",   "02-set_vault",          "03-set_region",
+    "04-set_recovery", "05-rotate",  "06-set_recovery-again", "07-set_vault-always_e2e",
+    "08-remove",       "09-recover", "10-policy_ack"};
 // Of another circle, at the standard level.
-const std::vector<std::string> kLevels = {"level-0-genesis", "level-1-set_vault",
-                                          "level-2-set_recovery", "level-3-set_level",
-                                          "level-4-propose", "level-5-cancel",
-                                          "level-6-set_level-back", "level-7-assist"};
+const std::vector<std::string> kLevels = {
+    "level-0-genesis", "level-1-set_vault", "level-2-set_recovery",   "level-3-set_level",
+    "level-4-propose", "level-5-cancel",    "level-6-set_level-back", "level-7-assist"};
 const std::vector<std::string> kRecords = {"home-1", "home-2", "home-3-forget", "home-4-prune",
                                            "home-5-undo"};
 
@@ -117,7 +115,8 @@ TEST(Vectors, BlobsStandInTheStatedOrder) {
   const auto expected = read_expected();
   const Circle circle = replay();
   std::string order;
-  for (const BlobSlot& slot : epoch_slots(circle.vaults(), circle.readers(), circle.vault_readers()))
+  for (const BlobSlot& slot :
+       epoch_slots(circle.vaults(), circle.readers(), circle.vault_readers()))
     order += (order.empty() ? "" : ",") + circle.blob(circle.epoch(), slot)->hex();
   EXPECT_EQ(order, expected.at("09-recover blobs"));
 }

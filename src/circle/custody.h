@@ -2,8 +2,8 @@
 // that key's destruction. Ed25519 over `label || SHA-256(bytes)`; docs/formats/circle.md.
 //
 // Who holds the fleet key can issue a key to itself. That makes it a reader only where a statement
-// of the circle takes it in, which a device must sign. A receipt says what the provider did; whether
-// it kept a copy, nothing can show.
+// of the circle takes it in, which a device must sign. A receipt says what the provider did;
+// whether it kept a copy, nothing can show.
 #pragma once
 
 #include "circle/format.h"

@@ -183,8 +183,8 @@ TEST(Proposal, NeedsALogAndAKeyToReplace) {
   EXPECT_TRUE(refused(folder, folder.sign(Propose{make_recovery("x").info, {}}, folder.first),
                       "no log proves"));
   const CircleMaker bare{std::make_shared<ToldAges>()};
-  EXPECT_TRUE(
-      refused(bare, bare.sign(Propose{make_recovery("x").info, {}}, bare.first), "no recovery key"));
+  EXPECT_TRUE(refused(bare, bare.sign(Propose{make_recovery("x").info, {}}, bare.first),
+                      "no recovery key"));
 }
 
 TEST(Proposal, ItsKeysAreNew) {

@@ -59,8 +59,8 @@ struct CustodianInfo {
   std::array<std::uint8_t, crypto::WrapPublicKey::kSize> wrap_key{};
   std::array<std::uint8_t, crypto::Ed25519PublicKey::kSize> fleet_key{};
   crypto::Ed25519Signature signature{};  // the fleet key's, over custodian_bytes()
-  static constexpr auto kFields = wire::fields(
-      &CustodianInfo::wrap_key, &CustodianInfo::fleet_key, &CustodianInfo::signature);
+  static constexpr auto kFields =
+      wire::fields(&CustodianInfo::wrap_key, &CustodianInfo::fleet_key, &CustodianInfo::signature);
 };
 
 // The newest record of a vault: n = 0 and a zero head before the first.
@@ -95,10 +95,9 @@ struct Genesis {
   Digest trust_roots;    // labelled SHA-256 of the encoded TrustRoots
   Digest lookup;         // a MAC under the lookup key commits to it
   EpochInfo epoch;
-  static constexpr auto kFields =
-      wire::fields(&Genesis::device, &Genesis::nonce, &Genesis::region, &Genesis::level,
-                   &Genesis::custodian, &Genesis::has_log, &Genesis::trust_roots, &Genesis::lookup,
-                   &Genesis::epoch);
+  static constexpr auto kFields = wire::fields(
+      &Genesis::device, &Genesis::nonce, &Genesis::region, &Genesis::level, &Genesis::custodian,
+      &Genesis::has_log, &Genesis::trust_roots, &Genesis::lookup, &Genesis::epoch);
 };
 
 struct Admit {
@@ -305,10 +304,10 @@ struct DeletionReceipt {
   Digest head;
   std::uint64_t time_s = 0;  // by its clock
   std::array<std::uint8_t, 32> nonce{};
-  static constexpr auto kFields = wire::fields(
-      &DeletionReceipt::label, &DeletionReceipt::circle, &DeletionReceipt::custodian,
-      &DeletionReceipt::seq, &DeletionReceipt::head, &DeletionReceipt::time_s,
-      &DeletionReceipt::nonce);
+  static constexpr auto kFields =
+      wire::fields(&DeletionReceipt::label, &DeletionReceipt::circle, &DeletionReceipt::custodian,
+                   &DeletionReceipt::seq, &DeletionReceipt::head, &DeletionReceipt::time_s,
+                   &DeletionReceipt::nonce);
 };
 
 struct SignedReceipt {

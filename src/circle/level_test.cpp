@@ -112,8 +112,8 @@ TEST(Genesis, TakesNoCustodianThatWasIssuedForAnother) {
   body = standard_genesis(laptop);
   body.custodian->wrap_key = laptop.info.wrap_key;
   EXPECT_TRUE(genesis_refused(body, "not issued for this account"));
-  body.custodian = sign_custodian(make_fleet(), circle_id(body.device, body.nonce),
-                                  {laptop.info.wrap_key});
+  body.custodian =
+      sign_custodian(make_fleet(), circle_id(body.device, body.nonce), {laptop.info.wrap_key});
   EXPECT_TRUE(genesis_refused(body, "used before"));
 }
 
@@ -180,7 +180,8 @@ TEST(Raising, NeedsAWayBack) {
 TEST(Raising, IsNobodysElse) {
   const Household h(Level::kStandard);
   EXPECT_TRUE(refused(h.maker, h.maker.sign(h.maker.raise(), h.paper), "not a member"));
-  EXPECT_TRUE(refused(h.maker, h.maker.sign(h.maker.raise(), make_device("thief")), "not a member"));
+  EXPECT_TRUE(
+      refused(h.maker, h.maker.sign(h.maker.raise(), make_device("thief")), "not a member"));
   EXPECT_TRUE(
       refused(h.maker, h.maker.sign_by_fleet(h.maker.raise(), make_fleet()), "not a member"));
   EXPECT_TRUE(refused(h.maker, h.maker.sign_cosigned(h.maker.raise(), h.laptop, h.desktop),
@@ -217,21 +218,20 @@ TEST(Lowering, WithTheRecoveryKeyTakesItsAgeToo) {
   EXPECT_TRUE(
       refused(h.maker, h.lowered(h.laptop, h.paper, {h.age(enrolled, 6)}), "not old enough"));
   EXPECT_TRUE(h.circle().apply(h.lowered(h.laptop, h.paper, {h.age(enrolled, 7)})).ok());
-  EXPECT_TRUE(refused(h.maker, h.lowered(h.desktop, h.paper, {h.age(enrolled, 7)}),
-                      "does not prove"));
-  EXPECT_TRUE(h.circle()
-                  .apply(h.lowered(h.desktop, h.paper,
-                                   {h.age(h.since(h.desktop), 7), h.age(enrolled, 7)}))
-                  .ok());
+  EXPECT_TRUE(
+      refused(h.maker, h.lowered(h.desktop, h.paper, {h.age(enrolled, 7)}), "does not prove"));
+  EXPECT_TRUE(
+      h.circle()
+          .apply(h.lowered(h.desktop, h.paper, {h.age(h.since(h.desktop), 7), h.age(enrolled, 7)}))
+          .ok());
 }
 
 TEST(Lowering, IsNotForTheProvider) {
   const Household h(Level::kAdvanced);
-  EXPECT_TRUE(refused(h.maker, h.maker.sign_by_fleet(h.maker.lower(h.custodian("next")),
-                                                     make_fleet()),
-                      "not a member"));
   EXPECT_TRUE(refused(h.maker,
-                      h.maker.sign_by_fleet(Assist{make_device("x").info}, make_fleet()),
+                      h.maker.sign_by_fleet(h.maker.lower(h.custodian("next")), make_fleet()),
+                      "not a member"));
+  EXPECT_TRUE(refused(h.maker, h.maker.sign_by_fleet(Assist{make_device("x").info}, make_fleet()),
                       "not the account's custodian"));
   SetLevel none = h.maker.lower(h.custodian("next"));
   none.custodian.reset();
@@ -303,7 +303,8 @@ struct Help {
     return h.circle().seq();
   }
   Complete completed(std::uint64_t proposal, std::int64_t days) const {
-    return {proposal, h.age(proposal, days), h.maker.same_epoch(assist_slots(h.circle(), owner.id))};
+    return {proposal, h.age(proposal, days),
+            h.maker.same_epoch(assist_slots(h.circle(), owner.id))};
   }
 };
 
@@ -320,8 +321,7 @@ TEST(Assist, IsTheCustodiansToProposeAndToComplete) {
     return help.h.maker.sign_by_fleet(help.completed(proposal, days), make_fleet());
   };
   EXPECT_TRUE(refused(help.h.maker, sign(2), "not old enough"));
-  EXPECT_TRUE(refused(help.h.maker,
-                      help.h.maker.sign(help.completed(proposal, 3), help.h.laptop),
+  EXPECT_TRUE(refused(help.h.maker, help.h.maker.sign(help.completed(proposal, 3), help.h.laptop),
                       "not the account's custodian"));
   help.h.maker.append(sign(3));
   EXPECT_TRUE(help.h.reads(help.owner.id, "home", 1));
@@ -333,13 +333,14 @@ TEST(Assist, IsTheCustodiansToProposeAndToComplete) {
 TEST(Assist, MakesNoMember) {
   Help help;
   const std::uint64_t proposal = help.ask();
-  help.h.maker.append(
-      help.h.maker.sign_by_fleet(help.completed(proposal, 3), make_fleet()));
+  help.h.maker.append(help.h.maker.sign_by_fleet(help.completed(proposal, 3), make_fleet()));
   const CircleMaker& maker = help.h.maker;
   EXPECT_EQ(maker.circle().member(help.owner.id), nullptr);
   EXPECT_FALSE(maker.circle().blob(1, {BlobKind::kRoot, help.owner.id, {}}).ok());
-  EXPECT_TRUE(refused(maker, maker.sign(maker.remove({help.h.laptop.id}), help.owner), "not a member"));
-  EXPECT_TRUE(refused(maker, maker.sign(maker.admit(make_device("x")), help.owner), "not a member"));
+  EXPECT_TRUE(
+      refused(maker, maker.sign(maker.remove({help.h.laptop.id}), help.owner), "not a member"));
+  EXPECT_TRUE(
+      refused(maker, maker.sign(maker.admit(make_device("x")), help.owner), "not a member"));
   EXPECT_TRUE(refused(maker, maker.sign(maker.raise(), help.owner), "not a member"));
   EXPECT_TRUE(refused(maker, maker.sign(maker.rotate(), help.owner), "not a member"));
   EXPECT_TRUE(refused(maker, maker.sign(maker.set_recovery(make_recovery("y")), help.owner),

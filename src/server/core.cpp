@@ -104,6 +104,12 @@ Result<circle::Record> record_of(BytesView bytes) {
   return wire::decode<circle::Record>(outer.record);
 }
 
+// What cannot be read the store refuses.
+bool is_snapshot(BytesView bytes) {
+  const auto record = record_of(bytes);
+  return record.ok() && record->kind == circle::RecordKind::kSnapshot;
+}
+
 Result<RecordDrops> drops_of(BytesView bytes) {
   circle::Record record = TRY(record_of(bytes));
   return RecordDrops{record.n, std::move(record.dropped), std::move(record.kept)};
@@ -204,6 +210,7 @@ Result<api::Receipt> Core::sign_up(const std::string& account, const api::Append
                                    const std::string& invitation, const std::string& peer) {
   TRY(store::check_account_name(account));
   TRY(check_disk());
+  TRY(check_offered(genesis));
   // Whoever may not sign up does not learn which names are taken either.
   switch (options_.sign_up) {
     case SignUp::kClosed: return Error{Code::kDenied, "this service takes no new accounts"};
@@ -482,6 +489,7 @@ Result<api::Receipt> Core::append(store::Account& in, const std::string& account
   TRY(check_named(in, append.statement));
   const std::shared_lock writing(writing_);
   TRY(check_lives(account));
+  TRY(check_offered(in, append.statement));
   if (!takes_readers_out(append.statement)) TRY(check_quota(account, size_of(append)));
   auto locate = new_capsule(append.statement);
   if (const auto proposal = completed(append.statement)) {
@@ -509,6 +517,7 @@ Result<api::Receipt> Core::append_record(store::Account& in, const std::string& 
   const std::shared_lock writing(writing_);
   TRY(check_disk());
   TRY(check_lives(account));
+  if (is_snapshot(record)) TRY(check_keeps(in));
   const std::uint64_t size = record.size() + kObjectCost;
   const auto fits = check_quota(account, size);
   std::optional<std::uint32_t> undoes;

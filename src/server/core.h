@@ -89,6 +89,9 @@ class Core final : public api::Visitor {
   Result<api::Usage> keep_account(const std::string& account);
   Result<std::unique_ptr<Arrival>> make_room(const std::string& account, const PackId& pack,
                                              std::uint64_t size);
+  // kDenied while the policy in effect lets this account keep nothing new. (core_policy.cpp)
+  Result<void> check_keeps(store::Account& in) const;
+  Result<void> check_keeps_pack(store::Account& in, std::uint64_t size) const;
   Result<api::Receipt> append(store::Account& in, const std::string& account,
                               const api::Append& append);
   Result<api::Receipt> append_record(store::Account& in, const std::string& account,
@@ -138,6 +141,9 @@ class Core final : public api::Visitor {
                                                      std::uint64_t size);
   // kDenied once the account's end has begun. Holds as long as writing_ is held.
   Result<void> check_lives(const std::string& account);
+  // kDenied where what would be turned on is not offered. (core_policy.cpp)
+  Result<void> check_offered(const api::Append& genesis) const;
+  Result<void> check_offered(store::Account& in, BytesView statement) const;
   // Null: there is none, or its end has begun.
   Result<std::shared_ptr<store::Account>> open_account(const std::string& account);
   Result<std::optional<Found>> find_caller(const api::RequestProof& proof);

@@ -125,6 +125,8 @@ const std::string LogTables::kSchema =
     "CREATE TABLE IF NOT EXISTS log_queue(id INTEGER PRIMARY KEY, leaf BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS log_newest("
     "  kind TEXT PRIMARY KEY, n INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS log_policy("
+    "  version INTEGER PRIMARY KEY, policy BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS log_position("
     "  batch INTEGER NOT NULL, label BLOB NOT NULL, value BLOB NOT NULL, opening BLOB,"
     "  PRIMARY KEY(batch, label)) WITHOUT ROWID;"
@@ -497,6 +499,29 @@ Result<void> add_numbered(sql::Database& db, BytesView leaf, std::string_view ki
 
 Result<void> LogTables::queue(BytesView leaf, std::string_view kind, const Numbered& now) const {
   return writer_.write([&](sql::Database& db) { return add_numbered(db, leaf, kind, now); });
+}
+
+Result<void> LogTables::queue_policy(BytesView leaf, std::uint64_t version,
+                                     BytesView signed_policy) const {
+  return writer_.write([&](sql::Database& db) -> Result<void> {
+    TRY(add_numbered(db, leaf, "policy", {version, to_bytes(signed_policy)}));
+    return run(db, "INSERT INTO log_policy(version, policy) VALUES(?, ?)", signed_of(version),
+               signed_policy);
+  });
+}
+
+Result<std::vector<Bytes>> LogTables::policies() const {
+  std::vector<Bytes> out;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto rows = TRY(bound(db, "SELECT policy FROM log_policy ORDER BY version"));
+    for (;;) {
+      const bool there = TRY(rows.step());
+      if (!there) return Ok{};
+      out.push_back(to_bytes(TRY(rows.column_blob(0))));
+    }
+  });
+  TRY(done);
+  return out;
 }
 
 Result<void> LogTables::queue_batch(BytesView leaf, std::uint64_t n,

@@ -128,6 +128,12 @@ class LogTables {
   Result<void> queue(BytesView leaf, std::string_view kind, const Numbered& now) const;
   Result<std::vector<Bytes>> queued(std::size_t limit) const;
 
+  // ---- policies ----
+
+  // With its leaf, in one write; `version` is its number.
+  Result<void> queue_policy(BytesView leaf, std::uint64_t version, BytesView signed_policy) const;
+  Result<std::vector<Bytes>> policies() const;  // signed, the first one first
+
   // ---- release batches ----
 
   // With its leaf, in one write. `positions` are those of the batch's map.

@@ -62,6 +62,7 @@ Result<std::unique_ptr<PublicLog>> PublicLog::open(Writer& writer, LogOptions op
       options.promise_s, std::move(clock)));
   TRY(log->tables_.put_roots(circle::roots_hash(log->site_), wire::encode(log->site_)));
   TRY(log->load());
+  TRY(log->policies_.load());
   // Where nobody is to be asked, nothing waits.
   if (log->waiting_ && log->trusted_.quorum() == 0)
     TRY(log->cosign({log->waiting_->after.note, log->waiting_->after.head}, {}));
@@ -424,29 +425,6 @@ Result<void> PublicLog::append_leaf(const tlog::Leaf& leaf) {
     return Error{Code::kInvalid, "such an entry is not put into the log by itself"};
   }
   return tables_.queue(std::visit([](const auto& one) { return wire::encode(one); }, leaf));
-}
-
-Result<void> PublicLog::append_policy(BytesView signed_policy) {
-  if (site_.policy_key.size() != crypto::Ed25519PublicKey::kSize)
-    return Error{Code::kInvalid, "this service was given no policy key"};
-  crypto::Ed25519PublicKey key;
-  std::ranges::copy(site_.policy_key, key.bytes.begin());
-  const auto outer = TRY(wire::decode<tlog::SignedPolicy>(signed_policy));
-  const auto policy = TRY(wire::decode<tlog::Policy>(outer.policy));
-  const tlog::PolicyLeaf leaf{
-      {}, policy.version, crypto::sha256(signed_policy), policy.in_effect_from_s};
-  TRY(tlog::verify_policy(key, leaf, signed_policy));
-  const auto before = TRY(tables_.newest("policy"));
-  std::optional<Digest> previous;
-  if (before.n > 0) previous = crypto::sha256(before.value);
-  if (policy.version != before.n + 1 || policy.previous != previous)
-    return Error{Code::kInvalid,
-                 "this is not the policy after version " + std::to_string(before.n)};
-  // The first one counts at once: before it, everything is offered.
-  if (before.n > 0 && policy.in_effect_from_s < now_s() + tlog::kNotice_s + kLead_s)
-    return Error{Code::kInvalid, "a policy takes effect in seven days and an hour at the earliest"};
-  TRY(files_.put("policy/" + std::to_string(policy.version), signed_policy));
-  return tables_.queue(wire::encode(leaf), "policy", {policy.version, to_bytes(signed_policy)});
 }
 
 Result<void> PublicLog::append_batch(BytesView bytes,

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "server/log_files.h"
 #include "server/log_tables.h"
+#include "server/policies.h"
 #include "tlog/add_checkpoint.h"
 #include "tlog/audit.h"
 #include "tlog/batch.h"
@@ -104,8 +105,14 @@ class PublicLog {
   // The key that signs the custodian's keys, unless the newest entry of one has it. The first one
   // counts at once, like the first policy; kInvalid: another one, with less notice.
   Result<void> append_fleet_key(const tlog::CustodyKey& key);
-  // The next policy, signed. kInvalid, kUnsafe: it is not the next, or not by the policy key.
-  Result<void> append_policy(BytesView signed_policy);
+  // The next policy, signed. kInvalid, kUnsafe, kCorrupt: it is not the next, has no rules, gives
+  // too little notice, or is not by the policy key.
+  Result<void> append_policy(BytesView signed_policy) {
+    return policies_.append(signed_policy, now_s());
+  }
+  std::vector<Bytes> policies() const { return policies_.all(); }
+  // By the policy in effect now, as this machine's clock says.
+  Judged judge(std::string_view region) const { return policies_.judge(region, now_s()); }
   // The next batch and what it has at each position, sorted. kInvalid: they do not fit.
   Result<void> append_batch(BytesView leaf, const std::vector<tlog::MapEntry>& positions);
   // Gives an account what is behind its position. kInvalid: the batch has another value there.
@@ -146,7 +153,8 @@ class PublicLog {
         trusted_(std::move(trusted)),
         site_(std::move(site)),
         promise_s_(promise_s),
-        clock_(std::move(clock)) {}
+        clock_(std::move(clock)),
+        policies_(tables_, files_, site_.policy_key) {}
 
   Result<void> load();
   Result<void> begin();
@@ -172,6 +180,7 @@ class PublicLog {
   const circle::TrustRoots site_;  // of new accounts
   const std::uint64_t promise_s_;
   const std::shared_ptr<const Clock> clock_;
+  Policies policies_;
 
   // Written by the one thread of step(), with it held alone; read by others with it held shared.
   mutable std::shared_mutex mutex_;

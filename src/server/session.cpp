@@ -70,6 +70,7 @@ class Session final : public api::ServiceSession {
     TRY(allowed());
     if (size == 0 || size > api::kMaxPackBytes)
       return Error{Code::kInvalid, "a pack is empty or too large"};
+    TRY(core_.check_keeps_pack(*account_, size));
     auto arrival = TRY(core_.make_room(name_, pack, size));
     auto to = TRY(core_.storage().begin(name_, pack, size));
     return std::unique_ptr<api::PackSink>(

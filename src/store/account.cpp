@@ -266,6 +266,12 @@ Result<std::vector<circle::VaultHead>> Account::vault_heads() {
   return out;
 }
 
+Result<Account::Chosen> Account::chosen() {
+  const Lock guard(mutex_);
+  TRY(refresh());
+  return Chosen{known_->circle.level(), known_->circle.region()};
+}
+
 Result<CircleId> Account::circle_id() {
   const Lock guard(mutex_);
   TRY(refresh());

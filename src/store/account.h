@@ -57,6 +57,12 @@ class Account {
   Result<std::vector<circle::VaultHead>> vault_heads();
   Result<CircleId> circle_id();
   Result<circle::Circle> circle();
+  // What its members chose, as far as a service's policy asks.
+  struct Chosen {
+    circle::Level level{};
+    std::string region;
+  };
+  Result<Chosen> chosen();
 
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from);
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record);

@@ -58,7 +58,8 @@ api::Append TestWriter::set_vault(const VaultId& vault, const std::string& name)
 api::Append TestWriter::rotate() {
   api::Append append;
   circle::Rotate body;
-  const auto slots = circle::epoch_slots(circle_->vaults(), circle_->readers(), circle_->vault_readers());
+  const auto slots =
+      circle::epoch_slots(circle_->vaults(), circle_->readers(), circle_->vault_readers());
   body.epoch = epoch(circle_->epoch() + 1, slots.size(), append);
   return signed_by_device(circle::StatementType::kRotate, body, append);
 }
@@ -76,7 +77,10 @@ api::Append TestWriter::set_recovery(const LocateId& locate, const Bytes& capsul
   body.recovery = {paper.info.verify_key, paper.info.wrap_key, locate, capsule};
   const bool replaces = circle_->recovery().has_value();
   // A replaced key's place goes to the new one: there are as many readers as before.
-  const std::size_t blobs = replaces ? circle::epoch_slots(circle_->vaults(), circle_->readers(), circle_->vault_readers()).size() : 1;
+  const std::size_t blobs = replaces ? circle::epoch_slots(circle_->vaults(), circle_->readers(),
+                                                           circle_->vault_readers())
+                                           .size()
+                                     : 1;
   body.epoch = epoch(circle_->epoch() + (replaces ? 1 : 0), blobs, append);
   return signed_by_device(circle::StatementType::kSetRecovery, body, append);
 }

@@ -70,8 +70,9 @@ Result<Audit> verify_audit(const TrustedLog& log, BytesView signed_audit) {
   const auto outer = TRY(wire::decode<SignedAudit>(signed_audit));
   const bool known = std::ranges::any_of(
       log.auditors(), [&](const KeyHolder& auditor) { return auditor.key == outer.auditor; });
-  if (!known || !crypto::ed25519_verify({outer.auditor}, crypto::labelled_message(kSignLabel, outer.audit),
-                                        outer.signature))
+  if (!known ||
+      !crypto::ed25519_verify({outer.auditor}, crypto::labelled_message(kSignLabel, outer.audit),
+                              outer.signature))
     return Error{Code::kUnsafe,
                  "an audit of the map is not signed by an auditor of this account's"};
   auto audit = TRY(wire::decode<Audit>(outer.audit));

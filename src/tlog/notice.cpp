@@ -46,7 +46,8 @@ Result<Policy> verify_policy(const crypto::Ed25519PublicKey& key, const PolicyLe
   const Error other{Code::kUnsafe, "a policy is not the one that the log has"};
   if (crypto::sha256(signed_policy) != leaf.policy) return other;
   const auto outer = TRY(wire::decode<SignedPolicy>(signed_policy));
-  if (!crypto::ed25519_verify(key, crypto::labelled_message(kPolicyLabel, outer.policy), outer.signature))
+  if (!crypto::ed25519_verify(key, crypto::labelled_message(kPolicyLabel, outer.policy),
+                              outer.signature))
     return Error{Code::kUnsafe, "a policy is not signed by this account's policy key"};
   auto policy = TRY(wire::decode<Policy>(outer.policy));
   if (policy.version != leaf.version || policy.in_effect_from_s != leaf.in_effect_from_s)

@@ -168,6 +168,7 @@ Result<void> Account::State::ask_log() {
   log = TRY(wire::decode<tlog::LogRoots>(roots_now.log));
   TRY(close_until_included());
   if (!log_status) return Ok{};
+  compare_acknowledged();
   const auto compared = compare_with_others(*this);
   if (compared.ok()) return compared;
   log_status.reset();
@@ -256,8 +257,8 @@ Result<void> Account::State::check_sends() const {
 
 // Nobody gains by it, whatever the log says.
 bool Account::State::only_takes_away(circle::StatementType type) const {
-  const bool raises = type == circle::StatementType::kSetLevel &&
-                      circle().level() == circle::Level::kStandard;
+  const bool raises =
+      type == circle::StatementType::kSetLevel && circle().level() == circle::Level::kStandard;
   return raises || type == circle::StatementType::kRemove || type == circle::StatementType::kCancel;
 }
 

@@ -69,6 +69,11 @@ struct Account::State {
   // only take away are made all the same.
   Result<void> check_sends() const;
   bool only_takes_away(circle::StatementType type) const;
+  // kDenied while the service's policy lets this account keep nothing new. (account_policy.cpp)
+  Result<void> check_keeps() const;
+  // Red, where another device acknowledged another policy than this one is shown.
+  void compare_acknowledged();
+  PolicyHere policy_in(const std::string& region) const;
   Result<void> promised(const api::Append& append, const api::Receipt& receipt);
   Result<void> promised(const circle::LinkedRecord& linked, const api::Receipt& receipt);
 };

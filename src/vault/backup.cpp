@@ -335,6 +335,7 @@ Result<std::optional<Account::BackupReport>> try_backup(Account::State& account,
 Result<Account::BackupReport> Account::backup(const BackupOptions& options,
                                               archive::Progress& progress) {
   TRY(state_->check_sends());
+  if (!options.dry_run) TRY(state_->check_keeps());
   for (unsigned attempt = 0; attempt < kBackups; ++attempt) {
     auto report = TRY(try_backup(*state_, options, progress));
     if (report) return *std::move(report);

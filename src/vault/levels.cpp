@@ -98,8 +98,7 @@ Result<void> Account::lower_level(const keys::RecoveryKey& vouches) {
     body.level = circle::Level::kStandard;
     body.policy = policy_in_effect();
     if (circle().needs_age(self()))
-      body.evidence.push_back(
-          TRY(prove_week(*state_, *ages, self().admitted_seq, "this device")));
+      body.evidence.push_back(TRY(prove_week(*state_, *ages, self().admitted_seq, "this device")));
     body.evidence.push_back(
         TRY(prove_week(*state_, *ages, circle().recovery()->set_seq, "the recovery key")));
     body.custodian = TRY(ask_custodian(state_->store, circle().id(), state_->roots_now));
@@ -107,8 +106,8 @@ Result<void> Account::lower_level(const keys::RecoveryKey& vouches) {
     readers.of_vaults[circle::reader_id(*body.custodian)].bytes = body.custodian->wrap_key;
     auto draft = TRY(state_->replica.next_epoch(readers));
     body.epoch = std::move(draft.info);
-    return State::Made{circle::StatementType::kSetLevel, wire::encode(body),
-                       std::move(draft.blobs), cosign};
+    return State::Made{circle::StatementType::kSetLevel, wire::encode(body), std::move(draft.blobs),
+                       cosign};
   });
 }
 

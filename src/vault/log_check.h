@@ -4,6 +4,7 @@
 // lie. Where nobody witnesses, a fork is seen only by this account's own devices.
 #pragma once
 
+#include "circle/policy.h"
 #include "tlog/checkpoint.h"
 #include "vault/home.h"
 #include "vault/replica.h"
@@ -20,7 +21,9 @@ struct PolicyStatus {
   std::uint64_t version = 0;
   std::uint64_t in_effect_from_s = 0;
   bool in_effect = false;
-  Bytes rules;  // empty: the service does not show them, or no policy key is known
+  Digest policy;  // SHA-256 of the signed policy
+  // None: the service does not show them, no policy key is known, or this program cannot read them.
+  std::optional<circle::RegionRules> rules;
 };
 
 struct LogStatus {
@@ -38,6 +41,7 @@ struct LogStatus {
   std::size_t closed = 0;              // of them, that have a list for this account not yet opened
   std::vector<Released> released;      // the newest first
   std::vector<PolicyStatus> policies;  // the one in effect, then those to come
+  std::uint64_t now_s = 0;  // proven where witnesses prove it, else by this device's clock
   std::optional<std::uint64_t> trust_change_s;  // when other trust roots will count
   // Red, each a sentence for the person; nothing is stopped by them.
   std::vector<std::string> alarms;

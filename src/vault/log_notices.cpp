@@ -109,15 +109,15 @@ Result<Notice> judge_notice(const SeenPolicy& seen, const tlog::PolicyLeaf& poli
   return given ? Notice::kGiven : Notice::kUnproven;
 }
 
-Result<Bytes> read_rules(const tlog::PolicyLeaf& leaf, api::Visitor& files,
-                         const LogMoment& moment) {
+Result<circle::RegionRules> read_rules(const tlog::PolicyLeaf& leaf, api::Visitor& files,
+                                       const LogMoment& moment) {
   if (moment.trust.policy_key.size() != crypto::Ed25519PublicKey::kSize)
     return Error{Code::kUnsafe, "this account knows no policy key"};
   crypto::Ed25519PublicKey key;
   std::ranges::copy(moment.trust.policy_key, key.bytes.begin());
   const Bytes bytes = TRY(files.get_log("policy/" + std::to_string(leaf.version)));
   const tlog::Policy policy = TRY(tlog::verify_policy(key, leaf, bytes));
-  return policy.rules;
+  return circle::decode_rules(policy.rules);
 }
 
 void alarm_of_notice(const SeenPolicy& seen, const tlog::PolicyLeaf& policy, LogStatus& status) {
@@ -168,6 +168,7 @@ Result<void> check_batches(LogPins& pins, const std::vector<tlog::ReleaseBatch>&
 // The one in effect, then those to come; older ones have had their time.
 Result<void> check_policies(LogPins& pins, api::Visitor& files, const LogMoment& moment,
                             LogStatus& status) {
+  status.now_s = moment.now_s;
   std::size_t standing = 0;
   std::vector<tlog::PolicyLeaf> leaves;
   for (const SeenPolicy& seen : pins.policies) {
@@ -182,8 +183,11 @@ Result<void> check_policies(LogPins& pins, api::Visitor& files, const LogMoment&
     if (seen.notice == Notice::kUnproven)
       seen.notice = TRY(judge_notice(seen, leaf, files, moment));
     alarm_of_notice(seen, leaf, status);
-    PolicyStatus policy{
-        leaf.version, leaf.in_effect_from_s, leaf.in_effect_from_s <= moment.now_s, {}};
+    PolicyStatus policy{leaf.version,
+                        leaf.in_effect_from_s,
+                        leaf.in_effect_from_s <= moment.now_s,
+                        leaf.policy,
+                        {}};
     auto rules = read_rules(leaf, files, moment);
     if (rules.ok()) {
       policy.rules = std::move(rules).value();

@@ -21,6 +21,7 @@
 #include "vault/contradiction.h"
 #include "vault/home.h"
 #include "vault/log_check.h"
+#include "vault/policy_here.h"
 
 namespace holdfast::vault {
 
@@ -84,15 +85,15 @@ class Account {
   // grew.
   Result<void> set_recovery(const keys::RecoveryKey& key, const keys::RecoveryKey* old);
 
-  // Where a log proves times, what no second voice vouches for waits three days: a new recovery key,
-  // the custodian's return; and the provider's help for an owner without devices.
+  // Where a log proves times, what no second voice vouches for waits three days: a new recovery
+  // key, the custodian's return; and the provider's help for an owner without devices.
   enum class Waits { kRecovery, kStandard, kHelp };
   struct Waiting {
     Waits what{};
-    std::uint64_t number = 0;  // of its statement
-    ReaderId proposer;         // of help: the custodian
-    TimeMs proposed_ms = 0;    // as its proposer's clock said
-    std::string name = {};     // of who is to be helped
+    std::uint64_t number = 0;                   // of its statement
+    ReaderId proposer;                          // of help: the custodian
+    TimeMs proposed_ms = 0;                     // as its proposer's clock said
+    std::string name = {};                      // of who is to be helped
     std::optional<tlog::ProvenAge> stood = {};  // none: the log does not prove it yet
     // When it may be completed, by the witnesses' clocks.
     std::optional<TimeMs> due_ms() const {
@@ -129,6 +130,14 @@ class Account {
   };
   Result<Custody> custody();
 
+  // What the service's policies say for this account's region, or another, now and from when on.
+  // Where the log is withheld or contradicts, as if none were published. (account_policy.cpp)
+  PolicyHere policy_here() const { return policy_in(circle().region()); }
+  PolicyHere policy_in(const std::string& region) const;
+  // Says for all devices that a person was shown the newest policy; it agrees to nothing. Its
+  // version. kNotFound: there is none that this device can read.
+  Result<std::uint64_t> acknowledge_policy();
+
   // ---- what (vault_*.cpp) ----
   struct SnapshotInfo {
     Digest id;  // head of its record
@@ -153,6 +162,7 @@ class Account {
     std::uint64_t resumed_packs = 0;  // found from a backup that was interrupted
     archive::Findings findings;
   };
+  // kDenied, with what can still be done: a policy lets this account keep nothing new.
   Result<BackupReport> backup(const BackupOptions& options, archive::Progress& progress);
 
   // What a record takes from a vault, as long as an undo can bring it back.

@@ -11,8 +11,9 @@ namespace {
 constexpr std::uint64_t kWait_s = circle::kProposalAgeMs / 1000;
 
 Error gone() {
-  return {Code::kNotFound,
-          "nothing waits under this number: it was completed or cancelled, or its proposer removed"};
+  return {
+      Code::kNotFound,
+      "nothing waits under this number: it was completed or cancelled, or its proposer removed"};
 }
 
 Result<circle::Proposal> find(const circle::Circle& circle, std::uint64_t number) {
@@ -45,9 +46,9 @@ Account::Waiting waiting_as(const circle::Proposal& one) {
 }
 
 Error too_early(const tlog::ProvenAge& age) {
-  return {Code::kUnavailable,
-          "it does not count yet: by the log's witnesses it waits since " +
-              human_time(static_cast<TimeMs>(age.since_s) * 1000) + ", and must for three days"};
+  return {Code::kUnavailable, "it does not count yet: by the log's witnesses it waits since " +
+                                  human_time(static_cast<TimeMs>(age.since_s) * 1000) +
+                                  ", and must for three days"};
 }
 
 }  // namespace

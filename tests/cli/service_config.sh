@@ -11,7 +11,7 @@ declare -A other=(
   [data]="\"$work/elsewhere\"" [listen]='"0.0.0.0:9001"' [metrics-listen]='""' [signup]='"closed"'
   [tls-certificate]='"a.crt"' [tls-key]='"a.key"' [quota]='"7G"' [connection-log-days]=3
   [grace-days]=4 [deletion-days]=5 [max-connections]=6 [connections-per-address]=7
-  [requests-per-address]=8 [signups-per-address]=10 [log]=true [log-policy]='"policy"' [log-name]='"example"' [log-seconds]=9
+  [requests-per-address]=8 [signups-per-address]=10 [log]=true [log-policy]='"policy"' [policy-key]='"key"' [log-name]='"example"' [log-seconds]=9
   [log-requests]=true [json]=true)
 expect 0 config
 cp "$work/out" "$work/defaults"

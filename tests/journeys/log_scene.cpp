@@ -5,19 +5,10 @@
 #include "net/http_server.h"
 #include "net/routes.h"
 #include "sql/sqlite.h"
-#include "tlog/notice.h"
+#include "support/policies.h"
 #include "vault/log_audit.h"
 
 namespace holdfast {
-namespace {
-
-crypto::Ed25519Key policy_key() {
-  return crypto::Ed25519Key(
-      crypto::Key<crypto::Ed25519Purpose>::from_bytes(Bytes(32, std::uint8_t{50})));
-}
-
-}  // namespace
-
 void alter_view(Lies& lies, std::function<void(api::LogView&)> alter) {
   lies.log = [alter = std::move(alter)](Lies::Honest&, std::uint64_t, Result<api::LogView>& view) {
     if (view.ok()) alter(*view);
@@ -35,12 +26,8 @@ void hide_record(Lies& lies) {
 }
 
 Bytes any_policy(std::uint64_t version, std::uint64_t from_s, const Bytes& before) {
-  tlog::Policy policy;
-  policy.version = version;
-  if (!before.empty()) policy.previous = crypto::sha256(before);
-  policy.in_effect_from_s = from_s;
-  policy.rules = to_bytes(as_bytes("rules " + std::to_string(version)));
-  return tlog::sign_policy(policy_key(), policy);
+  return testkit::make_policy(version, from_s, before,
+                              testkit::offered_everywhere("rules " + std::to_string(version)));
 }
 
 // ---- the service ----
@@ -61,7 +48,7 @@ LoggedService::LoggedService(const std::string& data, const tlog::LogRoots& root
   options.tls_pin = tls.pin();
   options.sign_up = server::SignUp::kOpen;
   options.log = server::LogOptions{data + "/log", data + "/log.key", "log.example", roots};
-  options.log->policy_key = to_bytes(BytesView(policy_key().public_key().bytes));
+  options.log->policy_key = testkit::policy_public_key();
   const Bytes pin = tls.pin();
   service = must(server::Service::open(std::move(options), std::move(clock)));
   front_->routes = std::make_unique<net::Routes>(*service, pin);

@@ -126,6 +126,10 @@ class CircleMaker {
   CircleMaker(const TestDevice& device, const cc::Genesis& body)
       : first(device), circle_(start(sign_genesis(body, device), nullptr)) {}
 
+  // From another genesis that the laptop signed.
+  CircleMaker(Bytes genesis, std::shared_ptr<const cc::Ages> ages)
+      : first(make_device("laptop")), circle_(start(std::move(genesis), std::move(ages))) {}
+
   TestDevice first;
 
   const cc::Circle& circle() const { return circle_; }
@@ -174,8 +178,7 @@ class CircleMaker {
     std::vector<cc::Vault> vaults = circle_.vaults();
     for (cc::Vault& vault : vaults)
       if (vault.id == id) vault.always_e2e = always_e2e;
-    return {id, name, always_e2e,
-            next_epoch(vaults, circle_.readers(), circle_.vault_readers())};
+    return {id, name, always_e2e, next_epoch(vaults, circle_.readers(), circle_.vault_readers())};
   }
   cc::SetLevel raise() const {
     cc::SetLevel body;
