@@ -59,6 +59,24 @@ Result<void> show_waiting(vault::Account& account, Console& console) {
   return Ok{};
 }
 
+// False: something must be done first.
+bool show_readiness(const vault::Account& account, Console& console) {
+  bool ready = true;
+  for (const auto& one : account.readiness()) {
+    ready = ready && one.good;
+    console.event(JsonObject("readiness")
+                      .text("what", one.what)
+                      .flag("good", one.good)
+                      .text("sentence", one.sentence));
+    if (one.good) {
+      console.say("  ready: " + one.sentence);
+    } else {
+      console.warn("  not yet: " + one.sentence);
+    }
+  }
+  return ready;
+}
+
 void say_raised(const vault::Account& account, Console& console) {
   console.event(JsonObject("protection")
                     .text("level", "advanced")
@@ -100,6 +118,8 @@ Result<int> run_protection_advanced(const Common& common, Console& console) {
     console.say("The account is at the advanced level already.");
     return kOk;
   }
+  if (!show_readiness(account, console))
+    return Error{Code::kInvalid, "The advanced level cannot be turned on yet; nothing was changed"};
   if (!TRY(console.confirm(
           "From then on only your devices and your recovery key can read what you back up. If you "
           "lose all of them, nobody can help you. Go on?"))) {

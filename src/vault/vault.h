@@ -110,6 +110,13 @@ class Account {
   Result<void> cancel_waiting(std::uint64_t number);
 
   // ---- the level (levels.cpp) ----
+  // What must be so before the level is raised, and what to do where it is not.
+  struct Ready {
+    std::string what;  // "recovery_key", "devices", "policy"
+    bool good = false;
+    std::string sentence;
+  };
+  std::vector<Ready> readiness() const;
   // The custodian is a reader no more, from a new epoch on. kInvalid: no recovery key stands.
   Result<void> raise_level();
   // The provider's custodian becomes a reader of every vault that is not always end-to-end: at once

@@ -41,6 +41,11 @@ start_service() {
   port=${server##*:}
 }
 
+end_service() {
+  [[ -z $service ]] || { kill "-${1:-TERM}" "$service" && wait "$service"; } 2> /dev/null || true
+  service=''
+}
+
 fail() {
   echo "FAILED at line ${BASH_LINENO[-2]}: $*" >&2
   head -n 20 "$work/out" "$work/err" >&2 || true

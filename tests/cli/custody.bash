@@ -54,10 +54,6 @@ serve_logged() {
 serve_custodial() {
   serve_logged --custodian "$custodian_url" --custodian-fingerprint "$custodian_pin"
 }
-end_service() {
-  kill "-${1:-TERM}" "$service" 2> /dev/null || true
-  wait "$service" 2> /dev/null || true
-}
 
 # The service first, alone: its key and its log are what the custodian is told.
 start_custody() {

@@ -2,70 +2,26 @@
 # A lost recovery key is replaced where a log proves that three days pass: with real programs, whose clocks are
 # moved (faketime).
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
-if ! faketime -f +1h "$holdfast" --version > /dev/null 2>&1; then
-  echo "SKIPPED: other clocks, faketime does not go with this build"
-  exit 0
-fi
-watcher=''
-end() {
-  [[ -z ${!1} ]] || { kill "${!1}" && wait "${!1}"; } 2> /dev/null || true
-  printf -v "$1" %s ''
-}
-trap 'end watcher; clean_up' EXIT
+source "$(dirname "${BASH_SOURCE[0]}")/clocks.bash"
+need_clocks
 
-# The library alone: faketime itself would be the process that is ended.
-library=$(faketime -f +1h printenv LD_PRELOAD)
-mkdir "$work/moved"
-for program in holdfast holdfastd holdfast-witness; do
-  printf '#!/bin/sh\nFAKETIME_DONT_FAKE_MONOTONIC=1 LD_PRELOAD=%q FAKETIME=$(cat "%s") exec "%s" "$@"\n' \
-    "$library" "$work/clock" "$bin/$program" > "$work/moved/$program"
-  chmod +x "$work/moved/$program"
-done
-bin=$work/moved
-holdfast=$bin/holdfast
-echo +0h > "$work/clock"
-
-start_watcher() {
-  "$bin/holdfast-witness" serve --data "$work/witness" --name w1 --log "$log_key" \
-    --listen "127.0.0.1:${watch_port:-0}" --json > "$work/watch" 2> "$work/watch.err" &
-  watcher=$!
-  for _ in $(seq 600); do
-    grep -q '"event":"listening"' "$work/watch" && break
-    kill -0 "$watcher" || fail "the witness ended: $(cat "$work/watch.err")"
-    sleep 0.05
-  done
-  watch_url=$(field url listening "$work/watch")
-  watch_port=${watch_url##*:}
-}
-start_logged() { start_service --signup open --log --log-seconds 1 --log-policy "$work/policy"; }
+start_logged() { start_service --signup open --log --log-seconds 1 --log-policy "$work/watchers"; }
 # hours_later N: everyone's clock, from the beginning of the test
 hours_later() {
-  end service
-  end watcher
+  end_service
+  end_watcher
   echo "+$1h" > "$work/clock"
   start_watcher
   start_logged
-}
-# until_so COMMAND...: again until it succeeds
-until_so() {
-  for _ in $(seq 300); do
-    "$@" > "$work/out" 2> "$work/err" && return 0
-    sleep 0.1
-  done
-  fail "it never came: $*"
 }
 in_log() { on she recovery show --json && [[ -n $(field since_ms recovery_waits) ]]; }
 # Cosigned since the clock was moved: what is older proves less.
 fresh() { on she log --json && (($(field age_seconds log) < 3000)); }
 
 start_service --signup open --log --log-seconds 1
-log_key=$(field log listening "$work/serve")
+watched_log=$(field log listening "$work/serve")
 start_watcher
-cat > "$work/policy" << POLICY
-witness $(field key listening "$work/watch") $watch_url $(field fingerprint listening "$work/watch")
-quorum 1
-POLICY
-end service
+end_service
 start_logged
 she() {
   on she init --advanced --account she --device-name she --recovery-key-file "$work/lost.key"
@@ -115,5 +71,5 @@ expect 0 "$holdfast" recover --home "$work/again" --server "$server" "${pin[@]}"
   --device-name again --recovery-key-file "$work/new.key"
 expect 0 on again restore latest --target "$work/back"
 diff -r "$work/docs" "$work/back$work/docs" || fail "restored something else"
-end service
+end_service
 echo "a lost recovery key was replaced in three days"

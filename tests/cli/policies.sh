@@ -2,60 +2,20 @@
 # The policies in packaging/policies, each published and come into effect at its time: with real programs, whose
 # clocks are moved (faketime).
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
-if ! faketime -f +1h "$holdfast" --version > /dev/null 2>&1; then
-  echo "SKIPPED: other clocks, faketime does not go with this build"
-  exit 0
-fi
+source "$(dirname "${BASH_SOURCE[0]}")/clocks.bash"
 policies=$(realpath "$tools/../packaging/policies")
-watcher=''
-end() {
-  [[ -z ${!1} ]] || { kill "${!1}" && wait "${!1}"; } 2> /dev/null || true
-  printf -v "$1" %s ''
-}
-trap 'end watcher; clean_up' EXIT
+need_clocks
 
-# The library alone: faketime itself would be the process that is ended.
-library=$(faketime -f +1h printenv LD_PRELOAD)
-mkdir "$work/moved"
-for program in holdfast holdfastd holdfast-witness; do
-  printf '#!/bin/sh\nFAKETIME_DONT_FAKE_MONOTONIC=1 LD_PRELOAD=%q FAKETIME=$(cat "%s") exec "%s" "$@"\n' \
-    "$library" "$work/clock" "$bin/$program" > "$work/moved/$program"
-  chmod +x "$work/moved/$program"
-done
-bin=$work/moved
-holdfast=$bin/holdfast
-set_clock() { printf '%+d' $(($(date -u -d "$1 UTC" +%s) - $(date +%s))) > "$work/clock"; }
-
-start_watcher() {
-  "$bin/holdfast-witness" serve --data "$work/witness" --name w1 --log "$log_key" \
-    --listen "127.0.0.1:${watch_port:-0}" --json > "$work/watch" 2> "$work/watch.err" &
-  watcher=$!
-  for _ in $(seq 600); do
-    grep -q '"event":"listening"' "$work/watch" && break
-    kill -0 "$watcher" || fail "the witness ended: $(cat "$work/watch.err")"
-    sleep 0.05
-  done
-  watch_url=$(field url listening "$work/watch")
-  watch_port=${watch_url##*:}
-}
 start_logged() {
   start_service --signup open --log --log-seconds 1 --log-policy "$work/watchers" --policy-key "$@"
-}
-# until_so COMMAND...: again until it succeeds
-until_so() {
-  for _ in $(seq 300); do
-    "$@" > "$work/out" 2> "$work/err" && return 0
-    sleep 0.1
-  done
-  fail "it never came: $*"
 }
 fresh() { on "$1" log --json && (($(field age_seconds log) < 3000)); }
 # knows DEVICE VERSION: it is shown the log as it is now, with that version of the policy
 knows() { on "$1" policy --json && [[ $(field newest policy_summary) == "$2" ]]; }
 # it_is DAY: everyone's clock
 it_is() {
-  end service
-  end watcher
+  end_service
+  end_watcher
   set_clock "$1"
   start_watcher
   start_logged "$work/public"
@@ -108,13 +68,9 @@ says "is the private key"
 ! grep -rqs "$(cut -d' ' -f2 "$work/private")" "$work/service" || fail "the private key went somewhere"
 : > "$work/watchers"
 start_logged "$public"
-log_key=$(field log listening "$work/serve")
-end service
+watched_log=$(field log listening "$work/serve")
+end_service
 start_watcher
-cat > "$work/watchers" << POLICY
-witness $(field key listening "$work/watch") $watch_url $(field fingerprint listening "$work/watch")
-quorum 1
-POLICY
 start_logged "$public"
 expect 0 policy show --data "$work/service"
 says "everything is offered everywhere"
@@ -215,5 +171,5 @@ expect 0 on gb backup "$work/docs"
 until_so init new-gb GB
 expect 0 "$holdfast" log verify --server "$server" "${pin[@]}" --json
 is "$(field policies log_verified)" 4
-end service
+end_service
 echo "a region withdrew the offer and gave it back; another was untouched"

@@ -38,6 +38,8 @@ struct Lies {
   // True: the service says yes and does nothing.
   std::function<bool(const Join& join, BytesView message)> ignore_join = {};
   std::function<void(std::uint64_t seq, Result<Bytes>& evidence)> age = {};
+  std::function<void(const CircleId& circle, Result<Bytes>& key)> custodian = {};
+  std::function<void(Result<api::CustodyStatus>& custody)> custody = {};
   bool keeps_joins = false;
 };
 
@@ -80,6 +82,11 @@ class HostileSession final : public api::ServiceSession {
     auto evidence = inner_->prove_age(seq);
     if (lies_.age) lies_.age(seq, evidence);
     return evidence;
+  }
+  Result<api::CustodyStatus> custody() override {
+    auto custody = inner_->custody();
+    if (lies_.custody) lies_.custody(custody);
+    return custody;
   }
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
     auto page = inner_->read_records(vault, from);
@@ -174,6 +181,11 @@ class HostileVisitor : public Base {
     if (lies_.log_file) lies_.log_file(path, file);
     return file;
   }
+  Result<Bytes> custodian_key(const CircleId& circle) override {
+    auto key = inner_.custodian_key(circle);
+    if (lies_.custodian) lies_.custodian(circle, key);
+    return key;
+  }
 
  protected:
   Base& inner_;
@@ -217,6 +229,11 @@ class HostileService final : public api::Service {
   }
   Result<api::StoredFile> open_log(const std::string& path) override {
     return inner_.open_log(path);
+  }
+  Result<Bytes> custodian_key(const CircleId& circle, const std::string& peer) override {
+    auto key = inner_.custodian_key(circle, peer);
+    if (lies_.custodian) lies_.custodian(circle, key);
+    return key;
   }
   TimeMs now() override { return inner_.now(); }
   std::vector<std::pair<std::string, double>> gauges() override { return inner_.gauges(); }

@@ -39,7 +39,8 @@ struct LoggedService::Front {
 };
 
 LoggedService::LoggedService(const std::string& data, const tlog::LogRoots& roots,
-                             const std::string& port, std::shared_ptr<const Clock> clock)
+                             const std::string& port, std::shared_ptr<const Clock> clock,
+                             api::Custodian* custodian)
     : front_(std::make_unique<Front>()) {
   fs::create_directories(data);
   auto tls = must(net::ServerTls::load_or_make(data));
@@ -49,6 +50,7 @@ LoggedService::LoggedService(const std::string& data, const tlog::LogRoots& root
   options.sign_up = server::SignUp::kOpen;
   options.log = server::LogOptions{data + "/log", data + "/log.key", "log.example", roots};
   options.log->policy_key = testkit::policy_public_key();
+  options.custodian = custodian;
   const Bytes pin = tls.pin();
   service = must(server::Service::open(std::move(options), std::move(clock)));
   front_->routes = std::make_unique<net::Routes>(*service, pin);
@@ -84,7 +86,7 @@ PublicLog::PublicLog() : home_(new_home(folder_ / "laptop")) {
 }
 
 void PublicLog::begin(const std::string& port) {
-  logged_ = std::make_unique<LoggedService>(folder_ / "service", roots_, port, time_);
+  logged_ = std::make_unique<LoggedService>(folder_ / "service", roots_, port, time_, custodian_);
   store_ = logged_->store();
 }
 

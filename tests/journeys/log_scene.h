@@ -24,7 +24,7 @@ Bytes any_policy(std::uint64_t version, std::uint64_t from_s, const Bytes& befor
 class LoggedService {
  public:
   LoggedService(const std::string& data, const tlog::LogRoots& roots, const std::string& port,
-                std::shared_ptr<const Clock> clock);
+                std::shared_ptr<const Clock> clock, api::Custodian* custodian = nullptr);
   ~LoggedService();
   std::unique_ptr<api::Store> store();
 
@@ -84,6 +84,7 @@ class PublicLog : public ::testing::Test {
   vault::Home home_;
   tlog::LogRoots roots_;
   std::unique_ptr<witness::Witness> witness_;
+  api::Custodian* custodian_ = nullptr;  // of the service that begins next
   std::unique_ptr<LoggedService> logged_;
   std::unique_ptr<api::Store> store_;
   std::optional<HostileStore> lying_;

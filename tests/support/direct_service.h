@@ -50,6 +50,7 @@ class DirectSession final : public api::Session {
     return TRY(enter())->read_batches(from);
   }
   Result<Bytes> prove_age(std::uint64_t seq) override { return TRY(enter())->prove_age(seq); }
+  Result<api::CustodyStatus> custody() override { return TRY(enter())->custody(); }
   Result<std::uint64_t> wait_for_change(std::uint64_t seen, std::int64_t patience_ms) override {
     return TRY(enter())->wait_for_change(seen, patience_ms);
   }
@@ -96,6 +97,9 @@ class DirectStore final : public api::Store {
   }
   Result<Bytes> get_log(const std::string& path) override {
     return service_.visitor().get_log(path);
+  }
+  Result<Bytes> custodian_key(const CircleId& circle) override {
+    return service_.visitor().custodian_key(circle);
   }
   Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
                                                      const api::Caller& caller) override {
