@@ -83,7 +83,8 @@ std::optional<std::uint64_t> completed(BytesView bytes) {
 // What a rule may ask the age of: when somebody became a member, how long a proposal waits.
 bool begins_an_age(circle::StatementType type) {
   return type == circle::StatementType::kAdmit || type == circle::StatementType::kRecover ||
-         type == circle::StatementType::kPropose || type == circle::StatementType::kSetRecovery;
+         type == circle::StatementType::kPropose || type == circle::StatementType::kAssist ||
+         type == circle::StatementType::kSetRecovery;
 }
 
 Result<std::vector<std::uint64_t>> begins(store::Account& account, std::uint64_t from) {

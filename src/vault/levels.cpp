@@ -19,6 +19,18 @@ Error too_young(const std::string& what) {
               "waits three days"};
 }
 
+// One that the account never had: a key that left does not return, and is given out until it is
+// destroyed.
+Result<circle::CustodianInfo> next_custodian(Account::State& state) {
+  auto custodian = TRY(ask_custodian(state.store, state.circle().id(), state.roots_now));
+  for (const circle::Custodian& one : state.circle().custodians())
+    if (one.id == circle::reader_id(custodian))
+      return Error{Code::kUnavailable,
+                   "the key of the custodian that left is not destroyed yet, and the account takes "
+                   "no key twice: try again when holdfast protection show says that it is"};
+  return custodian;
+}
+
 // Evidence that statement `seq` has stood for a week.
 Result<Bytes> prove_week(Account::State& state, const LogAges& ages, std::uint64_t seq,
                          const std::string& what) {
@@ -119,7 +131,7 @@ Result<void> Account::lower_level(const keys::RecoveryKey& vouches) {
       body.evidence.push_back(TRY(prove_week(*state_, *ages, self().admitted_seq, "this device")));
     body.evidence.push_back(
         TRY(prove_week(*state_, *ages, circle().recovery()->set_seq, "the recovery key")));
-    body.custodian = TRY(ask_custodian(state_->store, circle().id(), state_->roots_now));
+    body.custodian = TRY(next_custodian(*state_));
     NextReaders readers = state_->replica.readers();
     readers.of_vaults[circle::reader_id(*body.custodian)].bytes = body.custodian->wrap_key;
     auto draft = TRY(state_->replica.next_epoch(readers));
@@ -133,7 +145,7 @@ Result<std::uint64_t> Account::propose_standard() {
   if (circle().level() == circle::Level::kStandard)
     return Error{Code::kConflict, "the account is at the standard level already"};
   return state_->propose([&]() -> Result<circle::Propose> {
-    return circle::Propose{{}, TRY(ask_custodian(state_->store, circle().id(), state_->roots_now))};
+    return circle::Propose{{}, TRY(next_custodian(*state_))};
   });
 }
 

@@ -158,6 +158,10 @@ TEST_P(Levels, TheRecoveryKeyLowersAtOnceAfterAWeek) {
 
 TEST_P(Levels, AProposalWaitsThreeDaysAndIsTakenBackByAnyDevice) {
   raise();
+  const auto early = ann_->propose_standard();
+  ASSERT_FALSE(early.ok());
+  EXPECT_EQ(early.error().code, Code::kUnavailable) << early.error().message;
+  work();
   const std::uint64_t first = must(ann_->propose_standard());
   step();
   must_do(ann_->sync());
@@ -170,6 +174,7 @@ TEST_P(Levels, AProposalWaitsThreeDaysAndIsTakenBackByAnyDevice) {
 
   const std::uint64_t second = must(ann_->propose_standard());
   step();
+  step();  // the service keeps since when it stands in the log with its next step
   pass(3 * kDay_s + kHour_s);
   step();
   must_do(ann_->sync());
