@@ -210,8 +210,8 @@ class Runner {
     const circle::Proposal& one = all[which % all.size()];
     circle::Complete body{one.seq, Bytes(1), {}};
     if (const auto* const helped = one.helped()) {
-      body.epoch = maker_.same_epoch(
-          circle::assist_slots(maker_.circle(), circle::reader_id(*helped)));
+      body.epoch =
+          maker_.same_epoch(circle::assist_slots(maker_.circle(), circle::reader_id(*helped)));
       return by_fleet(body);
     }
     if (const auto* const custodian = one.custodian()) {

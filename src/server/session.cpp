@@ -21,8 +21,8 @@ class Sink final : public api::PackSink {
   const std::unique_ptr<api::PackSink> to_;
 };
 
-// Every function but read_circle() first asks: a device that was removed learns by whom, and nothing
-// else; an owner whom the provider helps reads what there is, and does nothing.
+// Every function but read_circle() first asks: a device that was removed learns by whom, and
+// nothing else; an owner whom the provider helps reads what there is, and does nothing.
 using Rights = store::Account::Rights;
 
 class Session final : public api::ServiceSession {

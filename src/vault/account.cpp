@@ -95,9 +95,7 @@ Result<void> check_store(const circle::TrustRoots& roots, const api::Store& stor
 
 Bytes for_the_map(const keys::LookupKey& lookup) { return to_bytes(crypto::expose(lookup)); }
 
-Digest lookup_hash(const keys::LookupKey& key) {
-  return tlog::lookup_hash(key);
-}
+Digest lookup_hash(const keys::LookupKey& key) { return tlog::lookup_hash(key); }
 
 Result<void> remember_wrong(Home& home, const Result<void>& kept, TimeMs now) {
   if (kept.ok() || kept.error().code != Code::kUnsafe) return kept;

@@ -70,12 +70,13 @@ std::vector<Account::Ready> Account::readiness() const {
   std::vector<Ready> all;
   const bool recovery = circle().recovery().has_value();
   all.push_back({"recovery_key", recovery,
-                 recovery ? "The account has a recovery key."
-                          : "The account has no recovery key: whoever then loses every device loses "
-                            "the data for good. Make one: holdfast recovery key"});
+                 recovery
+                     ? "The account has a recovery key."
+                     : "The account has no recovery key: whoever then loses every device loses "
+                       "the data for good. Make one: holdfast recovery key"});
   // The first statement of an account that has a custodian is one that older versions refuse.
-  all.push_back({"devices", true,
-                 "Every device of the account is of a version that knows the levels."});
+  all.push_back(
+      {"devices", true, "Every device of the account is of a version that knows the levels."});
   const PolicyHere here = policy_here();
   const bool offered = here.may_enable();
   all.push_back({"policy", offered,

@@ -26,8 +26,8 @@ class Levels : public PublicLog, public ::testing::WithParamInterface<Way> {
   Levels() : ann_home_(new_home(folder_ / "ann")) {
     account_.reset();
     store_.reset();
-    const tlog::LogRoots roots = must(wire::decode<tlog::LogRoots>(
-        as_bytes(read(folder_ / "service/log/roots"))));
+    const tlog::LogRoots roots =
+        must(wire::decode<tlog::LogRoots>(as_bytes(read(folder_ / "service/log/roots"))));
     logged_.reset();
     real_ = must(custody::Custodian::open({folder_ / "custodian", token_.place(), roots}, time_));
     custodian_ = real_.get();
@@ -36,8 +36,8 @@ class Levels : public PublicLog, public ::testing::WithParamInterface<Way> {
     if (GetParam() == Way::kDirect)
       store_ = std::make_unique<testkit::DirectStore>(*logged_->service, store_->tls_pin());
     step();
-    auto begun = must(vault::init(ann_home_, *store_, clock_,
-                                  {"ann", "ann", "ZZ", circle::Level::kStandard}));
+    auto begun = must(
+        vault::init(ann_home_, *store_, clock_, {"ann", "ann", "ZZ", circle::Level::kStandard}));
     paper_.emplace(std::move(begun.recovery));
     ann_.emplace(std::move(begun.account));
     backup_id(*ann_, folder_ / "data");
@@ -130,8 +130,8 @@ TEST_P(Levels, AForgedReceiptCountsAsNone) {
   receipt.seq = ann_->circle().seq();
   Lies lies;
   lies.custody = [&](Result<api::CustodyStatus>& custody) {
-    custody = api::CustodyStatus{
-        {}, {circle::sign_receipt(testkit::make_fleet("another"), receipt)}};
+    custody =
+        api::CustodyStatus{{}, {circle::sign_receipt(testkit::make_fleet("another"), receipt)}};
   };
   HostileStore lying(*store_, lies);
   auto account = must(vault::Account::open(ann_home_, lying, clock_));
@@ -201,9 +201,7 @@ TEST_P(Levels, ASwappedCustodianKeyIsRefused) {
   refused("bob", [](const CircleId& circle) {
     return wire::encode(testkit::make_custodian(circle, "the provider's own"));
   });
-  refused("carl", [&](const CircleId&) {
-    return wire::encode(ann_->circle().custodian()->info);
-  });
+  refused("carl", [&](const CircleId&) { return wire::encode(ann_->circle().custodian()->info); });
 }
 
 // A member whose device is stolen takes in a custodian of its own making. The circle's rules cannot
@@ -214,13 +212,10 @@ TEST_P(Levels, ACustodianOfAnotherFleetStopsEveryDevice) {
   pass(7 * kDay_s + kHour_s);
   step();
   vault::Account::State thief{
-      ann_home_,
-      *store_,
-      clock_,
-      vault::signing_key(ann_home_.device_key()),
+      ann_home_, *store_, clock_, vault::signing_key(ann_home_.device_key()),
       vault::Replica(must(store_->open_account("ann", vault::caller(ann_home_.device_key()))),
-                     ann_->self().id,
-                     crypto::derive<crypto::WrapPurpose>(ann_home_.device_key()), ages)};
+                     ann_->self().id, crypto::derive<crypto::WrapPurpose>(ann_home_.device_key()),
+                     ages)};
   must_do(thief.replica.sync(&ann_home_));
   circle::SetLevel body;
   body.level = circle::Level::kStandard;
@@ -261,11 +256,17 @@ TEST_P(Levels, NothingThatTheServiceShowsLowersALevel) {
   circle::SetLevel body;
   body.level = circle::Level::kStandard;
   body.custodian = wire::decode<circle::CustodianInfo>(must(real_->issue(circle.id()))).value();
-  const circle::Draft draft{circle.id(),   circle.seq() + 1, circle.head(),    clock_.now(),
-                            circle::StatementType::kSetLevel, ann_->self().id, wire::encode(body)};
+  const circle::Draft draft{circle.id(),
+                            circle.seq() + 1,
+                            circle.head(),
+                            clock_.now(),
+                            circle::StatementType::kSetLevel,
+                            ann_->self().id,
+                            wire::encode(body)};
   const auto thief = testkit::make_device("provider");
   const std::vector<std::pair<std::string, Bytes>> shown = {
-      {"forged, by a key of the provider's", wire::encode(circle::sign_statement(draft, *thief.key))},
+      {"forged, by a key of the provider's",
+       wire::encode(circle::sign_statement(draft, *thief.key))},
       {"forged, by its fleet key",
        wire::encode(circle::sign_statement(draft, testkit::make_fleet()))},
       {"the genesis once more", genesis},
@@ -293,8 +294,8 @@ TEST_P(Levels, NothingThatTheServiceShowsLowersALevel) {
 TEST_P(Levels, ACopyOfTheCustodiansDatabaseOpensNothingAfterwards) {
   real_.reset();
   fs::copy(folder_ / "custodian", folder_ / "copy", fs::copy_options::recursive);
-  const tlog::LogRoots roots = must(wire::decode<tlog::LogRoots>(
-      as_bytes(read(folder_ / "service/log/roots"))));
+  const tlog::LogRoots roots =
+      must(wire::decode<tlog::LogRoots>(as_bytes(read(folder_ / "service/log/roots"))));
   logged_.reset();
   real_ = must(custody::Custodian::open({folder_ / "custodian", token_.place(), roots}, time_));
   custodian_ = real_.get();
