@@ -11,20 +11,23 @@ bin=$(realpath "${HOLDFAST_BIN:-$here/../build/bin}")
 readonly here bin
 readonly holdfast="$bin/holdfast"
 readonly holdfastd="$bin/holdfastd"
+readonly custodiand="$bin/holdfast-custodian"
 tree=$(realpath "${1:-/usr/share/doc}")
 readonly tree
 [[ -d $tree ]] || { echo "demo: $tree is not a directory" >&2; exit 2; }
-[[ -x $holdfast && -x $holdfastd ]] || { echo "demo: there is no $holdfast; run ./dev build" >&2; exit 2; }
+[[ -x $holdfast && -x $holdfastd && -x $custodiand ]] || { echo "demo: there is no $holdfast; run ./dev build" >&2; exit 2; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/holdfast-demo.XXXXXX")
 readonly work
 join_pid=''
 service=''
+custodian=''
 clean_up() {
-  if [[ -n $service ]]; then
-    kill "$service" 2> /dev/null || true
-    wait "$service" 2> /dev/null || true
-  fi
+  local one
+  for one in $service $custodian; do
+    kill "$one" 2> /dev/null || true
+    wait "$one" 2> /dev/null || true
+  done
   [[ -z $join_pid ]] || kill "$join_pid" 2> /dev/null || true
   chmod -R u+rwX "$work" 2> /dev/null || true
   rm -rf "$work"
@@ -68,26 +71,57 @@ epoch() { on laptop readers --json | field epoch summary; }
 
 printf '%sHoldfast, the main job over %s%s\n' "$bold" "$tree" "$plain"
 
-step "An operator starts the service; whoever comes may sign up"
-start_service() {
-  "$holdfastd" serve --data "$work/store" --listen "127.0.0.1:${port:-0}" --metrics-listen "" \
-    --signup open --json > "$work/serve.json" 2> "$work/serve.err" &
-  service=$!
+# until_listening FILE PROCESS: what a program says once it listens
+until_listening() {
   for _ in $(seq 600); do
-    grep -q '"event":"listening"' "$work/serve.json" && break
-    kill -0 "$service" 2> /dev/null || fail "holdfastd ended: $(cat "$work/serve.err")"
+    grep -qs '"event":"listening"' "$1" && return 0
+    kill -0 "$2" 2> /dev/null || fail "it ended: $(cat "$1.err")"
     sleep 0.05
   done
+}
+start_service() {
+  "$holdfastd" serve --data "$work/store" --listen "127.0.0.1:${port:-0}" --metrics-listen "" \
+    --signup open --log --log-seconds 1 --json "$@" > "$work/serve.json" 2> "$work/serve.json.err" &
+  service=$!
+  until_listening "$work/serve.json" "$service"
   url=$(field url listening < "$work/serve.json")
   fingerprint=$(field fingerprint listening < "$work/serve.json")
   port=${url##*:}
 }
+make_token() {
+  mkdir -p "$work/token/keys"
+  printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$work/token/keys" \
+    > "$work/token/softhsm2.conf"
+  export SOFTHSM2_CONF=$work/token/softhsm2.conf
+  softhsm2-util --init-token --free --label demo --so-pin 1357-for-a-demo --pin 2468-for-a-demo > /dev/null
+  echo 2468-for-a-demo > "$work/token/pin"
+  for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so; do
+    [[ ! -e $module ]] || break
+  done
+}
+start_custodian() {
+  "$custodiand" serve --data "$work/custodian" --listen 127.0.0.1:0 --module "$module" --token demo \
+    --pin-file "$work/token/pin" --log-roots "$work/roots" --service-fingerprint "$fingerprint" --json \
+    > "$work/custodian.json" 2> "$work/custodian.json.err" &
+  custodian=$!
+  until_listening "$work/custodian.json" "$custodian"
+}
+
+step "An operator starts the service, and the custodian: its keys lie in a token (SoftHSM2), in a process of its own"
+make_token
 start_service
+cp "$work/store/log/roots" "$work/roots"
+kill "$service"
+wait "$service" || fail "the service did not stop in peace"
+start_custodian
+start_service --custodian "$(field url listening < "$work/custodian.json")" \
+  --custodian-fingerprint "$(field fingerprint listening < "$work/custodian.json")"
 good "it listens at $url with the key ${fingerprint:0:16}..., which each device pins"
 
-step "A laptop makes an account; its recovery key goes on paper"
-on laptop init --advanced --account demo --device-name laptop --recovery-key-file "$work/paper" | show
+step "A laptop makes an account, at the standard level; its recovery key goes on paper"
+on laptop init --account demo --device-name laptop --recovery-key-file "$work/paper" 2> "$work/err" | show
 [[ $(stat -c %a "$work/paper") == 600 ]] || fail "the recovery key's file is not 0600"
+on laptop readers | show
 
 step "The laptop backs up"
 code=0
@@ -103,6 +137,17 @@ on laptop backup "$tree" --json > "$work/again.json" || fail "the second backup 
 again=$(field seconds summary < "$work/again.json")
 resent=$(field stored_bytes summary < "$work/again.json")
 good "once more, with nothing changed: $again s, $resent bytes sent"
+
+step "The laptop turns advanced protection on: the custodian is off the list, and its key destroyed"
+on laptop protection advanced --yes | show
+for _ in $(seq 300); do
+  [[ $(on laptop protection show --json 2> /dev/null | field destroyed former_custodian) != True ]] || break
+  sleep 0.2
+done
+on laptop protection show | show
+[[ $(on laptop readers --json | field provider_can_read summary) == False ]] || fail "the provider can still read"
+[[ $(on laptop protection show --json | field destroyed former_custodian) == True ]] || fail "no receipt came"
+good "the provider cannot read any more, and cannot turn this off"
 
 step "A second device, nas, asks to be admitted and shows a code"
 on nas join --account demo --device-name nas --json > "$work/join.json" &
@@ -121,6 +166,11 @@ join_pid=''
 [[ -n $(field name admitted < "$work/join.json") ]] || fail "nas did not say that it was admitted"
 
 step "nas restores what the laptop saved, and both trees are compared"
+# It opens nothing before everybody can see in the log that it was admitted.
+for _ in $(seq 300); do
+  ! on nas snapshots > "$work/out" 2>&1 || break
+  sleep 0.1
+done
 on nas restore "$first:$tree" --target "$work/on-nas" --json > "$work/restore.json" || fail "the restore failed: $(tail -n 3 "$work/restore.json")"
 restore_seconds=$(field seconds summary < "$work/restore.json")
 same_tree "$tree" "$work/on-nas"
@@ -222,6 +272,6 @@ print(f"""
     unchanged    saved again in {again:.1f} s
     restored     twice, byte for byte: {size / restore / 1e6:.0f} MB/s
     refused      one flipped byte, one removed device, one lost laptop
-    can read     phoenix and the recovery key. Nobody else.
+    can read     phoenix and the recovery key. Nobody else: the provider's key is destroyed.
 """)
 PYTHON
