@@ -43,7 +43,7 @@ std::optional<struct stat> stat_of(const std::string& path) {
   return info;
 }
 
-std::optional<std::uint64_t> size_of(const std::string& path) {
+std::optional<std::uint64_t> length_of(const std::string& path) {
   const auto info = stat_of(path);
   if (!info) return std::nullopt;
   return static_cast<std::uint64_t>(info->st_size);
@@ -306,7 +306,7 @@ class Checker {
     ++report_.packs;
     report_.bytes += row.size;
     const std::string path = data_ + "/" + pack_path(row.name.account, row.name.pack);
-    const auto size = size_of(path);
+    const auto size = length_of(path);
     bool whole = size == row.size;
     bool there = size.has_value();
     if (whole && is_chosen(row.name.pack)) {
@@ -378,8 +378,8 @@ class Copier {
     report_.bytes += row.size;
     const std::string path = pack_path(row.name.account, row.name.pack);
     const std::string to = to_ + "/" + path;
-    if (size_of(to) == row.size) return Ok{};
-    const auto size = size_of(from_ + "/" + path);
+    if (length_of(to) == row.size) return Ok{};
+    const auto size = length_of(from_ + "/" + path);
     if (size != row.size) {
       (size ? report_.damaged : report_.missing).push_back(row.name);
       return Ok{};
@@ -430,7 +430,7 @@ class Copier {
 // Small files beside the database: the operators' anchor, and what else the program keeps there.
 Result<void> copy_side_files(const std::string& from, const std::string& to) {
   for (const std::string& name : TRY(list_dir(from))) {
-    const auto size = size_of(from + "/" + name);
+    const auto size = length_of(from + "/" + name);
     if (!size || *size > kMaxSideFile || name == "lock" || name == kManifest ||
         name.starts_with(kDatabase))
       continue;

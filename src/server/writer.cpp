@@ -12,7 +12,7 @@
 namespace holdfast::server {
 namespace {
 
-constexpr std::size_t kMaxWaiting = 4096;  // callers beyond wait until there is room
+constexpr std::size_t kMaxCallers = 4096;  // callers beyond wait until there is room
 constexpr std::size_t kMaxBatch = 4096;    // works in one transaction
 constexpr std::size_t kMaxReaders = 16;
 constexpr int kPatience = 8;  // turns left to others before a small batch is committed
@@ -69,7 +69,7 @@ class SqlWriter final : public Writer {
 
   void enqueue(Request& request) {
     const Lock lock(mutex_);
-    while (waiting_ >= kMaxWaiting) {
+    while (waiting_ >= kMaxCallers) {
       ++crowd_;
       room_.wait(mutex_);
       --crowd_;

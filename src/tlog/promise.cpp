@@ -5,7 +5,7 @@
 namespace holdfast::tlog {
 namespace {
 
-constexpr std::string_view kSignLabel = "holdfast/v1/promise/sig";
+constexpr std::string_view kPromiseLabel = "holdfast/v1/promise/sig";
 constexpr std::string_view kSignRecordLabel = "holdfast/v1/record-promise/sig";
 
 Bytes sign(const LogSigner& log, std::string_view label, Bytes promise) {
@@ -26,7 +26,7 @@ Result<Bytes> open(const TrustedLog& log, std::string_view label, BytesView sign
 }  // namespace
 
 Bytes sign_promise(const LogSigner& log, const Promise& promise) {
-  return sign(log, kSignLabel, wire::encode(promise));
+  return sign(log, kPromiseLabel, wire::encode(promise));
 }
 
 Bytes sign_promise(const LogSigner& log, const RecordPromise& promise) {
@@ -34,7 +34,7 @@ Bytes sign_promise(const LogSigner& log, const RecordPromise& promise) {
 }
 
 Result<Promise> verify_promise(const TrustedLog& log, BytesView signed_promise) {
-  const Bytes promise = TRY(open(log, kSignLabel, signed_promise));
+  const Bytes promise = TRY(open(log, kPromiseLabel, signed_promise));
   return wire::decode<Promise>(promise);
 }
 
