@@ -25,13 +25,14 @@ struct Options {
   unsigned requests_per_address = 500;  // a second
   unsigned signups_per_address = 20;    // a day, where sign-up is open
   bool log_requests = false;
-  bool log = false;                   // keep a public log; once begun it is always kept
-  std::string log_policy;             // file: who watches the log; "": nobody
-  std::string log_name;               // "": made from the log's key
-  std::string policy_key;             // whose policies new accounts trust: in hexadecimal, or a file
-  unsigned log_seconds = 60;          // from one look for changes to the next
-  std::string custodian;              // https://HOST:PORT; "": none
+  bool log = false;           // keep a public log; once begun it is always kept
+  std::string log_policy;     // file: who watches the log; "": nobody
+  std::string log_name;       // "": made from the log's key
+  std::string policy_key;     // whose policies new accounts trust: in hexadecimal, or a file
+  unsigned log_seconds = 60;  // from one look for changes to the next
+  std::string custodian;      // https://HOST:PORT; "": none
   std::string custodian_fingerprint;  // of its TLS key
+  double release_hours = 6;           // from one release batch to the next
   bool json = false;
 };
 
