@@ -39,7 +39,8 @@ struct LoggedService::Front {
 };
 
 LoggedService::LoggedService(const std::string& data, const tlog::LogRoots& roots,
-                             const std::string& port, std::shared_ptr<const Clock> clock)
+                             const std::string& port, std::shared_ptr<const Clock> clock,
+                             api::Custodian* custodian)
     : front_(std::make_unique<Front>()) {
   fs::create_directories(data);
   auto tls = must(net::ServerTls::load_or_make(data));
@@ -49,6 +50,7 @@ LoggedService::LoggedService(const std::string& data, const tlog::LogRoots& root
   options.sign_up = server::SignUp::kOpen;
   options.log = server::LogOptions{data + "/log", data + "/log.key", "log.example", roots};
   options.log->policy_key = testkit::policy_public_key();
+  options.custodian = custodian;
   const Bytes pin = tls.pin();
   service = must(server::Service::open(std::move(options), std::move(clock)));
   front_->routes = std::make_unique<net::Routes>(*service, pin);
@@ -66,17 +68,24 @@ std::unique_ptr<api::Store> LoggedService::store() {
 
 // ---- the scene ----
 
-PublicLog::PublicLog() : home_(new_home(folder_ / "laptop")) {
+PublicLog::PublicLog(const MakeCustodian& make) : home_(new_home(folder_ / "laptop")) {
   witness_ = must(witness::Witness::open({folder_ / "witness", "w1", {}}, time_));
   roots_.witnesses.push_back({"w1", witness_->key().key.bytes});
   roots_.auditors.push_back({"w1", witness_->auditor_key().bytes});
   roots_.quorum = 1;
   begin("0");
   witness_.reset();
+  if (make) {
+    const Bytes roots = must(store_->get_log("roots"));
+    custodian_ = make(must(wire::decode<tlog::LogRoots>(roots)), time_);
+    begin("0");
+  }
   watch();
   write(folder_ / "data/a", "alpha");
   step();
-  auto begun = must(vault::init(home_, *store_, clock_, {"me", "laptop", "ZZ"}));
+  vault::InitOptions options{"me", "laptop", "ZZ"};
+  if (make) options.level = circle::Level::kStandard;
+  auto begun = must(vault::init(home_, *store_, clock_, options));
   paper_.emplace(std::move(begun.recovery));
   account_.emplace(std::move(begun.account));
   backup_id(*account_, folder_ / "data");
@@ -84,7 +93,8 @@ PublicLog::PublicLog() : home_(new_home(folder_ / "laptop")) {
 }
 
 void PublicLog::begin(const std::string& port) {
-  logged_ = std::make_unique<LoggedService>(folder_ / "service", roots_, port, time_);
+  logged_.reset();
+  logged_ = std::make_unique<LoggedService>(folder_ / "service", roots_, port, time_, custodian_);
   store_ = logged_->store();
 }
 

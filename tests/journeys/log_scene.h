@@ -24,7 +24,7 @@ Bytes any_policy(std::uint64_t version, std::uint64_t from_s, const Bytes& befor
 class LoggedService {
  public:
   LoggedService(const std::string& data, const tlog::LogRoots& roots, const std::string& port,
-                std::shared_ptr<const Clock> clock);
+                std::shared_ptr<const Clock> clock, api::Custodian* custodian = nullptr);
   ~LoggedService();
   std::unique_ptr<api::Store> store();
 
@@ -37,7 +37,11 @@ class LoggedService {
 
 class PublicLog : public ::testing::Test {
  protected:
-  PublicLog();
+  // Makes a custodian that follows this log; it outlives the scene.
+  using MakeCustodian =
+      std::function<api::Custodian*(const tlog::LogRoots& log, std::shared_ptr<const Clock> clock)>;
+  // With one, the account is at the standard level.
+  explicit PublicLog(const MakeCustodian& make = {});
 
   void begin(const std::string& port);
   void watch();
@@ -83,6 +87,7 @@ class PublicLog : public ::testing::Test {
   const ManualClock& clock_ = *time_;
   vault::Home home_;
   tlog::LogRoots roots_;
+  api::Custodian* custodian_ = nullptr;
   std::unique_ptr<witness::Witness> witness_;
   std::unique_ptr<LoggedService> logged_;
   std::unique_ptr<api::Store> store_;
