@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "api/format.h"
+#include "circle/help.h"
 #include "custody/format.h"
 #include "custody/replay.h"
 #include "net/custodian_routes.h"
@@ -21,6 +22,23 @@ class Nobody final : public api::Custodian {
   Result<Bytes> destroy(const CircleId&, const ReaderId&, const api::CircleEvidence&) override {
     return Error{Code::kDenied, "no"};
   }
+  Result<api::NextBatch> next_batch() override { return api::NextBatch{}; }
+  Result<api::DueOpenings> due_openings() override { return api::DueOpenings{}; }
+  Result<void> opened(std::uint64_t, const CircleId&) override { return Ok{}; }
+  Result<Bytes> propose_help(const CircleId&, const api::HelpAsk& ask,
+                             const api::CircleEvidence&) override {
+    TRY(circle::verify_help_request(ask.request));
+    return Bytes(1);
+  }
+  Result<Bytes> list_help(const CircleId&, const api::HelpDue&,
+                          const api::CircleEvidence&) override {
+    return Bytes(1);
+  }
+  Result<api::HelpGiven> complete_help(const CircleId&, const api::HelpDue&,
+                                       const std::vector<Bytes>&, BytesView,
+                                       const api::CircleEvidence&) override {
+    return api::HelpGiven{};
+  }
 };
 
 class Whole final : public net::Body {
@@ -37,8 +55,10 @@ class Whole final : public net::Body {
   BytesView bytes_;
 };
 
-constexpr std::array kTargets = {"/v1/fleet-key", "/v1/issue",  "/v1/keep",
-                                 "/v1/seen",      "/v1/follow", "/v1/destroy"};
+constexpr std::array kTargets = {"/v1/fleet-key",    "/v1/issue",        "/v1/keep",
+                                 "/v1/seen",         "/v1/follow",       "/v1/destroy",
+                                 "/v1/next-batch",   "/v1/due-openings", "/v1/opened",
+                                 "/v1/propose-help", "/v1/list-help",    "/v1/complete-help"};
 
 void ask(std::uint8_t which, BytesView content) {
   static Nobody nobody;
@@ -74,7 +94,11 @@ void replay(BytesView content) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // Seeds name a type by its place here: new ones go to the end.
   fuzz::round_trip_one_of<api::CircleBody, api::KeepBody, api::SeenBody, api::DestroyBody,
-                          api::CustodyBody, custody::Pins>(data, size);
+                          api::CustodyBody, custody::Pins, api::NextBatchBody, api::OpeningsBody,
+                          api::OpenedBody, api::ProposeHelpBody, api::ListHelpBody,
+                          api::CompleteHelpBody, api::HelpGivenBody, circle::SignedHelpRequest,
+                          circle::HelpRequest, circle::SignedHelpGrant, circle::HelpGrant>(data,
+                                                                                           size);
   if (size == 0) return 0;
   const BytesView content = BytesView(data, size).subspan(1);
   ask(data[0], content);

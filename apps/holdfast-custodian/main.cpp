@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -27,6 +28,8 @@ struct Options {
   custody::TokenPlace token;
   std::string log_roots;
   std::string service_fingerprint;
+  std::vector<std::string> operators;  // public keys
+  unsigned open_days = 0;
   bool json = false;
 };
 
@@ -44,6 +47,23 @@ Result<Bytes> fingerprint(const std::string& text) {
   if (!bytes || bytes->size() != 32)
     return Error{Code::kInvalid, "a TLS fingerprint has 64 hexadecimal digits"};
   return *std::move(bytes);
+}
+
+Result<circle::OperatorKeys> operator_keys(const std::vector<std::string>& texts) {
+  circle::OperatorKeys out;
+  for (const std::string& text : texts) {
+    const auto bytes = from_hex(text);
+    crypto::VerifyKey key;
+    if (!bytes || bytes->size() != key.bytes.size())
+      return Error{
+          Code::kInvalid,
+          "--operator takes the 130 hexadecimal digits that `holdfastd operator key` shows"};
+    std::ranges::copy(*bytes, key.bytes.begin());
+    if (!crypto::is_point(key))
+      return Error{Code::kInvalid, "an operator's key is none; it was copied wrong"};
+    out.insert(key.bytes);
+  }
+  return out;
 }
 
 Result<tlog::LogRoots> read_roots(const std::string& path) {
@@ -87,9 +107,12 @@ Result<void> serve(Options options) {
   const net::Listen listen = TRY(net::parse_listen(options.listen));
   Bytes service = TRY(fingerprint(options.service_fingerprint));
   auto roots = TRY(read_roots(options.log_roots));
+  auto operators = TRY(operator_keys(options.operators));
   const auto clock = std::make_shared<SystemClock>();
-  const auto custodian =
-      TRY(custody::Custodian::open({options.data, options.token, std::move(roots)}, clock));
+  const auto custodian = TRY(
+      custody::Custodian::open({options.data, options.token, std::move(roots), std::move(operators),
+                                static_cast<std::uint8_t>(options.open_days)},
+                               clock));
   auto tls = TRY(net::ServerTls::load_or_make(options.data));
   tls.require_client(std::move(service));
   const Log log(STDERR_FILENO, *clock);
@@ -126,6 +149,13 @@ int run(int argc, char** argv) {
   app.add_option("--service-fingerprint", options.service_fingerprint,
                  "SHA-256 of the service's TLS key, as it prints it")
       ->required();
+  app.add_option(
+      "--operator", options.operators,
+      "Public key of an operator, once for each; any two of them may have an owner helped");
+  app.add_option("--open-days", options.open_days,
+                 "Until an account is told what was given out of it")
+      ->check(CLI::Range(0, 90))
+      ->capture_default_str();
   app.add_flag("--json", options.json, "Print one JSON object a line");
   app.add_subcommand("serve", "Answer the service until told to stop");
   try {

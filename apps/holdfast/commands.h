@@ -21,6 +21,8 @@ Result<int> run_recovery_key(const Common& common, const RecoveryKeyArgs& args, 
 Result<int> run_recovery_show(const Common& common, Console& console);
 Result<int> run_recovery_complete(const Common& common, const WaitingArgs& args, Console& console);
 Result<int> run_recovery_cancel(const Common& common, const WaitingArgs& args, Console& console);
+// ---- commands_help.cpp: an owner without devices asks the provider ----
+Result<int> run_help_request(const Common& common, const HelpRequestArgs& args, Console& console);
 // ---- commands_protection.cpp: the level ----
 Result<int> run_protection_show(const Common& common, Console& console);
 Result<int> run_protection_advanced(const Common& common, Console& console);

@@ -26,6 +26,7 @@ struct Line {
   ResendArgs resend;
   LogVerifyArgs log_verify;
   LogAcceptArgs log_accept;
+  HelpRequestArgs help_request;
   RecoverArgs recover;
   RecoveryKeyArgs recovery_key;
   WaitingArgs waiting;
@@ -113,6 +114,16 @@ void add_init_join_recover(Line& line) {
   join->add_option("--account", line.join.account, "Its name (default: the only one in the store)");
   join->add_option("--device-name", line.join.device_name,
                    "This device's name (default: the host's)");
+
+  CLI::App* help =
+      add_command(line, line.app, "help-request", "Every device is lost: ask the provider for help",
+                  [&line](const Common& common, Console& console) {
+                    return run_help_request(common, line.help_request, console);
+                  });
+  help->add_option("--account", line.help_request.account, "Its name (default: your login name)");
+  help->add_option("--device-name", line.help_request.device_name,
+                   "This device's name (default: the host's)");
+  help->add_flag("--wait", line.help_request.wait, "Until help was given");
 
   CLI::App* recover =
       add_command(line, line.app, "recover", "Come back with nothing but the recovery key",

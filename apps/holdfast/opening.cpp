@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "net/client.h"
+#include "vault/help.h"
 #include "waiting.h"
 
 namespace holdfast::app {
@@ -236,6 +237,20 @@ Result<std::unique_ptr<Fresh>> open_fresh(const Common& common, store::Create cr
   TRY(home.create_device(unlock));
   TRY(home.set_setting("server", server));
   TRY(home.set_setting("server_pin", to_hex(pin)));
+  return std::unique_ptr<Fresh>(new Fresh{std::move(home), std::move(store), {}});
+}
+
+Result<std::unique_ptr<Fresh>> open_asking(const Common& common, Console& console) {
+  vault::Home home = TRY(vault::Home::open(common.home));
+  const std::string asked = home.has_device() ? TRY(vault::asked_for_help(home)) : "";
+  if (home.is_member() || asked.empty()) return std::unique_ptr<Fresh>();
+  vault::Unlock unlock;
+  if (!home.unattended())
+    unlock = TRY(ask_unlock(common.passphrase_file, Wanted::kStanding, console));
+  TRY(home.unlock(unlock));
+  const std::string server = home.setting("server");
+  const Bytes pin = TRY(standing_pin(common, home, server, console));
+  auto store = TRY(open_store(server, store::Create::kNo, pin, ""));
   return std::unique_ptr<Fresh>(new Fresh{std::move(home), std::move(store), {}});
 }
 

@@ -45,6 +45,9 @@ struct Fresh {
 Result<std::unique_ptr<Fresh>> open_fresh(const Common& common, store::Create create,
                                           const std::string& invitation, Console& console);
 
+// The same of a home whose device asked the provider for help and waits; null: it did not ask.
+Result<std::unique_ptr<Fresh>> open_asking(const Common& common, Console& console);
+
 // Without the store.
 Result<vault::Home> open_member_home(const Common& common, Console& console);
 

@@ -47,6 +47,12 @@ struct JoinArgs {
   std::string device_name;
 };
 
+struct HelpRequestArgs {
+  std::string account;
+  std::string device_name;
+  bool wait = false;
+};
+
 struct RecoverArgs {
   std::string device_name;
   std::string recovery_key_file;

@@ -91,6 +91,58 @@ Result<Json> append_policy(server::Service& service, const Json& request) {
   return Json{{"ok", true}};
 }
 
+// What the account is now is for the operators; a stranger is told nothing of it.
+Result<Json> help_list(server::Service& service) {
+  Json rows = Json::array();
+  for (const server::HelpRow& row : TRY(service.helping().list())) {
+    const auto circle = TRY(service.circle_of(row.account));
+    Json one{{"code", circle::help_code(row.request)},
+             {"account", row.account},
+             {"request", to_hex(row.request)},
+             {"received_ms", row.received_ms},
+             {"grants", row.grants.size()}};
+    if (circle) {
+      one["circle"] = circle->id().hex();
+      one["standard"] = circle->custodian() != nullptr;
+      one["devices"] = circle->members().size();
+    }
+    rows.push_back(std::move(one));
+  }
+  return Json{{"ok", true}, {"requests", std::move(rows)}};
+}
+
+Result<Bytes> bytes_in(const Json& request, const char* name) {
+  auto bytes = from_hex(request.at(name).get<std::string>());
+  if (!bytes) return Error{Code::kInvalid, "what is signed is sent in hexadecimal"};
+  return *std::move(bytes);
+}
+
+Error acted_meanwhile(Error error) {
+  if (error.code != Code::kConflict || error.message.find("does not follow") == std::string::npos)
+    return error;
+  return {Code::kConflict,
+          "another operator acted just now; look at holdfastd operator list and try again"};
+}
+
+Result<Json> help_grant(server::Service& service, const Json& request) {
+  const auto row = TRY(service.helping().find(request.at("code").get<std::string>()));
+  const auto circle = TRY(service.circle_of(row.account));
+  if (!circle) return Error{Code::kNotFound, "there is no account of that name here"};
+  const Bytes grant = TRY(bytes_in(request, "grant"));
+  const Bytes entry = TRY(bytes_in(request, "entry"));
+  auto done = service.helping().grant(row, circle->id(), grant, entry);
+  if (!done.ok()) return acted_meanwhile(std::move(done).error());
+  return Json{{"ok", true}, {"grants", row.grants.size() + 1}};
+}
+
+Result<Json> help_refuse(server::Service& service, const Json& request) {
+  const auto row = TRY(service.helping().find(request.at("code").get<std::string>()));
+  const Bytes entry = TRY(bytes_in(request, "entry"));
+  auto done = service.helping().refuse(row, entry);
+  if (!done.ok()) return acted_meanwhile(std::move(done).error());
+  return Json{{"ok", true}};
+}
+
 Result<Json> dispatch(server::Service& service, const Clock& clock, const Json& request) {
   const auto what = request.at("act").get<std::string>();
   if (what == "invite") return invite(service, clock, request);
@@ -100,6 +152,9 @@ Result<Json> dispatch(server::Service& service, const Clock& clock, const Json& 
   if (what == "trail_append") return append_to_trail(service, request);
   if (what == "policies") return policies(service);
   if (what == "policy_append") return append_policy(service, request);
+  if (what == "help_list") return help_list(service);
+  if (what == "help_grant") return help_grant(service, request);
+  if (what == "help_refuse") return help_refuse(service, request);
   return Error{Code::kInvalid, "the service knows no such act"};
 }
 

@@ -1,4 +1,5 @@
-// Has the custodian destroy what is to be destroyed, in a thread of its own.
+// Has the custodian destroy what is to be destroyed, and brings its releases into the log, in a
+// thread of its own.
 #pragma once
 
 #include <condition_variable>
@@ -19,6 +20,7 @@ class Custodial {
 
  private:
   void run(const std::stop_token& stop);
+  void step_releases();
 
   server::Service& service_;
   const Log& log_;

@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "crypto/key.h"
+#include "grant.h"
 #include "json.h"
 #include "maintain.h"
 #include "net/listen.h"
@@ -60,6 +61,7 @@ struct Line {
   bool remove_orphans = false;
   OperatorOptions operators;
   PolicyOptions policy;
+  HelpOptions help;
 };
 
 void add_options(Line& line) {
@@ -121,6 +123,10 @@ void add_options(Line& line) {
                      "SHA-256 of its TLS key, as it prints it");
   custodian->needs(fingerprint);
   fingerprint->needs(custodian);
+  app.add_option("--release-hours", o.release_hours,
+                 "From one of the custodian's release batches to the next")
+      ->check(CLI::Range(0.0001, 168.0))
+      ->capture_default_str();
   app.add_flag("--json", o.json, "Print one JSON object a line");
 }
 
@@ -191,6 +197,21 @@ void add_policy_acts(Line& line) {
   publish->add_option("FILE", o.file, "A signed policy, or with --key one in TOML")->required();
   publish->add_option("--key", o.key, "File of the private key: signs it first");
   all->add_subcommand("show", "The policy in effect, and those to come");
+}
+
+void add_help_acts(Line& line) {
+  CLI::App* const all =
+      line.app.add_subcommand("help", "Owners who lost every device and ask for help");
+  all->require_subcommand(1);
+  all->add_subcommand("list", "Who asks, and how far it is");
+  CLI::App* const grant = all->add_subcommand("grant", "Your word that it is the owner who asks");
+  CLI::App* const refuse = all->add_subcommand("refuse", "The request is gone");
+  for (CLI::App* const act : {grant, refuse}) {
+    act->add_option("CODE", line.help.code, "The twenty digits that the owner reads to you")
+        ->required();
+    act->add_option("--as", line.help.acting, "File of the key of the operator who acts")
+        ->required();
+  }
 }
 
 // The file holds what the flags before a command's name do; a command's own are not for it.
@@ -273,6 +294,13 @@ int run_policy(const Line& line) {
   return done(line.options, act(line.options, line.policy));
 }
 
+int run_help(const Line& line) {
+  const CLI::App& acts = *line.app.get_subcommand("help");
+  if (acts.got_subcommand("list")) return done(line.options, list_help(line.options));
+  return done(line.options, acts.got_subcommand("grant") ? grant_help(line.options, line.help)
+                                                         : refuse_help(line.options, line.help));
+}
+
 // What parse() cannot see is wrong.
 Result<void> check_options(const Options& options) {
   TRY(parse_size(options.quota));
@@ -302,6 +330,7 @@ void parse(Line& line, int argc, char** argv) {
   add_acts(line);
   add_operator_acts(line);
   add_policy_acts(line);
+  add_help_acts(line);
   for (CLI::App* const command : line.app.get_subcommands({})) keep_out_of_file(*command);
   line.app.parse(argc, argv);
   if (line.options.data.empty() && needs_data(line.app)) throw CLI::RequiredError("--data");
@@ -337,6 +366,7 @@ int run(int argc, char** argv) {
   if (line.app.got_subcommand("invite")) return run_invite(line);
   if (line.app.got_subcommand("operator")) return run_operator(line);
   if (line.app.got_subcommand("policy")) return run_policy(line);
+  if (line.app.got_subcommand("help")) return run_help(line);
   if (line.app.got_subcommand("config")) return run_config(line);
   return run_account(line);
 }

@@ -10,40 +10,21 @@
 namespace holdfast::daemon {
 namespace {
 
-std::string minute_of(TimeMs at) {
-  const auto seconds = static_cast<std::time_t>(at / 1000);
-  std::tm parts{};
-  char text[64] = "";
-  if (::gmtime_r(&seconds, &parts) == nullptr ||
-      std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts) == 0)
-    return "at no known time";
-  return text;
-}
-
 std::string fingerprint(const crypto::VerifyKey& key) { return server::operator_id(key).hex(); }
 
 const char* name_of(server::OperatorAct act) {
   switch (act) {
     case server::OperatorAct::kAdd: return "add";
     case server::OperatorAct::kRevoke: return "revoke";
+    case server::OperatorAct::kGrantHelp: return "grant-help";
+    case server::OperatorAct::kRefuseHelp: return "refuse-help";
   }
   std::abort();
 }
 
-Result<server::Trail> read_trail(const Options& options) {
-  const std::string answer = TRY(ask(options.data, "{\"act\":\"trail\"}\n"));
-  const Json json = Json::parse(answer, nullptr, false);
-  const Error bad{Code::kInvalid, "the service that runs here is of another version"};
-  if (!json.is_object() || !json.contains("entries")) return bad;
-  std::vector<Bytes> entries;
-  for (const Json& entry : json.at("entries")) {
-    auto bytes = from_hex(entry.is_string() ? entry.get<std::string>() : "-");
-    if (!bytes) return bad;
-    entries.push_back(*std::move(bytes));
-  }
-  server::Trail trail = TRY(server::Trail::verify(entries));
-  TRY(server::check_anchor(trail, options.data + "/operators.anchor"));
-  return trail;
+bool is_of_help(const server::TrailEntry& entry) {
+  return entry.act == server::OperatorAct::kGrantHelp ||
+         entry.act == server::OperatorAct::kRefuseHelp;
 }
 
 Result<void> append(const Options& options, server::Trail trail, const Bytes& entry) {
@@ -105,7 +86,7 @@ void print_operator(const Options& options, const server::Operator& one) {
 
 void print_act(const Options& options, const server::Act& act) {
   const server::TrailEntry& entry = act.entry;
-  const std::string key = fingerprint({entry.key});
+  const std::string key = is_of_help(entry) ? "" : fingerprint({entry.key});
   if (options.json) {
     print_line({{"event", "act"},
                 {"n", entry.n},
@@ -123,6 +104,32 @@ void print_act(const Options& options, const server::Act& act) {
 }
 
 }  // namespace
+
+std::string minute_of(TimeMs at) {
+  const auto seconds = static_cast<std::time_t>(at / 1000);
+  std::tm parts{};
+  char text[64] = "";
+  if (::gmtime_r(&seconds, &parts) == nullptr ||
+      std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts) == 0)
+    return "at no known time";
+  return text;
+}
+
+Result<server::Trail> read_trail(const Options& options) {
+  const std::string answer = TRY(ask(options.data, "{\"act\":\"trail\"}\n"));
+  const Json json = Json::parse(answer, nullptr, false);
+  const Error bad{Code::kInvalid, "the service that runs here is of another version"};
+  if (!json.is_object() || !json.contains("entries")) return bad;
+  std::vector<Bytes> entries;
+  for (const Json& entry : json.at("entries")) {
+    auto bytes = from_hex(entry.is_string() ? entry.get<std::string>() : "-");
+    if (!bytes) return bad;
+    entries.push_back(*std::move(bytes));
+  }
+  server::Trail trail = TRY(server::Trail::verify(entries));
+  TRY(server::check_anchor(trail, options.data + "/operators.anchor"));
+  return trail;
+}
 
 Result<void> show_key(const Options& options, const OperatorOptions& operators) {
   auto found = operators.make ? server::make_operator_key(operators.file)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "options.h"
+#include "server/operators.h"
 
 namespace holdfast::daemon {
 
@@ -21,5 +22,9 @@ Result<void> add_operator(const Options& options, const OperatorOptions& operato
 Result<void> revoke_operator(const Options& options, const OperatorOptions& operators);
 // Verifies the whole trail, and against the anchor.
 Result<void> list_operators(const Options& options, const OperatorOptions& operators);
+
+// As the service has it, verified.
+Result<server::Trail> read_trail(const Options& options);
+std::string minute_of(TimeMs at);  // "2026-01-31 23:59 UTC"
 
 }  // namespace holdfast::daemon

@@ -32,6 +32,7 @@ struct Options {
   unsigned log_seconds = 60;  // from one look for changes to the next
   std::string custodian;      // https://HOST:PORT; "": none
   std::string custodian_fingerprint;  // of its TLS key
+  double release_hours = 6;           // from one release batch to the next
   bool json = false;
 };
 

@@ -23,6 +23,7 @@ namespace holdfast::daemon {
 namespace {
 
 constexpr timespec kSweepEvery{60, 0};
+constexpr double kHourMs = 60 * 60 * 1000;
 constexpr std::int64_t kLockPatienceMs = 3000;  // an operator's command has the directory no longer
 
 // /healthz: the process answers. /readyz: it can write. /metrics: Prometheus.
@@ -77,6 +78,7 @@ Result<server::ServiceOptions> service_options(const Options& options) {
   wanted.connection_log_days = options.connection_log_days;
   wanted.grace_days = options.grace_days;
   wanted.deletion_days = options.deletion_days;
+  wanted.release_every_ms = static_cast<TimeMs>(options.release_hours * kHourMs);
   wanted.lock_patience_ms = kLockPatienceMs;
   return wanted;
 }

@@ -17,6 +17,9 @@ namespace holdfast::api {
 
 constexpr std::size_t kMaxNewStatements = 4096;             // in one piece of evidence
 constexpr std::size_t kMaxDestroyBody = 32U * 1024 * 1024;  // of all of it
+constexpr std::size_t kMaxBatchAccounts = 1'000'000;
+constexpr std::size_t kMaxOpenings = 1000;  // in one answer
+constexpr std::size_t kMaxHelpVaults = 64;
 
 // How far the custodian has come by itself: send what follows.
 struct CustodianSeen {
@@ -30,6 +33,43 @@ struct CircleEvidence {
   Bytes lookup;                   // the account's lookup key
   Bytes roots;                    // the encoded trust roots that its genesis has the hash of
   LogView view;                   // with the entries from CustodianSeen::entries on
+};
+
+// The next entry of releases for the log, and what it has for each account, sorted.
+struct NextBatch {
+  Bytes leaf;  // an encoded tlog::ReleaseBatch
+  std::vector<std::pair<Digest, Digest>> positions;
+};
+
+// Lists that are to be given to their accounts by now, of one batch, sorted by account. Batch 0:
+// there are none.
+struct DueOpenings {
+  std::uint64_t batch = 0;
+  std::vector<std::pair<CircleId, Bytes>> openings;  // encoded tlog::BatchOpening
+};
+
+// That an owner without devices is to be helped (circle/help.h).
+struct HelpAsk {
+  Bytes request;              // an encoded circle::SignedHelpRequest
+  std::vector<Bytes> grants;  // encoded circle::SignedHelpGrant
+};
+
+// That help, proposed three days ago, is to be given.
+struct HelpDue {
+  std::uint64_t proposal = 0;  // number of the statement
+  Bytes age;                   // tlog::AgeEvidence of it
+  struct Head {
+    VaultId vault;
+    std::uint64_t n = 0;
+    Digest head;
+  };
+  std::vector<Head> heads;  // of all vaults, sorted, for the statement
+};
+
+// For the circle, in one write.
+struct HelpGiven {
+  Bytes statement;
+  std::vector<Bytes> blobs;
 };
 
 class Custodian {
@@ -63,6 +103,41 @@ class Custodian {
   // contradicts it. kNotFound: there is no such key.
   virtual Result<Bytes> destroy(const CircleId& circle, const ReaderId& custodian,
                                 const CircleEvidence& evidence) = 0;
+
+  // ---- releases: logged before they take effect ----
+
+  // The batch that follows the newest one in the log, as far as the custodian was shown that:
+  // the same one until it is there. kUnsafe: the log has a batch that this custodian did not make.
+  virtual Result<NextBatch> next_batch() { return no_custodian(); }
+  // Nothing of a batch that is not in the log. The same ones until opened() says otherwise.
+  virtual Result<DueOpenings> due_openings() { return no_custodian(); }
+  // Those of this batch, of accounts up to this one, are with the service, durably.
+  virtual Result<void> opened(std::uint64_t, const CircleId&) { return no_custodian(); }
+
+  // ---- help for an owner without devices ----
+
+  // The statement that proposes it, at the account's newest head; it waits three days, and any
+  // device cancels it. kDenied: not two operators whom this custodian knows granted it, it was
+  // proposed before, or the account is not at the standard level. Else as destroy().
+  virtual Result<Bytes> propose_help(const CircleId&, const HelpAsk&, const CircleEvidence&) {
+    return no_custodian();
+  }
+  // Has the releases that it takes listed: the leaf of the batch that they are in, empty while that
+  // is to be made.
+  // kNotFound: no such proposal waits. kUnsafe: it has not stood for three days. Else as destroy().
+  virtual Result<Bytes> list_help(const CircleId&, const HelpDue&, const CircleEvidence&) {
+    return no_custodian();
+  }
+  // The statement that completes it, with the account's vault keys for the helped owner.
+  // `envelopes`: the custodian's own, of each vault that it reads, in the order of their ids.
+  // `batch`: an encoded tlog::LeafProof of the batch that lists the releases, in the checkpoint of
+  // `evidence`. kUnavailable also where they are not listed yet. kUnsafe also where the log does
+  // not show that batch. Else as list_help().
+  virtual Result<HelpGiven> complete_help(const CircleId&, const HelpDue&,
+                                          const std::vector<Bytes>& /*envelopes*/,
+                                          BytesView /*batch*/, const CircleEvidence&) {
+    return no_custodian();
+  }
 };
 
 }  // namespace holdfast::api

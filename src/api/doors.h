@@ -25,6 +25,7 @@ constexpr std::size_t kMaxHavePacks = 1000;  // asked for at one time
 constexpr std::size_t kMaxBlobBytes = 4 * 1024;
 constexpr std::size_t kMaxLogLeaves = 4096;  // of a log, in one answer
 constexpr std::size_t kMaxAgeEvidence = 24 * 1024;
+constexpr std::size_t kMaxHelpRequest = 2 * 1024;
 
 // What the store says of an append: a log's promise of inclusion, where there is a log.
 struct Receipt {
@@ -97,6 +98,12 @@ class Visitor {
   // day is. kNotFound: this store has no custodian. kUnavailable: it is away, or the caller's
   // address asked for too many keys today.
   virtual Result<Bytes> custodian_key(const CircleId&) { return no_custodian(); }
+
+  // Asks the provider to help the owner of this account, who has no device left: an encoded
+  // circle::SignedHelpRequest. It waits for two operators, thirty days at most. Nothing that is
+  // answered tells whether there is such an account. kInvalid: it is no request for it.
+  // kUnavailable: too many wait. kNotFound: this store has no custodian.
+  virtual Result<void> ask_help(const std::string&, BytesView) { return no_custodian(); }
 };
 
 // What the log says of one account, as of one checkpoint.

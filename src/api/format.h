@@ -172,6 +172,90 @@ struct DestroyBody {
                    &DestroyBody::lookup, &DestroyBody::roots, &DestroyBody::view);
 };
 
+struct PositionBody {
+  Digest label;
+  Digest value;
+  static constexpr auto kFields = wire::fields(&PositionBody::label, &PositionBody::value);
+};
+
+struct NextBatchBody {
+  Bytes leaf;
+  wire::Bounded<PositionBody, kMaxBatchAccounts> positions;
+  static constexpr auto kFields = wire::fields(&NextBatchBody::leaf, &NextBatchBody::positions);
+};
+constexpr std::size_t kMaxNextBatchBody = 72U * 1024 * 1024;
+
+struct OpeningBody {
+  CircleId circle;
+  Bytes opening;
+  static constexpr auto kFields = wire::fields(&OpeningBody::circle, &OpeningBody::opening);
+};
+
+struct OpeningsBody {
+  std::uint64_t batch = 0;
+  wire::Bounded<OpeningBody, kMaxOpenings> openings;
+  static constexpr auto kFields = wire::fields(&OpeningsBody::batch, &OpeningsBody::openings);
+};
+constexpr std::size_t kMaxOpeningsBody = 40U * 1024 * 1024;
+
+struct OpenedBody {
+  std::uint64_t batch = 0;
+  CircleId last;
+  static constexpr auto kFields = wire::fields(&OpenedBody::batch, &OpenedBody::last);
+};
+
+struct EvidenceBody {
+  wire::Bounded<Bytes, kMaxNewStatements> statements;
+  Bytes lookup;
+  Bytes roots;
+  LogViewBody view;
+  static constexpr auto kFields = wire::fields(&EvidenceBody::statements, &EvidenceBody::lookup,
+                                               &EvidenceBody::roots, &EvidenceBody::view);
+};
+
+struct ProposeHelpBody {
+  CircleId circle;
+  Bytes request;
+  wire::Bounded<Bytes, 8> grants;
+  EvidenceBody evidence;
+  static constexpr auto kFields =
+      wire::fields(&ProposeHelpBody::circle, &ProposeHelpBody::request, &ProposeHelpBody::grants,
+                   &ProposeHelpBody::evidence);
+};
+
+struct HeadBody {
+  VaultId vault;
+  std::uint64_t n = 0;
+  Digest head;
+  static constexpr auto kFields = wire::fields(&HeadBody::vault, &HeadBody::n, &HeadBody::head);
+};
+
+struct ListHelpBody {
+  CircleId circle;
+  std::uint64_t proposal = 0;
+  Bytes age;
+  wire::Bounded<HeadBody, kMaxHelpVaults> heads;
+  EvidenceBody evidence;
+  static constexpr auto kFields =
+      wire::fields(&ListHelpBody::circle, &ListHelpBody::proposal, &ListHelpBody::age,
+                   &ListHelpBody::heads, &ListHelpBody::evidence);
+};
+
+struct CompleteHelpBody {
+  ListHelpBody due;
+  wire::Bounded<Bytes, kMaxHelpVaults> envelopes;
+  Bytes batch;
+  static constexpr auto kFields =
+      wire::fields(&CompleteHelpBody::due, &CompleteHelpBody::envelopes, &CompleteHelpBody::batch);
+};
+
+struct HelpGivenBody {
+  Bytes statement;
+  wire::Bounded<Bytes, kMaxHelpVaults> blobs;
+  static constexpr auto kFields = wire::fields(&HelpGivenBody::statement, &HelpGivenBody::blobs);
+};
+constexpr std::size_t kMaxHelpGivenBody = 256U * 1024;
+
 // ---- refusals ----
 
 // Every answer that is not 200. `service_time_ms` is what a proof must be made with.

@@ -52,6 +52,10 @@ class Service {
   virtual Result<Bytes> custodian_key(const CircleId&, const std::string&) {
     return no_custodian();
   }
+  // As visitor().ask_help(), of which `peer` may have a few: kUnavailable.
+  virtual Result<void> ask_help(const std::string&, BytesView, const std::string&) {
+    return no_custodian();
+  }
   // A file of the public log: Visitor::get_log() as a file.
   virtual Result<StoredFile> open_log(const std::string&) { return no_log(); }
 

@@ -23,12 +23,6 @@ Bytes seed_context(const KeyRow& row) {
   return wire::encode_array("holdfast/v1/custody-seed", row.circle, row.number);
 }
 
-Bytes envelope_info(const CircleId& circle, std::uint32_t epoch, const VaultId& vault,
-                    BytesView wrap_key) {
-  return wire::encode_array("holdfast/v1/vault-envelope", circle, std::uint64_t{epoch}, "vault",
-                            vault, crypto::sha256(wrap_key));
-}
-
 Error no_such_key() { return {Code::kNotFound, "this custodian has no such key of this account"}; }
 
 Error another_token() {
@@ -49,6 +43,12 @@ Result<std::uint64_t> left_at(const circle::Circle& circle, const ReaderId& cust
 }
 
 }  // namespace
+
+Bytes envelope_info(const CircleId& circle, std::uint32_t epoch, const VaultId& vault,
+                    BytesView wrap_key) {
+  return wire::encode_array("holdfast/v1/vault-envelope", circle, std::uint64_t{epoch}, "vault",
+                            vault, crypto::sha256(wrap_key));
+}
 
 // ---- opening ----
 
@@ -224,6 +224,11 @@ Result<Custodian::Replayed> Custodian::replay(const CircleId& id,
 
 Result<circle::Circle> Custodian::verify(const CircleId& id, const api::CircleEvidence& evidence) {
   const Lock one(mutex_);
+  return verify_now(id, evidence);
+}
+
+Result<circle::Circle> Custodian::verify_now(const CircleId& id,
+                                             const api::CircleEvidence& evidence) {
   auto replayed = TRY(replay(id, evidence));
   TRY(tables_.keep_statements(id, replayed.known, evidence.statements));
   return std::move(replayed.circle);
@@ -289,6 +294,12 @@ Result<void> Custodian::finish_all() {
 
 Result<VaultKey> Custodian::open_vault_key(const circle::Circle& verified, std::uint32_t epoch,
                                            const VaultId& vault, BytesView envelope) {
+  const Lock one(mutex_);
+  return open_key(verified, epoch, vault, envelope);
+}
+
+Result<VaultKey> Custodian::open_key(const circle::Circle& verified, std::uint32_t epoch,
+                                     const VaultId& vault, BytesView envelope) {
   const circle::Custodian* const reader = verified.custodian();
   if (reader == nullptr)
     return Error{Code::kDenied,
@@ -296,7 +307,6 @@ Result<VaultKey> Custodian::open_vault_key(const circle::Circle& verified, std::
   const auto blob = TRY(verified.blob(epoch, {circle::BlobKind::kVaultReader, reader->id, vault}));
   if (BlobId(crypto::sha256(envelope).bytes) != blob)
     return Error{Code::kUnsafe, "the circle names another envelope"};
-  const Lock one(mutex_);
   const auto row = TRY(tables_.key(verified.id(), reader->id));
   if (!row || row->state != KeyState::kLive) return no_such_key();
   const auto seed = TRY(token_->open(object_of(*row), seed_context(*row), row->seed));

@@ -20,8 +20,10 @@
 #include "base/file.h"
 #include "base/mutex.h"
 #include "circle/circle.h"
+#include "circle/help.h"
 #include "crypto/ed25519.h"
 #include "custody/follower.h"
+#include "custody/releases.h"
 #include "custody/tables.h"
 #include "custody/token.h"
 
@@ -33,10 +35,16 @@ using VaultKey = crypto::Key<VaultKeyPurpose>;
 constexpr TimeMs kUnusedMs = 24LL * 60 * 60 * 1000;  // a key that nobody keeps is destroyed
 constexpr std::uint64_t kMaxUnused = 1000;           // so that strangers do not fill the token
 
+// What an envelope of a vault key to a vault reader is bound to.
+Bytes envelope_info(const CircleId& circle, std::uint32_t epoch, const VaultId& vault,
+                    BytesView wrap_key);
+
 struct CustodianOptions {
   std::string data;
   TokenPlace token;
-  tlog::LogRoots log;  // whose word counts on what is newest
+  tlog::LogRoots log;                // whose word counts on what is newest
+  circle::OperatorKeys operators{};  // any two of whom grant help; none: nobody is helped
+  std::uint8_t open_days = 0;        // until an account is told what was given out; 90 at most
 };
 
 // Safe from several threads: it answers one after the other.
@@ -54,6 +62,17 @@ class Custodian final : public api::Custodian {
   Result<void> follow(const api::LogView& view) override;
   Result<Bytes> destroy(const CircleId& circle, const ReaderId& custodian,
                         const api::CircleEvidence& evidence) override;
+
+  Result<api::NextBatch> next_batch() override;
+  Result<api::DueOpenings> due_openings() override;
+  Result<void> opened(std::uint64_t batch, const CircleId& last) override;
+  Result<Bytes> propose_help(const CircleId& circle, const api::HelpAsk& ask,
+                             const api::CircleEvidence& evidence) override;
+  Result<Bytes> list_help(const CircleId& circle, const api::HelpDue& due,
+                          const api::CircleEvidence& evidence) override;
+  Result<api::HelpGiven> complete_help(const CircleId& circle, const api::HelpDue& due,
+                                       const std::vector<Bytes>& envelopes, BytesView batch,
+                                       const api::CircleEvidence& evidence) override;
 
   // Destroys keys that nobody kept for a day, and says how many; to be called now and then.
   Result<std::size_t> sweep();
@@ -81,6 +100,21 @@ class Custodian final : public api::Custodian {
   Result<Bytes> make_key(const CircleId& circle, std::uint64_t number) HF_REQUIRES(mutex_);
   Result<bool> take_log(const api::LogView& view) HF_REQUIRES(mutex_);
   Result<Replayed> replay(const CircleId& circle, const api::CircleEvidence& evidence)
+      HF_REQUIRES(mutex_);
+  Result<circle::Circle> verify_now(const CircleId& circle, const api::CircleEvidence& evidence)
+      HF_REQUIRES(mutex_);
+  Result<VaultKey> open_key(const circle::Circle& verified, std::uint32_t epoch,
+                            const VaultId& vault, BytesView envelope) HF_REQUIRES(mutex_);
+  Result<std::uint64_t> logged_batch() HF_REQUIRES(mutex_);
+  Result<bool> proposed_before(const CircleId& circle, const ReaderId& helped) HF_REQUIRES(mutex_);
+  struct HelpPlan;
+  Result<HelpPlan> plan_help(const CircleId& circle, const api::HelpDue& due,
+                             const api::CircleEvidence& evidence) HF_REQUIRES(mutex_);
+  Bytes sign_help(const HelpPlan& plan, const api::HelpDue& due,
+                  const std::vector<BlobId>& blobs) const;
+  Result<void> check_gate(const HelpPlan& plan, BytesView batch) HF_REQUIRES(mutex_);
+  Result<std::vector<Bytes>> wrap_for_helped(const HelpPlan& plan,
+                                             const std::vector<Bytes>& envelopes)
       HF_REQUIRES(mutex_);
   Result<Bytes> finish(KeyRow row) HF_REQUIRES(mutex_);
   Result<void> finish_all() HF_REQUIRES(mutex_);

@@ -1,5 +1,6 @@
 #include "custody/follower.h"
 
+#include "tlog/batch.h"
 #include "tlog/leaves.h"
 
 namespace holdfast::custody {
@@ -45,9 +46,10 @@ Result<bool> Follower::take(const api::LogView& view) {
   pins_.root = newest.head().root;
   pins_.edge = wire::Bounded<Digest, tlog::kMaxProof>(frontier_.edge());
   pins_.checkpoint = newest.note();
-  pins_.epoch = map_.epoch;
-  pins_.epoch_leaf = map_.leaf;
-  pins_.map_root = map_.root;
+  pins_.epoch = learnt_.epoch;
+  pins_.epoch_leaf = learnt_.leaf;
+  pins_.map_root = learnt_.root;
+  pins_.batch = learnt_.batch;
   return true;
 }
 
@@ -64,10 +66,22 @@ Result<void> Follower::compare(const tlog::Checkpoint& newest) const {
 
 Result<void> Follower::learn(const Bytes& entry) {
   const tlog::Leaf leaf = TRY(tlog::decode_leaf(entry));
-  const auto* const epoch = std::get_if<tlog::MapEpoch>(&leaf);
-  if (epoch == nullptr) return Ok{};
-  TRY(tlog::check_epoch_follows(*epoch, map_.epoch, map_.leaf));
-  map_ = {epoch->n, tlog::leaf_hash(entry), epoch->root};
+  if (const auto* const epoch = std::get_if<tlog::MapEpoch>(&leaf)) {
+    TRY(tlog::check_epoch_follows(*epoch, learnt_.epoch, learnt_.leaf));
+    learnt_.epoch = epoch->n;
+    learnt_.leaf = tlog::leaf_hash(entry);
+    learnt_.root = epoch->root;
+  }
+  if (const auto* const batch = std::get_if<tlog::ReleaseBatch>(&leaf)) {
+    std::uint64_t newest = 0;
+    std::optional<Digest> hash;
+    if (!learnt_.batch.empty()) {
+      newest = TRY(wire::decode<tlog::ReleaseBatch>(learnt_.batch)).n;
+      hash = tlog::leaf_hash(learnt_.batch);
+    }
+    TRY(tlog::check_batch_follows(*batch, newest, hash));
+    learnt_.batch = entry;
+  }
   return Ok{};
 }
 
@@ -75,7 +89,7 @@ void Follower::start_over() {
   auto back = frontier_of(pins_);
   HF_CHECK(back.ok());  // it was, when they were taken
   frontier_ = std::move(back).value();
-  map_ = {pins_.epoch, pins_.epoch_leaf, pins_.map_root};
+  learnt_ = learnt();
 }
 
 // Where nobody witnesses the log, no time is proven, and the service's word is all there is.

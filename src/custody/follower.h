@@ -38,14 +38,16 @@ class Follower {
  private:
   Follower(tlog::TrustedLog trusted, Pins pins, tlog::Frontier frontier)
       : trusted_(std::move(trusted)), pins_(std::move(pins)), frontier_(std::move(frontier)) {
-    map_ = {pins_.epoch, pins_.epoch_leaf, pins_.map_root};
+    learnt_ = learnt();
   }
 
-  struct MapTip {
-    std::uint64_t epoch = 0;
+  struct Learnt {
+    std::uint64_t epoch = 0;  // of the map
     std::optional<Digest> leaf;
     Digest root;
+    Bytes batch;
   };
+  Learnt learnt() const { return {pins_.epoch, pins_.epoch_leaf, pins_.map_root, pins_.batch}; }
   Result<void> compare(const tlog::Checkpoint& newest) const;
   Result<void> learn(const Bytes& entry);
   void start_over();
@@ -55,7 +57,7 @@ class Follower {
   tlog::TrustedLog trusted_;
   Pins pins_;
   tlog::Frontier frontier_;  // beyond the pins by what no checkpoint has covered yet
-  MapTip map_;               // likewise
+  Learnt learnt_;            // likewise
 };
 
 template <class LookupPurpose>

@@ -18,9 +18,10 @@ struct Pins {
   std::uint64_t epoch = 0;           // of the map; 0: none yet
   std::optional<Digest> epoch_leaf;  // leaf hash of its entry
   Digest map_root;
+  Bytes batch;  // the newest release batch's entry; empty before the first
   static constexpr auto kFields =
       wire::fields(&Pins::label, &Pins::size, &Pins::root, &Pins::edge, &Pins::checkpoint,
-                   &Pins::epoch, &Pins::epoch_leaf, &Pins::map_root);
+                   &Pins::epoch, &Pins::epoch_leaf, &Pins::map_root, &Pins::batch);
 };
 
 }  // namespace holdfast::custody

@@ -1,5 +1,6 @@
 #include "custody/tables.h"
 
+#include "custody/releases.h"
 #include "sql/rows.h"
 
 namespace holdfast::custody {
@@ -89,6 +90,7 @@ Result<Tables> Tables::open(const std::string& path) {
   // What is deleted is overwritten: sealed seeds stay nowhere in the file.
   TRY(database.execute("PRAGMA secure_delete = ON"));
   TRY(database.execute(kSchema));
+  TRY(database.execute(Releases::kSchema));
   return Tables(std::move(database));
 }
 

@@ -78,6 +78,8 @@ class Tables {
   };
   Result<Counts> counts();
 
+  sql::Database& database() { return database_; }  // for the tables of releases
+
  private:
   Result<void> put_statements(const CircleId& circle, std::uint64_t from,
                               const std::vector<Bytes>& statements);

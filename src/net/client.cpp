@@ -374,6 +374,10 @@ class HttpStore final : public api::Store {
   Result<Bytes> custodian_key(const CircleId& circle) override {
     return line_->visit({"POST", "/v1/custodian-keys/" + circle.hex(), {}, 4 * 1024});
   }
+  Result<void> ask_help(const std::string& account, BytesView request) override {
+    TRY(line_->visit({"POST", path(account) + "/help", request, 1024}));
+    return Ok{};
+  }
   Result<std::unique_ptr<api::Session>> open_account(const std::string& account,
                                                      const api::Caller& caller) override {
     return std::unique_ptr<api::Session>(std::make_unique<HttpSession>(line_, account, caller));

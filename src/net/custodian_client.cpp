@@ -30,23 +30,82 @@ class HttpCustodian final : public api::Custodian {
     return api::CustodianSeen{now.statements, now.entries};
   }
   Result<void> follow(const api::LogView& view) override {
-    TRY(ask("/v1/follow", wire::encode(body_of(view)), kReplayMs));
+    TRY(ask("/v1/follow", wire::encode(net::body_of(view)), kReplayMs));
     return Ok{};
   }
   Result<Bytes> destroy(const CircleId& circle, const ReaderId& custodian,
                         const api::CircleEvidence& evidence) override {
     api::DestroyBody body{circle,          custodian,      {},
-                          evidence.lookup, evidence.roots, body_of(evidence.view)};
+                          evidence.lookup, evidence.roots, net::body_of(evidence.view)};
     for (const Bytes& statement : evidence.statements) body.statements.push_back(statement);
-    const Bytes bytes = wire::encode(body);
-    if (bytes.size() > api::kMaxDestroyBody)
-      return Error{Code::kInvalid, "the account has more new statements than its custodian takes"};
-    return ask("/v1/destroy", bytes, kReplayMs);
+    return ask_with("/v1/destroy", body, kMaxSmall);
+  }
+
+  Result<api::NextBatch> next_batch() override {
+    const Bytes answer = TRY(ask("/v1/next-batch", {}, kReplayMs, api::kMaxNextBatchBody));
+    auto body = TRY(wire::decode<api::NextBatchBody>(answer));
+    api::NextBatch out{std::move(body.leaf), {}};
+    for (const api::PositionBody& one : body.positions)
+      out.positions.emplace_back(one.label, one.value);
+    return out;
+  }
+  Result<api::DueOpenings> due_openings() override {
+    const Bytes answer = TRY(ask("/v1/due-openings", {}, kPatienceMs, api::kMaxOpeningsBody));
+    auto body = TRY(wire::decode<api::OpeningsBody>(answer));
+    api::DueOpenings out{body.batch, {}};
+    for (api::OpeningBody& one : body.openings)
+      out.openings.emplace_back(one.circle, std::move(one.opening));
+    return out;
+  }
+  Result<void> opened(std::uint64_t batch, const CircleId& last) override {
+    TRY(ask("/v1/opened", wire::encode(api::OpenedBody{batch, last}), kPatienceMs));
+    return Ok{};
+  }
+
+  Result<Bytes> propose_help(const CircleId& circle, const api::HelpAsk& what,
+                             const api::CircleEvidence& evidence) override {
+    api::ProposeHelpBody body{circle, what.request, {}, body_of(evidence)};
+    for (const Bytes& grant : what.grants) body.grants.push_back(grant);
+    return ask_with("/v1/propose-help", body, kMaxSmall);
+  }
+  Result<Bytes> list_help(const CircleId& circle, const api::HelpDue& due,
+                          const api::CircleEvidence& evidence) override {
+    return ask_with("/v1/list-help", body_of(circle, due, evidence), kMaxSmall);
+  }
+  Result<api::HelpGiven> complete_help(const CircleId& circle, const api::HelpDue& due,
+                                       const std::vector<Bytes>& envelopes, BytesView batch,
+                                       const api::CircleEvidence& evidence) override {
+    api::CompleteHelpBody body{body_of(circle, due, evidence), {}, to_bytes(batch)};
+    for (const Bytes& envelope : envelopes) body.envelopes.push_back(envelope);
+    const Bytes answer = TRY(ask_with("/v1/complete-help", body, api::kMaxHelpGivenBody));
+    auto given = TRY(wire::decode<api::HelpGivenBody>(answer));
+    return api::HelpGiven{std::move(given.statement), {given.blobs.begin(), given.blobs.end()}};
   }
 
  private:
-  Result<Bytes> ask(const std::string& path, const Bytes& body, std::int64_t patience_ms) const {
-    auto reply = post(address_, pin_, path, body, kMaxSmall, patience_ms, &own_);
+  static api::EvidenceBody body_of(const api::CircleEvidence& evidence) {
+    api::EvidenceBody body{{}, evidence.lookup, evidence.roots, net::body_of(evidence.view)};
+    for (const Bytes& statement : evidence.statements) body.statements.push_back(statement);
+    return body;
+  }
+  static api::ListHelpBody body_of(const CircleId& circle, const api::HelpDue& due,
+                                   const api::CircleEvidence& evidence) {
+    api::ListHelpBody body{circle, due.proposal, due.age, {}, body_of(evidence)};
+    for (const auto& head : due.heads) body.heads.push_back({head.vault, head.n, head.head});
+    return body;
+  }
+
+  // With an account's new statements.
+  template <class Body>
+  Result<Bytes> ask_with(const std::string& path, const Body& body, std::size_t max_answer) const {
+    const Bytes bytes = wire::encode(body);
+    if (bytes.size() > api::kMaxDestroyBody)
+      return Error{Code::kInvalid, "the account has more new statements than its custodian takes"};
+    return ask(path, bytes, kReplayMs, max_answer);
+  }
+  Result<Bytes> ask(const std::string& path, const Bytes& body, std::int64_t patience_ms,
+                    std::size_t max_answer = kMaxSmall) const {
+    auto reply = post(address_, pin_, path, body, max_answer, patience_ms, &own_);
     if (!reply.ok()) return std::move(reply).error().in("the custodian at " + address_.host);
     if (reply->status == 200) return std::move(reply->body);
     return refusal({reply->status, std::move(reply->body), false}, address_.host);

@@ -20,6 +20,23 @@ struct Route {
   Result<Response> (*run)(const Call&);
 };
 
+// Of every body that has one.
+template <class HasEvidence>
+api::CircleEvidence evidence_of(HasEvidence& body) {
+  api::CircleEvidence out;
+  for (Bytes& statement : body.statements) out.statements.push_back(std::move(statement));
+  out.lookup = std::move(body.lookup);
+  out.roots = std::move(body.roots);
+  out.view = view_of(std::move(body.view));
+  return out;
+}
+
+api::HelpDue due_of(api::ListHelpBody& body) {
+  api::HelpDue out{body.proposal, std::move(body.age), {}};
+  for (const api::HeadBody& head : body.heads) out.heads.push_back({head.vault, head.n, head.head});
+  return out;
+}
+
 Result<Response> fleet_key(const Call& call) { return raw(TRY(call.custodian.fleet_key())); }
 
 Result<Response> issue(const Call& call) {
@@ -47,14 +64,60 @@ Result<Response> follow(const Call& call) {
 
 Result<Response> destroy(const Call& call) {
   auto asked = TRY(body_in<api::DestroyBody>(call.content));
-  api::CircleEvidence evidence;
-  for (Bytes& statement : asked.statements) evidence.statements.push_back(std::move(statement));
-  evidence.lookup = std::move(asked.lookup);
-  evidence.roots = std::move(asked.roots);
-  evidence.view = view_of(std::move(asked.view));
+  const auto evidence = evidence_of(asked);
   Bytes receipt = TRY(call.custodian.destroy(asked.circle, asked.custodian, evidence));
   call.log.event(Level::kInfo, "destroyed", {{"circle", asked.circle}, {"key", asked.custodian}});
   return raw(std::move(receipt));
+}
+
+// ---- releases and help ----
+
+Result<Response> next_batch(const Call& call) {
+  auto batch = TRY(call.custodian.next_batch());
+  api::NextBatchBody body{std::move(batch.leaf), {}};
+  for (const auto& [label, value] : batch.positions) body.positions.push_back({label, value});
+  return answer(body);
+}
+
+Result<Response> due_openings(const Call& call) {
+  auto due = TRY(call.custodian.due_openings());
+  api::OpeningsBody body{due.batch, {}};
+  for (auto& [circle, opening] : due.openings)
+    body.openings.push_back({circle, std::move(opening)});
+  return answer(body);
+}
+
+Result<Response> opened(const Call& call) {
+  const auto asked = TRY(body_in<api::OpenedBody>(call.content));
+  TRY(call.custodian.opened(asked.batch, asked.last));
+  return done();
+}
+
+Result<Response> propose_help(const Call& call) {
+  auto asked = TRY(body_in<api::ProposeHelpBody>(call.content));
+  const api::HelpAsk ask{std::move(asked.request), {asked.grants.begin(), asked.grants.end()}};
+  const auto evidence = evidence_of(asked.evidence);
+  Bytes statement = TRY(call.custodian.propose_help(asked.circle, ask, evidence));
+  call.log.event(Level::kInfo, "help_proposed", {{"circle", asked.circle}});
+  return raw(std::move(statement));
+}
+
+Result<Response> list_help(const Call& call) {
+  auto asked = TRY(body_in<api::ListHelpBody>(call.content));
+  const auto evidence = evidence_of(asked.evidence);
+  return raw(TRY(call.custodian.list_help(asked.circle, due_of(asked), evidence)));
+}
+
+Result<Response> complete_help(const Call& call) {
+  auto asked = TRY(body_in<api::CompleteHelpBody>(call.content));
+  const std::vector<Bytes> envelopes(asked.envelopes.begin(), asked.envelopes.end());
+  const auto evidence = evidence_of(asked.due.evidence);
+  auto given = TRY(call.custodian.complete_help(asked.due.circle, due_of(asked.due), envelopes,
+                                                asked.batch, evidence));
+  call.log.event(Level::kInfo, "help_given", {{"circle", asked.due.circle}});
+  api::HelpGivenBody body{std::move(given.statement), {}};
+  for (Bytes& blob : given.blobs) body.blobs.push_back(std::move(blob));
+  return answer(body);
 }
 
 constexpr std::size_t kMaxKeepBody = 128 * 1024;
@@ -66,6 +129,12 @@ constexpr std::array kRoutes = {
     Route{"/v1/seen", 1024, seen},
     Route{"/v1/follow", api::kMaxLogView, follow},
     Route{"/v1/destroy", api::kMaxDestroyBody, destroy},
+    Route{"/v1/next-batch", 0, next_batch},
+    Route{"/v1/due-openings", 0, due_openings},
+    Route{"/v1/opened", 1024, opened},
+    Route{"/v1/propose-help", api::kMaxDestroyBody, propose_help},
+    Route{"/v1/list-help", api::kMaxDestroyBody, list_help},
+    Route{"/v1/complete-help", api::kMaxDestroyBody, complete_help},
 };
 
 Result<Response> run(api::Custodian& custodian, const Log& log, const Request& request, Body& body,

@@ -144,6 +144,12 @@ Result<Response> custodian_key(Call& call) {
   return raw(TRY(call.service.custodian_key(circle, call.request.payer)));
 }
 
+Result<Response> ask_help(Call& call) {
+  const std::string account = TRY(account_at(call, 0));
+  TRY(call.service.ask_help(account, call.content, call.request.payer));
+  return done();
+}
+
 Result<Response> get_log(Call& call) {
   auto stored = TRY(call.service.open_log(std::string(call.args[0])));
   Response response;
@@ -293,6 +299,7 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/accounts/*/admissions/*", Door::kVisitor, 0, get_admission},
     Route{"GET", "/v1/capsules/*", Door::kVisitor, 0, find_capsule},
     Route{"POST", "/v1/custodian-keys/*", Door::kVisitor, 0, custodian_key},
+    Route{"POST", "/v1/accounts/*/help", Door::kVisitor, api::kMaxHelpRequest, ask_help},
     Route{"GET", "/log/**", Door::kVisitor, 0, get_log},
     Route{"GET", "/v1/circle", Door::kMember, 0, read_circle},
     Route{"POST", "/v1/circle", Door::kMember, api::kMaxAppendBody, append},

@@ -145,7 +145,8 @@ Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
   auto lock = TRY(lock_data(options));
   const std::string schema = Replay::kSchema + Accounts::kSchema + Joins::kSchema +
                              Operators::kSchema + kHeartbeatSchema + LogTables::kSchema +
-                             Custody::kSchema + Storage::schema();
+                             Custody::kSchema + Batching::kSchema + Helping::kSchema +
+                             Storage::schema();
   auto writer = TRY(Writer::open(options.data + "/service.db", schema));
   auto replay = TRY(Replay::open(*writer, clock));
   const auto note = [clock](sql::Database& db, std::string_view account, std::string_view path) {
@@ -309,6 +310,38 @@ std::optional<CustodyTurn> Core::step_custody() {
   if (!log_) return std::nullopt;
   return custody_.step(
       *log_, loaded_, [this](const std::string& account) { changed(account); }, clock_->now());
+}
+
+std::optional<ReleaseTurn> Core::step_releases() {
+  if (!log_ || !custody_.has_custodian()) return std::nullopt;
+  const TimeMs now = clock_->now();
+  ReleaseTurn turn;
+  const auto batched = batching_.step(*log_, now);
+  if (!batched.ok()) turn.failed = batched.error();
+  turn.batched = batched.ok() && *batched;
+  HelpTurn helped = helping_.step(
+      *log_, loaded_,
+      [this](store::Account& in, const std::string& account, const api::Append& what) {
+        return append(in, account, what);
+      },
+      now);
+  turn.proposed = std::move(helped.proposed);
+  turn.given = std::move(helped.given);
+  if (helped.failed) turn.failed = std::move(helped.failed);
+  return turn;
+}
+
+Result<std::optional<circle::Circle>> Core::circle_of(const std::string& account) {
+  const auto found = TRY(open_account(account));
+  if (!found) return std::optional<circle::Circle>();
+  return std::optional(TRY(found->circle()));
+}
+
+Result<void> Core::ask_help_of(const std::string& peer, const std::string& account,
+                               BytesView request) {
+  TRY(store::check_account_name(account));
+  TRY(check_disk());
+  return helping_.ask(account, request, peer, clock_->now());
 }
 
 Result<api::CustodyStatus> Core::custody(store::Account& in, const std::string& account) {

@@ -5,8 +5,10 @@
 
 #include "base/file.h"
 #include "server/arriving.h"
+#include "server/batching.h"
 #include "server/changes.h"
 #include "server/custody.h"
+#include "server/helping.h"
 #include "server/joins.h"
 #include "server/loaded.h"
 #include "server/log_ages.h"
@@ -45,6 +47,10 @@ class Core final : public api::Visitor {
     return custodian_key_of("", circle);
   }
 
+  Result<void> ask_help(const std::string& account, BytesView request) override {
+    return ask_help_of("", account, request);
+  }
+
   // ---- the service ----
 
   Result<api::Receipt> sign_up(const std::string& account, const api::Append& genesis,
@@ -54,6 +60,7 @@ class Core final : public api::Visitor {
   Result<Bytes> custodian_key_of(const std::string& peer, const CircleId& circle) {
     return custody_.issue(circle, peer, clock_->now());
   }
+  Result<void> ask_help_of(const std::string& peer, const std::string& account, BytesView request);
   Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
                                                      const api::RequestLine& line,
                                                      const std::string& address);
@@ -69,6 +76,9 @@ class Core final : public api::Visitor {
   Result<api::StoredFile> open_log(const std::string& path);
   Result<bool> step_log();
   std::optional<CustodyTurn> step_custody();
+  std::optional<ReleaseTurn> step_releases();
+  Helping& helping() { return helping_; }
+  Result<std::optional<circle::Circle>> circle_of(const std::string& account);
 
   // ---- for sessions ----
 
@@ -124,6 +134,8 @@ class Core final : public api::Visitor {
         connections_(*writer_),
         operators_(*writer_, options_.data + "/operators.anchor"),
         custody_(*writer_, options_.custodian, options_.sign_ups_per_address, kDayMs),
+        batching_(*writer_, options_.custodian, options_.release_every_ms),
+        helping_(*writer_, options_.custodian, operators_),
         loaded_(storage_->files(), options_.loaded_accounts, make_log_ages(*writer_)),
         changes_(replay_->now()),
         nobody_(crypto::SigningKey(crypto::Key<crypto::SigningPurpose>::random()).verify_key()) {}
@@ -173,6 +185,8 @@ class Core final : public api::Visitor {
   ConnectionLog connections_;
   Operators operators_;
   Custody custody_;
+  Batching batching_;
+  Helping helping_;
   Loaded loaded_;
   Changes changes_;
   Arriving arriving_;

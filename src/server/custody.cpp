@@ -4,13 +4,13 @@
 
 #include "circle/custody.h"
 #include "crypto/hash.h"
+#include "server/evidence.h"
 #include "server/rows.h"
 
 namespace holdfast::server {
 namespace {
 
 constexpr std::size_t kATurn = 100;
-constexpr int kMaxPages = 10'000;
 constexpr TimeMs kFirstPauseMs = 2'000;
 constexpr TimeMs kLongestPauseMs = 300'000;
 
@@ -30,18 +30,6 @@ std::optional<circle::CustodianInfo> named_in(BytesView bytes) {
   if (statement->type == circle::StatementType::kPropose)
     return of(wire::decode<circle::Propose>(statement->body));
   return std::nullopt;
-}
-
-// From number `from` to before `to`.
-Result<std::vector<Bytes>> statements(store::Account& in, std::uint64_t from, std::uint64_t to) {
-  std::vector<Bytes> out;
-  while (from + out.size() < to) {
-    auto page = TRY(in.read_circle(from + out.size()));
-    if (page.empty()) return Error{Code::kCorrupt, "the log has statements that the service lacks"};
-    for (Bytes& one : page)
-      if (from + out.size() < to) out.push_back(std::move(one));
-  }
-  return out;
 }
 
 }  // namespace
@@ -243,27 +231,10 @@ Result<bool> Custody::work(const Due& due, PublicLog& log, Loaded& loaded, Custo
   return true;
 }
 
-// What the custodian has not seen: entries first, as many requests as they take, then the
-// statements that the log has, with the last of them.
 Result<Bytes> Custody::destroy(const std::string& account, store::Account& in, PublicLog& log,
                                const circle::Circle& circle, const circle::Custodian& gone) {
-  for (int page = 0; page < kMaxPages; ++page) {
-    const api::CustodianSeen seen = TRY(custodian_->seen(circle.id()));
-    api::CircleEvidence evidence;
-    evidence.view = TRY(log.view(account, seen.entries));
-    const auto checkpoint = TRY(tlog::Checkpoint::verify(log.trusted(), evidence.view.checkpoint));
-    if (seen.entries + evidence.view.leaves.size() < checkpoint.head().size) {
-      if (evidence.view.leaves.empty()) return Error{Code::kUnavailable, "the log lacks entries"};
-      TRY(custodian_->follow(evidence.view));
-      continue;
-    }
-    evidence.statements = TRY(statements(in, seen.statements, evidence.view.circle_next));
-    auto proven = TRY(log.proven_by(account, circle.trust_roots()));
-    evidence.lookup = std::move(proven.lookup);
-    evidence.roots = std::move(proven.roots);
-    return custodian_->destroy(circle.id(), gone.id, evidence);
-  }
-  return Error{Code::kUnavailable, "the custodian does not come to the end of the log"};
+  const auto evidence = TRY(gather_evidence(*custodian_, log, account, in, circle));
+  return custodian_->destroy(circle.id(), gone.id, evidence);
 }
 
 // The receipt and its entry in the log together: each once.

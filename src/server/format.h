@@ -9,7 +9,13 @@ namespace holdfast::server {
 
 constexpr std::size_t kMaxTrailEntry = 1024;
 
-enum class OperatorAct : std::uint8_t { kAdd = 1, kRevoke, kLast = kRevoke };
+enum class OperatorAct : std::uint8_t {
+  kAdd = 1,
+  kRevoke,
+  kGrantHelp,   // to an owner without devices
+  kRefuseHelp,  // the request is gone
+  kLast = kRefuseHelp
+};
 
 struct TrailEntry {
   wire::Fixed<"holdfast/v1/operator-entry"> label;
@@ -17,8 +23,8 @@ struct TrailEntry {
   Digest prev;          // head before; zero for the first
   std::int64_t time_ms = 0;
   OperatorAct act{};
-  std::string name;
-  std::array<std::uint8_t, crypto::VerifyKey::kSize> key{};
+  std::string name;  // of an operator; of help the code of the request
+  std::array<std::uint8_t, crypto::VerifyKey::kSize> key{};  // of that operator; of help all zero
   Digest signer;  // id of the acting operator's key; the first adds itself
   static constexpr auto kFields =
       wire::fields(&TrailEntry::label, &TrailEntry::n, &TrailEntry::prev, &TrailEntry::time_ms,

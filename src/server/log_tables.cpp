@@ -436,6 +436,19 @@ Result<std::vector<Bytes>> LogTables::leaves(std::uint64_t from, std::uint64_t t
   return out;
 }
 
+Result<std::optional<std::uint64_t>> LogTables::index_of(BytesView entry) const {
+  std::optional<std::uint64_t> out;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row =
+        TRY(bound(db, "SELECT n FROM log_leaf WHERE entry = ? ORDER BY n DESC LIMIT 1", entry));
+    const bool there = TRY(row.step());
+    if (there) out = TRY(column_count(row, 0));
+    return Ok{};
+  });
+  TRY(done);
+  return out;
+}
+
 Result<std::uint64_t> LogTables::epoch_index(std::uint64_t n) const {
   std::uint64_t out = 0;
   const auto done = writer_.read([&](sql::Database& db) -> Result<void> {

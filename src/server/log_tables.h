@@ -114,6 +114,8 @@ class LogTables {
   Result<void> renew(BytesView note) const;  // newer cosignatures of the tree that is shown
   Result<std::vector<Bytes>> leaves(std::uint64_t from, std::uint64_t to,
                                     std::size_t max_bytes) const;
+  // Where this entry stands, looked for from the newest on.
+  Result<std::optional<std::uint64_t>> index_of(BytesView entry) const;
   Result<std::uint64_t> epoch_index(std::uint64_t n) const;  // of epoch n's entry; kNotFound
   Result<std::vector<tlog::MapEntry>> map() const;           // of what is shown, sorted
 

@@ -28,6 +28,11 @@ bool good_name(std::string_view name) {
   return !name.empty() && name.size() <= kMaxName && std::ranges::all_of(name, good);
 }
 
+bool good_code(std::string_view code) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  return code.size() == 20 && code.find_first_not_of(kDigits) == std::string_view::npos;
+}
+
 Error broken(const std::string& what) {
   return {Code::kUnsafe, "the trail of operators was changed: " + what};
 }
@@ -82,6 +87,11 @@ Result<void> Trail::judge(const TrailEntry& entry) const {
         return Error{Code::kInvalid, "the last operator cannot be revoked; add another first"};
       return Ok{};
     }
+    case OperatorAct::kGrantHelp:
+    case OperatorAct::kRefuseHelp:
+      if (good_code(entry.name) && std::ranges::all_of(entry.key, [](auto b) { return b == 0; }))
+        return Ok{};
+      return Error{Code::kInvalid, "a request for help is named by twenty hexadecimal digits"};
   }
   std::abort();
 }
@@ -106,6 +116,8 @@ Result<void> Trail::apply(BytesView bytes) {
       ever_[subject] = entry.name;
       break;
     case OperatorAct::kRevoke: operators_.erase(subject); break;
+    case OperatorAct::kGrantHelp:
+    case OperatorAct::kRefuseHelp: break;
   }
   acts_.push_back({entry, by, crypto::sha256(kHeadLabel, bytes)});
   return Ok{};
@@ -154,6 +166,15 @@ Result<Bytes> Trail::sign_revoke(const std::string& name, const crypto::SigningK
   entry.act = OperatorAct::kRevoke;
   entry.name = name;
   entry.key = found->key.bytes;
+  return sign(std::move(entry), acting);
+}
+
+Result<Bytes> Trail::sign_help(OperatorAct act, const std::string& code,
+                               const crypto::SigningKey& acting, TimeMs now) const {
+  TrailEntry entry;
+  entry.time_ms = now;
+  entry.act = act;
+  entry.name = code;
   return sign(std::move(entry), acting);
 }
 
@@ -220,14 +241,20 @@ Result<std::vector<Bytes>> Operators::entries() {
 
 Result<void> Operators::append(BytesView signed_entry) {
   return writer_.write([&](sql::Database& database) -> Result<void> {
-    const auto before = TRY(read_entries(database));
-    Trail trail = TRY(Trail::verify(before));
-    TRY(check_anchor(trail, anchor_file_));
-    TRY(trail.apply(signed_entry));
-    if (trail.n() == 1) TRY(replace_file(anchor_file_, as_bytes(trail.anchor().hex() + "\n")));
-    return run(database, "INSERT INTO trail(n, entry) VALUES(?, ?)",
-               static_cast<std::int64_t>(trail.n()), signed_entry);
+    TRY(append_within(database, signed_entry));
+    return Ok{};
   });
+}
+
+Result<Act> Operators::append_within(sql::Database& database, BytesView signed_entry) {
+  const auto before = TRY(read_entries(database));
+  Trail trail = TRY(Trail::verify(before));
+  TRY(check_anchor(trail, anchor_file_));
+  TRY(trail.apply(signed_entry));
+  if (trail.n() == 1) TRY(replace_file(anchor_file_, as_bytes(trail.anchor().hex() + "\n")));
+  TRY(run(database, "INSERT INTO trail(n, entry) VALUES(?, ?)",
+          static_cast<std::int64_t>(trail.n()), signed_entry));
+  return trail.acts().back();
 }
 
 }  // namespace holdfast::server

@@ -57,6 +57,9 @@ class Trail {
   // kNotFound; kInvalid for the last one, who could not be replaced.
   Result<Bytes> sign_revoke(const std::string& name, const crypto::SigningKey& acting,
                             TimeMs now) const;
+  // kGrantHelp or kRefuseHelp of the request with this code.
+  Result<Bytes> sign_help(OperatorAct act, const std::string& code,
+                          const crypto::SigningKey& acting, TimeMs now) const;
   // By the same rules, with their errors. kConflict also: it was signed for another head.
   Result<void> apply(BytesView signed_entry);
 
@@ -91,6 +94,8 @@ class Operators {
   // Durable once it returns. Verifies the trail anew, and against the anchor. kConflict: the trail
   // is another by now than the one that the entry was signed for. Else as Trail::apply.
   Result<void> append(BytesView signed_entry);
+  // The same as a part of another write.
+  Result<Act> append_within(sql::Database& database, BytesView signed_entry);
 
  private:
   Writer& writer_;

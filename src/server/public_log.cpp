@@ -182,6 +182,33 @@ Result<api::LogView> PublicLog::view(const std::string& account, std::uint64_t f
   return out;
 }
 
+Result<api::LogView> PublicLog::entries(std::uint64_t from) const {
+  const std::shared_lock reading(mutex_);
+  if (shown_.note.empty())
+    return Error{Code::kUnavailable, "the service's log waits for its witnesses; try again soon"};
+  api::LogView out;
+  out.checkpoint = shown_.note;
+  from = std::min(from, shown_.head.size);
+  const std::uint64_t to = std::min(shown_.head.size, from + api::kMaxLogLeaves);
+  out.leaves = TRY(tables_.leaves(from, to, kViewBytes));
+  return out;
+}
+
+Result<tlog::LeafProof> PublicLog::prove_leaf(BytesView entry) const {
+  const std::shared_lock reading(mutex_);
+  const auto index = TRY(tables_.index_of(entry));
+  if (!index || *index >= shown_.head.size)
+    return Error{Code::kUnavailable, "the log does not show this entry yet"};
+  tlog::LeafProof out;
+  out.leaf = to_bytes(entry);
+  out.index = *index;
+  for (const Digest& hash :
+       TRY(tlog::TileTree(shown_.head.size, files_.tiles()).prove_inclusion(*index)))
+    out.inclusion.push_back(hash);
+  out.checkpoint = shown_.note;
+  return out;
+}
+
 Result<std::uint64_t> PublicLog::logged_statements(const std::string& account) const {
   const auto place = TRY(tables_.place(account));
   return place ? place->circle_next : 0;
@@ -431,6 +458,7 @@ Result<void> PublicLog::append_batch(BytesView bytes,
                                      const std::vector<tlog::MapEntry>& positions) {
   const auto batch = TRY(wire::decode<tlog::ReleaseBatch>(bytes));
   const auto before = TRY(tables_.newest("batch"));
+  if (before.n > 0 && std::ranges::equal(before.value, bytes)) return Ok{};
   std::optional<Digest> newest;
   if (before.n > 0) newest = tlog::leaf_hash(before.value);
   if (!tlog::check_batch_follows(batch, before.n, newest).ok())

@@ -90,6 +90,10 @@ class PublicLog {
   // keep yet. A device would have evidence; an honest log is only late, and has it in the next
   // step.
   Result<api::LogView> view(const std::string& account, std::uint64_t from);
+  // A view of no account: the checkpoint, and entries from `from` on.
+  Result<api::LogView> entries(std::uint64_t from) const;
+  // That the log has this entry, in the tree that is shown. kUnavailable: it is not in it.
+  Result<tlog::LeafProof> prove_leaf(BytesView entry) const;
   Result<api::StoredFile> open_file(const std::string& path) const { return files_.open(path); }
 
   // ---- the sequence: step(), then cosign() until it shows ----
@@ -113,7 +117,8 @@ class PublicLog {
   std::vector<Bytes> policies() const { return policies_.all(); }
   // By the policy in effect now, as this machine's clock says.
   Judged judge(std::string_view region) const { return policies_.judge(region, now_s()); }
-  // The next batch and what it has at each position, sorted. kInvalid: they do not fit.
+  // The next batch and what it has at each position, sorted; the newest again changes nothing.
+  // kInvalid: they do not fit.
   Result<void> append_batch(BytesView leaf, const std::vector<tlog::MapEntry>& positions);
   // Gives an account what is behind its position. kInvalid: the batch has another value there.
   Result<void> open_batch(std::uint64_t n, const CircleId& circle, BytesView opening);

@@ -32,6 +32,15 @@ Result<Bytes> Service::custodian_key(const CircleId& circle, const std::string& 
   return core_->custodian_key_of(peer, circle);
 }
 std::optional<CustodyTurn> Service::step_custody() { return core_->step_custody(); }
+std::optional<ReleaseTurn> Service::step_releases() { return core_->step_releases(); }
+Result<void> Service::ask_help(const std::string& account, BytesView request,
+                               const std::string& peer) {
+  return core_->ask_help_of(peer, account, request);
+}
+Helping& Service::helping() { return core_->helping(); }
+Result<std::optional<circle::Circle>> Service::circle_of(const std::string& account) {
+  return core_->circle_of(account);
+}
 PublicLog* Service::log() { return core_->log(); }
 Result<bool> Service::step_log() { return core_->step_log(); }
 TimeMs Service::now() { return core_->now(); }

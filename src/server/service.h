@@ -11,6 +11,7 @@
 #include "api/service.h"
 #include "server/accounts.h"
 #include "server/custody.h"
+#include "server/helping.h"
 #include "server/operators.h"
 #include "server/public_log.h"
 
@@ -28,11 +29,20 @@ struct ServiceOptions {
   std::int64_t deletion_days = 14;  // from asking for an account's end to it
   std::uint64_t free_bytes_floor = 64 * 1024 * 1024;  // of the disk; below it, not ready
   std::size_t loaded_accounts = 4096;                 // circles kept in memory
-  std::int64_t lock_patience_ms = 0;    // waited for another program to leave the directory
-  std::optional<LogOptions> log;        // none: no public log
-  api::Custodian* custodian = nullptr;  // outlives the service; null: it has none
+  std::int64_t lock_patience_ms = 0;  // waited for another program to leave the directory
+  std::optional<LogOptions> log;      // none: no public log
+  TimeMs release_every_ms = 6LL * 60 * 60 * 1000;  // from one release batch to the next
+  api::Custodian* custodian = nullptr;             // outlives the service; null: it has none
   // Called after something in an account changed, on the thread that changed it; must be quick.
   std::function<void(const std::string& account)> on_change;
+};
+
+// What one turn with the custodian's releases came to.
+struct ReleaseTurn {
+  bool batched = false;               // a batch went on its way into the log
+  std::vector<std::string> proposed;  // help, to these accounts
+  std::vector<std::string> given;
+  std::optional<Error> failed;  // why, of the last thing that failed
 };
 
 class Core;
@@ -56,6 +66,8 @@ class Service final : public api::Service {
                                                      const api::RequestLine& line,
                                                      const std::string& address) override;
   Result<Bytes> custodian_key(const CircleId& circle, const std::string& peer) override;
+  Result<void> ask_help(const std::string& account, BytesView request,
+                        const std::string& peer) override;
   Result<api::StoredFile> open_log(const std::string& path) override;
   TimeMs now() override;
   std::vector<std::pair<std::string, double>> gauges() override;
@@ -71,12 +83,18 @@ class Service final : public api::Service {
   // Has the custodian destroy keys that are a reader no more, as far as the log has come. nullopt:
   // there is no log, so no custodian. To be called every few seconds.
   std::optional<CustodyTurn> step_custody();
+  // Brings release batches into the log, opens them to their accounts, and goes on with help that
+  // was granted. nullopt: there is no custodian. To be called every few seconds, from one thread.
+  std::optional<ReleaseTurn> step_releases();
   // Writes down what is only in memory. Proofs are refused from then on.
   Result<void> stop();
 
   // For the service's operator.
   Accounts& accounts();
   Operators& operators();
+  Helping& helping();
+  // nullopt: there is no such account.
+  Result<std::optional<circle::Circle>> circle_of(const std::string& account);
 
  private:
   explicit Service(std::unique_ptr<Core> core);

@@ -14,6 +14,7 @@ Result<void> Core::sweep() {
   TRY(connections_.flush());
   TRY(connections_.prune(now - options_.connection_log_days * kDayMs));
   TRY(joins_.drop_expired(now));
+  TRY(helping_.sweep(now));
   for (const std::string& account : TRY(rows_.begin_ends(now))) TRY(end_account(account));
   return sweep_drops();
 }
@@ -28,6 +29,7 @@ Result<void> Core::end_account(const std::string& account) {
   loaded_.forget(account);
   if (log_) TRY(log_->forget_account(account));
   TRY(custody_.erase(account));
+  TRY(helping_.erase(account));
   TRY(rows_.erase(account));
   changed(account);
   return Ok{};

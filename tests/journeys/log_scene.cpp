@@ -68,17 +68,24 @@ std::unique_ptr<api::Store> LoggedService::store() {
 
 // ---- the scene ----
 
-PublicLog::PublicLog() : home_(new_home(folder_ / "laptop")) {
+PublicLog::PublicLog(const MakeCustodian& make) : home_(new_home(folder_ / "laptop")) {
   witness_ = must(witness::Witness::open({folder_ / "witness", "w1", {}}, time_));
   roots_.witnesses.push_back({"w1", witness_->key().key.bytes});
   roots_.auditors.push_back({"w1", witness_->auditor_key().bytes});
   roots_.quorum = 1;
   begin("0");
   witness_.reset();
+  if (make) {
+    const Bytes roots = must(store_->get_log("roots"));
+    custodian_ = make(must(wire::decode<tlog::LogRoots>(roots)), time_);
+    begin("0");
+  }
   watch();
   write(folder_ / "data/a", "alpha");
   step();
-  auto begun = must(vault::init(home_, *store_, clock_, {"me", "laptop", "ZZ"}));
+  vault::InitOptions options{"me", "laptop", "ZZ"};
+  if (make) options.level = circle::Level::kStandard;
+  auto begun = must(vault::init(home_, *store_, clock_, options));
   paper_.emplace(std::move(begun.recovery));
   account_.emplace(std::move(begun.account));
   backup_id(*account_, folder_ / "data");
@@ -86,6 +93,7 @@ PublicLog::PublicLog() : home_(new_home(folder_ / "laptop")) {
 }
 
 void PublicLog::begin(const std::string& port) {
+  logged_.reset();
   logged_ = std::make_unique<LoggedService>(folder_ / "service", roots_, port, time_, custodian_);
   store_ = logged_->store();
 }

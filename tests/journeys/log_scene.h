@@ -37,7 +37,11 @@ class LoggedService {
 
 class PublicLog : public ::testing::Test {
  protected:
-  PublicLog();
+  // Makes a custodian that follows this log; it outlives the scene.
+  using MakeCustodian =
+      std::function<api::Custodian*(const tlog::LogRoots& log, std::shared_ptr<const Clock> clock)>;
+  // With one, the account is at the standard level.
+  explicit PublicLog(const MakeCustodian& make = {});
 
   void begin(const std::string& port);
   void watch();
@@ -83,8 +87,8 @@ class PublicLog : public ::testing::Test {
   const ManualClock& clock_ = *time_;
   vault::Home home_;
   tlog::LogRoots roots_;
+  api::Custodian* custodian_ = nullptr;
   std::unique_ptr<witness::Witness> witness_;
-  api::Custodian* custodian_ = nullptr;  // of the service that begins next
   std::unique_ptr<LoggedService> logged_;
   std::unique_ptr<api::Store> store_;
   std::optional<HostileStore> lying_;

@@ -6,6 +6,7 @@
 #include "support/circle_maker.h"
 #include "support/test_token.h"
 #include "tlog/test_site.h"
+#include "tlog/test_tree.h"
 
 namespace holdfast::custody {
 
@@ -16,10 +17,7 @@ class ShownLog {
  public:
   tlog::testkit::TestSite site;
 
-  void add(const Bytes& leaf) {
-    leaves_.push_back(leaf);
-    frontier_.append(tlog::leaf_hash(leaf));
-  }
+  void add(const Bytes& leaf) { log_.add(leaf); }
   // A new generation of the map.
   void put(std::vector<tlog::MapEntry> entries) {
     std::ranges::sort(entries);
@@ -35,7 +33,7 @@ class ShownLog {
   void fill(int count) {
     for (int i = 0; i < count; ++i) {
       tlog::DeletionReceipt leaf;
-      leaf.receipt = crypto::sha256(as_bytes(std::to_string(leaves_.size())));
+      leaf.receipt = crypto::sha256(as_bytes(std::to_string(log_.entries.size())));
       add(wire::encode(leaf));
     }
   }
@@ -43,15 +41,46 @@ class ShownLog {
   api::LogView view(std::uint64_t from, TimeMs now = kNow) const {
     api::LogView out;
     const auto s = static_cast<std::uint64_t>(now / 1000);
-    out.checkpoint = to_bytes(as_bytes(site.checkpoint(frontier_.head(), {s, s, s}).format()));
-    for (std::size_t i = from; i < leaves_.size(); ++i) out.leaves.push_back(leaves_[i]);
+    out.checkpoint = to_bytes(as_bytes(site.checkpoint(head(), {s, s, s}).format()));
+    for (std::size_t i = from; i < log_.entries.size(); ++i) out.leaves.push_back(log_.entries[i]);
     return out;
   }
   const tlog::Map& map() const { return map_; }
+  // That this leaf is in the tree, as view() shows it then.
+  tlog::LeafProof prove(const Bytes& leaf, TimeMs now = kNow) const {
+    tlog::LeafProof out;
+    out.leaf = leaf;
+    out.index =
+        static_cast<std::uint64_t>(std::ranges::find(log_.entries, leaf) - log_.entries.begin());
+    for (const Digest& hash : included(out.index)) out.inclusion.push_back(hash);
+    out.checkpoint = view(0, now).checkpoint;
+    return out;
+  }
+  // From now on: what stands in the newest generation of the map.
+  tlog::AgeEvidence begin_age(const tlog::MapLabel& label, TimeMs now) const {
+    tlog::AgeEvidence out;
+    out.start = view(0, now).checkpoint;
+    for (std::size_t i = 0; i < log_.entries.size(); ++i)
+      if (tlog::leaf_hash(log_.entries[i]) == newest_) out.index = i;
+    out.epoch = log_.entries[out.index];
+    out.proof = map_.prove(label);
+    out.in_start = included(out.index);
+    return out;
+  }
+  Bytes end_age(tlog::AgeEvidence age, TimeMs now) const {
+    age.end = view(0, now).checkpoint;
+    age.in_end = included(age.index);
+    return wire::encode(age);
+  }
 
  private:
-  std::vector<Bytes> leaves_;
-  tlog::Frontier frontier_;
+  tlog::TreeHead head() const { return log_.head(log_.entries.size()); }
+  wire::Bounded<Digest, 63> included(std::uint64_t index) const {
+    const auto proof = log_.tree(log_.entries.size()).prove_inclusion(index).value();
+    return wire::Bounded<Digest, 63>(proof);
+  }
+
+  tlog::testkit::TestLog log_;
   tlog::Map map_;
   std::uint64_t epoch_ = 0;
   std::optional<Digest> newest_;
@@ -131,6 +160,8 @@ class ShownAccount {
 struct World {
   TestToken token;
   ShownLog log;
+  circle::OperatorKeys operators;
+  std::uint8_t open_days = 0;
   std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>(kNow);
   std::unique_ptr<Custodian> custodian;
 
@@ -138,7 +169,7 @@ struct World {
   std::string data() const { return token.folder() + "/data"; }
   Result<std::unique_ptr<Custodian>> open() {
     custodian.reset();
-    return Custodian::open({data(), token.place(), log.site.roots}, clock);
+    return Custodian::open({data(), token.place(), log.site.roots, operators, open_days}, clock);
   }
   // Again, as after the end of the process.
   void start() {

@@ -1,0 +1,64 @@
+#include "server/evidence.h"
+
+namespace holdfast::server {
+namespace {
+
+constexpr int kMaxPages = 10'000;
+
+// From number `from` to before `to`.
+Result<std::vector<Bytes>> statements(store::Account& in, std::uint64_t from, std::uint64_t to) {
+  std::vector<Bytes> out;
+  while (from + out.size() < to) {
+    auto page = TRY(in.read_circle(from + out.size()));
+    if (page.empty()) return Error{Code::kCorrupt, "the log has statements that the service lacks"};
+    for (Bytes& one : page)
+      if (from + out.size() < to) out.push_back(std::move(one));
+  }
+  return out;
+}
+
+// False: `view` ends before its checkpoint does.
+Result<bool> is_whole(const PublicLog& log, const api::LogView& view, std::uint64_t from) {
+  const auto checkpoint = TRY(tlog::Checkpoint::verify(log.trusted(), view.checkpoint));
+  if (from + view.leaves.size() >= checkpoint.head().size) return true;
+  if (view.leaves.empty()) return Error{Code::kUnavailable, "the log lacks entries"};
+  return false;
+}
+
+Error no_end() { return {Code::kUnavailable, "the custodian does not come to the end of the log"}; }
+
+}  // namespace
+
+Result<void> show_log(api::Custodian& custodian, PublicLog& log) {
+  for (int page = 0; page < kMaxPages; ++page) {
+    const api::CustodianSeen seen = TRY(custodian.seen(CircleId()));
+    const api::LogView view = TRY(log.entries(seen.entries));
+    const bool whole = TRY(is_whole(log, view, seen.entries));
+    TRY(custodian.follow(view));
+    if (whole) return Ok{};
+  }
+  return no_end();
+}
+
+Result<api::CircleEvidence> gather_evidence(api::Custodian& custodian, PublicLog& log,
+                                            const std::string& account, store::Account& in,
+                                            const circle::Circle& circle) {
+  for (int page = 0; page < kMaxPages; ++page) {
+    const api::CustodianSeen seen = TRY(custodian.seen(circle.id()));
+    api::CircleEvidence evidence;
+    evidence.view = TRY(log.view(account, seen.entries));
+    const bool whole = TRY(is_whole(log, evidence.view, seen.entries));
+    if (!whole) {
+      TRY(custodian.follow(evidence.view));
+      continue;
+    }
+    evidence.statements = TRY(statements(in, seen.statements, evidence.view.circle_next));
+    auto proven = TRY(log.proven_by(account, circle.trust_roots()));
+    evidence.lookup = std::move(proven.lookup);
+    evidence.roots = std::move(proven.roots);
+    return evidence;
+  }
+  return no_end();
+}
+
+}  // namespace holdfast::server

@@ -1,0 +1,48 @@
+#include "vault/help.h"
+
+#include "circle/help.h"
+#include "vault/account_state.h"
+
+namespace holdfast::vault {
+namespace {
+
+constexpr const char* kRequest = "help_request";
+
+}  // namespace
+
+Result<std::string> ask_for_help(Home& home, api::Store& store, const Clock& clock,
+                                 const std::string& account, const std::string& device_name) {
+  TRY(check_typed(account));
+  TRY(check_typed(device_name));
+  circle::HelpRequest request;
+  request.account = account;
+  request.device = device_info(home.device_key(), device_name);
+  request.time_ms = clock.now();
+  const Bytes bytes = circle::sign_help_request(request, signing_key(home.device_key()));
+  TRY(circle::verify_help_request(bytes));
+  TRY(store.ask_help(account, bytes));
+  TRY(home.set_setting("account", account));
+  TRY(home.set_setting("device_name", device_name));
+  // Last: what was cut short before is asked anew, with other keys.
+  TRY(home.set_setting(kRequest, to_hex(bytes)));
+  return circle::help_code(bytes);
+}
+
+Result<std::string> asked_for_help(const Home& home) {
+  const std::string text = home.setting(kRequest);
+  if (text.empty()) return std::string();
+  const auto bytes = from_hex(text);
+  if (!bytes) return Error{Code::kCorrupt, "the request for help in this home is damaged"};
+  return circle::help_code(*bytes);
+}
+
+// A stranger and a key that waits get the same answer.
+Result<bool> help_was_given(const Home& home, api::Store& store) {
+  const auto session = TRY(store.open_account(home.setting("account"), caller(home.device_key())));
+  const auto read = session->read_circle(0);
+  if (read.ok()) return true;
+  if (read.error().code == Code::kDenied || read.error().code == Code::kNotFound) return false;
+  return read.error();
+}
+
+}  // namespace holdfast::vault
