@@ -9,3 +9,7 @@ target_link_libraries(bench_service PRIVATE
 # bench_log: the public log's costs, ./dev bench log.
 add_executable(bench_log EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/log/bench_log.cpp")
 target_link_libraries(bench_log PRIVATE hf_server hf_vault)
+
+# bench_rekey: the tables of pack keys of a large account, ./dev bench rekey.
+add_executable(bench_rekey EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/rekey/bench_rekey.cpp")
+target_link_libraries(bench_rekey PRIVATE hf_vault hf_store)

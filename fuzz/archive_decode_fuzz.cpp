@@ -6,6 +6,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // Seeds name a type by its place here: new ones go to the end.
   holdfast::fuzz::round_trip_one_of<PackHeader, KeySegment, IndexSegment, Content, Extent, Entry,
                                     Snapshot, JournalPack, ChunkInfo, FrameInfo, PackKeyEntry,
-                                    PackIndex, Xattr, FileTime>(data, size);
+                                    PackIndex, Xattr, FileTime, PackEnvelope>(data, size);
   return 0;
 }

@@ -50,6 +50,7 @@ circle::Record record_of(const World& world, const testkit::Signer& by, std::uin
   record.kind = mode & 0x20 ? circle::RecordKind::kPrune : circle::RecordKind::kForget;
   if (mode & 0x20) record.dropped.emplace_back(record.circle_head.bytes);
   if (mode & 0x10) record.forgets.push_back(1);
+  if ((mode & 0x70) == 0x60) record.kind = circle::RecordKind::kRekey;
   if ((mode & 0x30) == 0x30) record.kind = circle::RecordKind::kUndo;
   if ((mode & 0x30) == 0x30) std::swap(record.kept, record.dropped);
   return record;

@@ -45,6 +45,11 @@ Result<int> run_region_set(const Common& common, const std::string& region, Cons
 // What is not acknowledged, and whether this program is too old.
 void tell_policy(const vault::Account& account, Console& console);
 
+// ---- commands_reseal.cpp: what a key that was copied could still open ----
+Result<int> run_reseal(const Common& common, const ResealArgs& args, Console& console);
+// How much it is, for each vault that somebody who went could read.
+Result<void> show_exposure(vault::Account& account, Console& console);
+
 Result<int> run_vault_list(const Common& common, Console& console);
 Result<int> run_vault_create(const Common& common, const VaultCreateArgs& args, Console& console);
 Result<int> run_passphrase_change(const Common& common, const PassphraseArgs& args,

@@ -106,6 +106,7 @@ Result<int> run_protection_show(const Common& common, Console& console) {
   console.event(object);
   show_level(circle, console);
   show_former(custody, console);
+  TRY(show_exposure(account, console));
   TRY(show_waiting(account, console));
   return kOk;
 }

@@ -273,9 +273,11 @@ Result<crypto::WipedBytes> read_secret_file(const std::string& path) {
 }
 
 ProgressDisplay::ProgressDisplay(const Console& console, const archive::Progress& progress,
-                                 std::string verb)
+                                 std::string verb, std::string_view one, std::string_view many)
     : progress_(progress),
       verb_(std::move(verb)),
+      one_(one),
+      many_(many),
       terminal_(console.shows_terminal()),
       start_(std::chrono::steady_clock::now()) {
   if (!console.json() && !console.quiet())
@@ -302,8 +304,8 @@ std::string ProgressDisplay::text() const {
   const std::uint64_t bytes = progress_.bytes.load();
   const std::uint64_t total = progress_.total_bytes.load();
   const double rate = static_cast<double>(bytes) / std::max(seconds(), 0.001);
-  std::string out = verb_ + " " + human_count(progress_.files.load(), "file", "files") + ", " +
-                    human_bytes(bytes);
+  std::string out =
+      verb_ + " " + human_count(progress_.files.load(), one_, many_) + ", " + human_bytes(bytes);
   if (total > 0) out += " of " + human_bytes(total);
   out += ", " + human_bytes(static_cast<std::uint64_t>(rate)) + "/s";
   if (total > bytes && rate > 1)

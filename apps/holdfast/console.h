@@ -84,7 +84,9 @@ Result<crypto::WipedBytes> read_secret_file(const std::string& path);
 // plain line now and then.
 class ProgressDisplay {
  public:
-  ProgressDisplay(const Console& console, const archive::Progress& progress, std::string verb);
+  // `one` and `many`: what progress.files counts.
+  ProgressDisplay(const Console& console, const archive::Progress& progress, std::string verb,
+                  std::string_view one = "file", std::string_view many = "files");
   double seconds() const;
 
  private:
@@ -93,6 +95,8 @@ class ProgressDisplay {
 
   const archive::Progress& progress_;
   const std::string verb_;
+  const std::string_view one_;
+  const std::string_view many_;
   const bool terminal_;
   const std::chrono::steady_clock::time_point start_;
   std::jthread thread_;  // last: it uses the others

@@ -32,6 +32,7 @@ struct Line {
   WaitingArgs waiting;
   ProtectionStandardArgs protection_standard;
   UndoArgs undo;
+  ResealArgs reseal;
   VaultCreateArgs vault_create;
   PassphraseArgs passphrase;
   BackupArgs backup;
@@ -225,6 +226,18 @@ void add_vaults_and_region(Line& line) {
   set->add_option("REGION", line.region, "Two letters; ZZ: not stated")->required();
 }
 
+void add_reseal(Line& line, CLI::App& protection) {
+  CLI::App* reseal =
+      add_command(line, protection, "reseal",
+                  "Seal again what somebody who went could still open with a key copied before",
+                  [&line](const Common& common, Console& console) {
+                    return run_reseal(common, line.reseal, console);
+                  });
+  reseal->add_option("--vault", line.reseal.vault, "Of which vault");
+  reseal->add_option("--limit-upload", line.reseal.limit_upload,
+                     "At most so much a second: bytes, or 500K, 2M, 1G (of 1024)");
+}
+
 void add_protection(Line& line) {
   CLI::App* protection = add_command(
       line, line.app, "protection", "Who can read besides your devices",
@@ -256,6 +269,7 @@ void add_protection(Line& line) {
                   });
   for (CLI::App* const one : {complete, cancel})
     one->add_option("NUMBER", line.waiting.number, "Which, as show lists them");
+  add_reseal(line, *protection);
 }
 
 void add_policy(Line& line) {

@@ -77,6 +77,11 @@ struct UndoArgs {
   std::optional<std::uint64_t> number = {};  // of a record; none: list them
 };
 
+struct ResealArgs {
+  std::string vault = "main";
+  std::string limit_upload;  // "": as fast as it goes
+};
+
 struct VaultCreateArgs {
   std::string name;
   bool always_e2e = false;

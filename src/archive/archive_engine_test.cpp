@@ -390,8 +390,7 @@ TEST(Packer, WritesDownEveryPackSoThatItCanBeUsed) {
     ASSERT_TRUE(pack.ok());
     EXPECT_EQ(pack->entry.pack, id);
     EXPECT_EQ(pack->entry.size, vault.session.get_pack(id).value().size());
-    resumed.add(id, keys::PackKey::from_bytes(pack->entry.key), pack->entry.kind, pack->entry.size,
-                pack->header);
+    resumed.add(id, object_of(pack->entry), pack->header);
   }
   crypto::Mac mac(vault.access.naming);
   ChunkReader chunks(vault.cache, vault.access, resumed);
@@ -603,7 +602,7 @@ TEST(Archive, ReadsOnlyWhatChanged) {
   // A folder above the source is anyone's, so the names may have changed; the contents have not.
   EXPECT_LT(again->new_bytes, 100000U);
   for (const PackId& id : again->new_packs)
-    EXPECT_EQ(vault.catalog.pack_at(*vault.catalog.pack_number(id)).kind, PackKind::kMeta);
+    EXPECT_EQ(vault.catalog.pack_at(*vault.catalog.pack_number(id)).kind(), PackKind::kMeta);
 
   write_text(source + "/kept", "new text");
   const auto third = vault.backup({source}, &again->root.tree);
@@ -627,8 +626,7 @@ TEST(Archive, ReadsAFileAgainWhoseContentWasLost) {
   for (const auto& [id, plain] : vault.journal.entries()) {
     auto pack = wire::decode<JournalPack>(plain);
     if (pack->entry.kind != PackKind::kMeta) continue;
-    names_only.add(id, keys::PackKey::from_bytes(pack->entry.key), pack->entry.kind,
-                   pack->entry.size, pack->header);
+    names_only.add(id, object_of(pack->entry), pack->header);
   }
   vault.catalog = std::move(names_only);
   const auto second = vault.backup({source}, &first->root.tree);

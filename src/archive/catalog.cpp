@@ -1,7 +1,6 @@
 #include "archive/catalog.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/file.h"
 #include "crypto/hash.h"
@@ -14,6 +13,8 @@ constexpr std::size_t kKeysPerSegment = 16384;
 constexpr std::size_t kPacksPerIndex = 512;
 constexpr std::size_t kAsked = 1000;  // packs in one question to the store
 constexpr std::size_t kMaxSegment = 8 * 1024 * 1024;
+// Of one pack. An undo lists two, or three where there were several thefts.
+constexpr std::size_t kMaxObjects = 4;
 
 Bytes segment_context(const VaultAccess& access, std::uint32_t epoch) {
   return wire::encode_array("holdfast/v1/key-segment", access.circle, access.vault, epoch);
@@ -54,6 +55,15 @@ void PackCache::keep(const PackId& id, BytesView sealed) {
   static_cast<void>(create_file(folder_ + "/" + id.hex(), sealed).ok());
 }
 
+bool same_object(const PackObject& a, const PackObject& b) {
+  return a.name == b.name && crypto::equal(crypto::expose(a.key), crypto::expose(b.key));
+}
+
+PackObject copy_of(const PackObject& object) {
+  return {object.name, keys::PackKey::from_bytes(crypto::expose(object.key)), object.kind,
+          object.size, object.epoch};
+}
+
 const ChunkPlace* Catalog::find(const ChunkId& id) const {
   const auto it = chunks_.find(id);
   return it == chunks_.end() ? nullptr : &it->second;
@@ -86,21 +96,38 @@ void Catalog::index(std::uint32_t pack, PackHeader header) {
   packs_[pack].header = std::move(header);
 }
 
-void Catalog::add(const PackId& id, keys::PackKey key, PackKind kind, std::uint32_t size,
-                  std::optional<PackHeader> header) {
+void Catalog::add(const PackId& id, PackObject object, std::optional<PackHeader> header) {
   const auto [it, fresh] = numbers_.try_emplace(id, static_cast<std::uint32_t>(packs_.size()));
-  if (fresh) packs_.push_back({id, std::move(key), kind, size, std::nullopt});
-  if (header && !packs_[it->second].header) index(it->second, std::move(*header));
+  if (fresh) packs_.push_back({id, {}, std::nullopt});
+  PackEntry& pack = packs_[it->second];
+  const bool known = std::ranges::any_of(
+      pack.objects, [&](const PackObject& one) { return same_object(one, object); });
+  if (!known && pack.objects.size() < kMaxObjects) pack.objects.push_back(std::move(object));
+  if (header && !pack.header) index(it->second, std::move(*header));
 }
 
-void Catalog::add_key_of(const PackEntry& entry) {
-  add(entry.id, keys::PackKey::from_bytes(crypto::expose(entry.key)), entry.kind, entry.size,
-      std::nullopt);
+void Catalog::add_keys_of(const PackEntry& entry) {
+  for (const PackObject& object : entry.objects) add(entry.id, copy_of(object), std::nullopt);
+}
+
+void Catalog::replace_objects(std::uint32_t pack, PackObject object) {
+  packs_[pack].objects.clear();
+  packs_[pack].objects.push_back(std::move(object));
+}
+
+std::vector<std::uint32_t> Catalog::packs_within(const std::set<PackId>& objects) const {
+  std::vector<std::uint32_t> within;
+  for (std::uint32_t i = 0; i < packs_.size() && !objects.empty(); ++i)
+    if (std::ranges::all_of(packs_[i].objects,
+                            [&](const PackObject& one) { return objects.contains(one.name); }))
+      within.push_back(i);
+  return within;
 }
 
 void Catalog::leave_out(const std::vector<std::uint32_t>& packs) {
   const std::set<std::uint32_t> gone(packs.begin(), packs.end());
   if (gone.empty()) return;
+  left_out_.insert(gone.begin(), gone.end());
   std::erase_if(chunks_, [&](const auto& item) { return gone.contains(item.second.pack); });
 }
 
@@ -118,15 +145,60 @@ Result<std::vector<PackId>> absent_packs(api::Session& session, const std::vecto
 }
 
 Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog& catalog) {
-  std::vector<PackId> ids;
-  for (std::uint32_t i = 0; i < catalog.pack_count(); ++i) ids.push_back(catalog.pack_at(i).id);
-  std::vector<std::uint32_t> missing;
-  for (const PackId& id : TRY(absent_packs(cache.session(), ids)))
-    missing.push_back(*catalog.pack_number(id));
-  return missing;
+  std::vector<PackId> asked;
+  for (std::uint32_t i = 0; i < catalog.pack_count(); ++i)
+    for (const PackObject& object : catalog.pack_at(i).objects) asked.push_back(object.name);
+  const auto absent = TRY(absent_packs(cache.session(), asked));
+  return catalog.packs_within({absent.begin(), absent.end()});
 }
 
 namespace {
+
+Result<OpenPack> open_one(PackCache& cache, const VaultAccess& access, const PackEntry& entry,
+                          const PackObject& object, Fetch fetch, Progress* progress) {
+  const SealedBytes inner = TRY(read_object(cache, access, entry.id, object, fetch, progress));
+  return OpenPack::open(access.circle, access.vault, entry.id, inner.key, object.kind, inner.bytes);
+}
+
+}  // namespace
+
+Result<SealedBytes> read_object(PackCache& cache, const VaultAccess& access, const PackId& pack,
+                                const PackObject& object, Fetch fetch, Progress* progress) {
+  auto sealed =
+      fetch == Fetch::kKept ? cache.get_named(object.name) : cache.get_sealed(object.name);
+  if (!sealed.ok()) {
+    Error error = std::move(sealed).error();
+    if (error.code == Code::kNotFound) error.message = "it is missing from the store";
+    return std::move(error).in("pack " + short_name(pack));
+  }
+  if (progress != nullptr) progress->stored_bytes += sealed->size();
+  if (object.name != pack) return open_envelope(access, pack, object.key, *sealed);
+  return SealedBytes{keys::PackKey::from_bytes(crypto::expose(object.key)),
+                     std::move(sealed).value()};
+}
+
+Result<OpenPack> open_pack(PackCache& cache, const VaultAccess& access, const PackEntry& entry,
+                           Fetch fetch, Progress* progress) {
+  std::optional<Error> why;  // of the first one
+  for (const PackObject& object : entry.objects) {
+    auto pack = open_one(cache, access, entry, object, fetch, progress);
+    if (pack.ok() || pack.error().code == Code::kUnavailable) return pack;
+    if (!why) why = pack.error();
+  }
+  return *why;
+}
+
+namespace {
+
+void wipe_keys(KeySegment& segment) {
+  for (PackKeyEntry& entry : segment.entries) crypto::wipe(entry.key);
+}
+
+// An epoch to come would make a device that was removed since look as if it had never held the key.
+bool sound(const PackKeyEntry& entry, std::uint32_t segment_epoch) {
+  return entry.object != entry.pack && entry.size <= kMaxPack && entry.epoch >= 1 &&
+         entry.epoch <= segment_epoch;
+}
 
 // The caller wipes its keys.
 Result<KeySegment> read_key_segment(PackCache& cache, const VaultAccess& access,
@@ -140,11 +212,12 @@ Result<KeySegment> read_key_segment(PackCache& cache, const VaultAccess& access,
   const crypto::WipedBytes plain(std::move(opened).value());
   auto segment = wire::decode<KeySegment>(plain.view());
   if (!segment.ok()) return Error{Code::kInvalid, segment.error().message};
+  if (!std::ranges::all_of(segment->entries,
+                           [&](const PackKeyEntry& entry) { return sound(entry, ref.epoch); })) {
+    wipe_keys(*segment);
+    return Error{Code::kInvalid, "it says impossible things of a pack"};
+  }
   return segment;
-}
-
-void wipe_keys(KeySegment& segment) {
-  for (PackKeyEntry& entry : segment.entries) crypto::wipe(entry.key);
 }
 
 }  // namespace
@@ -162,8 +235,7 @@ bool Catalog::has_read(const SegmentRef& segment) const {
 Result<void> Catalog::load_keys(PackCache& cache, const VaultAccess& access,
                                 const SegmentRef& ref) {
   KeySegment segment = TRY(read_key_segment(cache, access, ref));
-  for (const PackKeyEntry& entry : segment.entries)
-    add(entry.pack, keys::PackKey::from_bytes(entry.key), entry.kind, entry.size, std::nullopt);
+  for (const PackKeyEntry& entry : segment.entries) add(entry.pack, object_of(entry), std::nullopt);
   wipe_keys(segment);
   return Ok{};
 }
@@ -186,10 +258,7 @@ Result<void> Catalog::load_index(PackCache& cache, const VaultAccess& access, co
 }
 
 Result<void> Catalog::rebuild(PackCache& cache, const VaultAccess& access, std::uint32_t pack) {
-  const PackEntry& entry = packs_[pack];
-  const Bytes sealed = TRY(cache.get_sealed(entry.id));
-  const OpenPack open =
-      TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key, entry.kind, sealed));
+  const OpenPack open = TRY(open_pack(cache, access, packs_[pack], Fetch::kSealed));
   index(pack, open.header());
   return Ok{};
 }
@@ -218,7 +287,7 @@ Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
   if (!rebuild_needed || rebuild == Rebuild::kNo) return catalog;
   for (std::uint32_t i = 0; i < catalog.packs_.size(); ++i) {
     const PackEntry& entry = catalog.packs_[i];
-    const bool holds_content = entry.kind == PackKind::kData || entry.kind == PackKind::kMeta;
+    const bool holds_content = entry.kind() == PackKind::kData || entry.kind() == PackKind::kMeta;
     if (entry.header || !holds_content) continue;
     if (auto done = catalog.rebuild(cache, access, i); !done.ok())
       findings.problems.push_back(
@@ -227,32 +296,59 @@ Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
   return catalog;
 }
 
-PackKeyEntry key_entry(const PackEntry& pack) {
-  PackKeyEntry entry{pack.id, {}, pack.kind, pack.size};
-  const BytesView key = crypto::expose(pack.key);
+PackKeyEntry key_entry(const PackId& pack, const PackObject& object) {
+  PackKeyEntry entry{pack, {}, {}, object.kind, object.size, object.epoch};
+  if (object.name != pack) entry.object = object.name;
+  const BytesView key = crypto::expose(object.key);
   std::copy(key.begin(), key.end(), entry.key.begin());
   return entry;
 }
+
+PackObject object_of(const PackKeyEntry& entry) {
+  return {entry.object.value_or(entry.pack), keys::PackKey::from_bytes(entry.key), entry.kind,
+          entry.size, entry.epoch};
+}
+
+PackObject object_of(SealedPack& pack, std::uint32_t epoch) {
+  return {pack.id, std::move(pack.key), pack.header.kind,
+          static_cast<std::uint32_t>(pack.bytes.size()), epoch};
+}
+
+namespace {
+
+// Seals the entries, which are then gone, and puts them in the store.
+Result<void> put_segment(PackCache& cache, const VaultAccess& access, KeySegment& segment,
+                         WrittenSegments& written) {
+  if (segment.entries.empty()) return Ok{};
+  const crypto::WipedBytes plain(wire::encode(segment));
+  wipe_keys(segment);
+  segment.entries.clear();
+  const Bytes sealed = crypto::seal(access.segment_keys.at(access.epoch),
+                                    segment_context(access, access.epoch), plain.view());
+  const PackId id(crypto::sha256(sealed).bytes);
+  HF_CHECK(sealed.size() <= kMaxSegment);
+  TRY(cache.session().put_pack(id, sealed));
+  cache.keep(id, sealed);
+  written.refs.push_back({id, access.epoch});
+  written.bytes += sealed.size();
+  return Ok{};
+}
+
+}  // namespace
 
 Result<WrittenSegments> write_key_segments(PackCache& cache, const VaultAccess& access,
                                            const Catalog& catalog,
                                            const std::vector<std::uint32_t>& packs) {
   WrittenSegments written;
-  const auto& key = access.segment_keys.at(access.epoch);
-  for (std::size_t from = 0; from < packs.size(); from += kKeysPerSegment) {
-    KeySegment segment;
-    for (std::size_t i = from; i < std::min(packs.size(), from + kKeysPerSegment); ++i)
-      segment.entries.push_back(key_entry(catalog.pack_at(packs[i])));
-    const crypto::WipedBytes plain(wire::encode(segment));
-    for (PackKeyEntry& entry : segment.entries) crypto::wipe(entry.key);
-    const Bytes sealed = crypto::seal(key, segment_context(access, access.epoch), plain.view());
-    const PackId id(crypto::sha256(sealed).bytes);
-    HF_CHECK(sealed.size() <= kMaxSegment);
-    TRY(cache.session().put_pack(id, sealed));
-    cache.keep(id, sealed);
-    written.refs.push_back({id, access.epoch});
-    written.bytes += sealed.size();
+  KeySegment segment;
+  for (const std::uint32_t number : packs) {
+    const PackEntry& pack = catalog.pack_at(number);
+    for (const PackObject& object : pack.objects)
+      segment.entries.push_back(key_entry(pack.id, object));
+    if (segment.entries.size() < kKeysPerSegment) continue;
+    TRY(put_segment(cache, access, segment, written));
   }
+  TRY(put_segment(cache, access, segment, written));
   return written;
 }
 
@@ -282,7 +378,7 @@ std::vector<SealedPack> make_index_packs(const VaultAccess& access, const Catalo
   };
   for (const std::uint32_t number : packs) {
     const PackEntry& entry = catalog.pack_at(number);
-    if (!entry.header || entry.kind == PackKind::kIndex || entry.kind == PackKind::kSnapshot)
+    if (!entry.header || entry.kind() == PackKind::kIndex || entry.kind() == PackKind::kSnapshot)
       continue;
     segment.packs.push_back({entry.id, *entry.header});
     for (const FrameInfo& frame : entry.header->frames) chunks += frame.chunks.size() + 1;
@@ -295,15 +391,13 @@ std::vector<SealedPack> make_index_packs(const VaultAccess& access, const Catalo
 
 Result<Bytes> read_single_pack(PackCache& cache, const VaultAccess& access,
                                const PackEntry& entry) {
-  const Bytes sealed = TRY(cache.get_named(entry.id));
-  const OpenPack pack =
-      TRY(OpenPack::open(access.circle, access.vault, entry.id, entry.key, entry.kind, sealed));
+  const OpenPack pack = TRY(open_pack(cache, access, entry, Fetch::kKept));
   const auto& frames = pack.header().frames;
   if (frames.size() != 1 || frames[0].chunks.size() != 1)
     return Error{Code::kCorrupt, "pack " + short_name(entry.id) + " does not hold one object"};
   const ChunkInfo& chunk = frames[0].chunks[0];
   const ChunkType wanted =
-      entry.kind == PackKind::kIndex ? ChunkType::kIndex : ChunkType::kSnapshot;
+      entry.kind() == PackKind::kIndex ? ChunkType::kIndex : ChunkType::kSnapshot;
   Bytes plain = TRY(pack.frame(0));
   const Digest id = crypto::Mac(access.naming).compute(static_cast<std::uint8_t>(wanted), plain);
   if (chunk.type != wanted || !crypto::equal(id.view(), chunk.id.view()))

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "api/doors.h"
+#include "archive/envelope.h"
 #include "archive/pack.h"
 #include "archive/problem.h"
+#include "archive/progress.h"
 
 namespace holdfast::archive {
 
@@ -27,15 +30,30 @@ struct ChunkPlace {
   ChunkType type{};
 };
 
-struct PackEntry {
-  PackId id;
+// An object of the store that holds a pack, and its key.
+struct PackObject {
+  PackId name;
   keys::PackKey key;
   PackKind kind{};
   std::uint32_t size = 0;
+  std::uint32_t epoch = 0;  // PackKeyEntry
+};
+bool same_object(const PackObject& a, const PackObject& b);  // of name and key
+PackObject copy_of(const PackObject& object);
+
+// A pack by the name that indexes and records give it.
+struct PackEntry {
+  PackId id;
+  // At least one. After an undo segments that stood at several times are listed together, and a
+  // thief may have listed anything: the first that is there and opens counts.
+  std::vector<PackObject> objects;
   std::optional<PackHeader> header;  // known once it is indexed
+
+  PackKind kind() const { return objects.front().kind; }
+  std::uint32_t size() const { return objects.front().size; }
 };
 
-// Keeps sealed packs that are read often (indexes, names, snapshots) in a local folder. What it
+// Keeps sealed objects that are read often (indexes, names, snapshots) in a local folder. What it
 // keeps is ciphertext; a file there that is not what its name says is fetched again.
 class PackCache {
  public:
@@ -89,15 +107,20 @@ class Catalog {
   bool has_read(const SegmentRef& segment) const;
   bool has_read(const PackId& index) const { return has_read(SegmentRef{index}); }
 
-  // Adds a pack, or its header to one that has none. Known packs stay as they are.
-  void add(const PackId& id, keys::PackKey key, PackKind kind, std::uint32_t size,
-           std::optional<PackHeader> header);
-  // The key of a pack of another catalog, without its header.
-  void add_key_of(const PackEntry& entry);
+  // Adds a pack; or to a known one another object, which comes last, and its header, if it has
+  // none.
+  void add(const PackId& id, PackObject object, std::optional<PackHeader> header);
+  // The keys of a pack of another catalog, without its header.
+  void add_keys_of(const PackEntry& entry);
+  // Instead of all that it had.
+  void replace_objects(std::uint32_t pack, PackObject object);
+  // Numbers of the packs of which every object is one of these.
+  std::vector<std::uint32_t> packs_within(const std::set<PackId>& objects) const;
   // Whether every chunk of it is found in a later pack: it was lost and sent again.
   bool is_replaced(std::uint32_t pack) const;
   // Forgets what the store says it no longer has, so that a backup sends it again.
   void leave_out(const std::vector<std::uint32_t>& packs);
+  bool is_left_out(std::uint32_t pack) const { return left_out_.contains(pack); }
 
  private:
   void index(std::uint32_t pack, PackHeader header);
@@ -109,14 +132,26 @@ class Catalog {
   std::unordered_map<PackId, std::uint32_t, IdHash> numbers_;
   std::unordered_map<ChunkId, ChunkPlace, IdHash> chunks_;
   std::vector<UnreadSegment> unread_;
+  std::set<std::uint32_t> left_out_;
 };
+
+// Where an object is read from: the cache where it has it, or the store, for packs that are many.
+enum class Fetch { kKept, kSealed };
+// The pack as it was first sealed, from one of its objects. This is the one place where a pack
+// becomes an object. `progress` counts stored bytes, where there is one.
+Result<SealedBytes> read_object(PackCache& cache, const VaultAccess& access, const PackId& pack,
+                                const PackObject& object, Fetch fetch,
+                                Progress* progress = nullptr);
+// From the first of its objects that is there and opens. kNotFound: the store has none of them.
+Result<OpenPack> open_pack(PackCache& cache, const VaultAccess& access, const PackEntry& entry,
+                           Fetch fetch, Progress* progress = nullptr);
 
 // Why a key segment cannot be used, if so; `why` as above.
 Result<void> check_key_segment(PackCache& cache, const VaultAccess& access, const SegmentRef& ref);
 
 // Of these, the packs that the store says it does not have.
 Result<std::vector<PackId>> absent_packs(api::Session& session, const std::vector<PackId>& packs);
-// Numbers of the packs that the store says it does not have.
+// Numbers of the packs of which the store says that it has no object.
 Result<std::vector<std::uint32_t>> missing_packs(PackCache& cache, const Catalog& catalog);
 
 // ---- writing segments ----
@@ -147,6 +182,9 @@ struct JournalPack {
   PackHeader header;
   static constexpr auto kFields = wire::fields(&JournalPack::entry, &JournalPack::header);
 };
-PackKeyEntry key_entry(const PackEntry& pack);
+PackKeyEntry key_entry(const PackId& pack, const PackObject& object);
+PackObject object_of(const PackKeyEntry& entry);
+// Of a pack that was just sealed, whose key it takes.
+PackObject object_of(SealedPack& pack, std::uint32_t epoch);
 
 }  // namespace holdfast::archive

@@ -13,8 +13,13 @@ struct PackCheck {
   std::uint64_t bytes = 0;
 };
 
+// Why an object is not the pack that the entry, with its index, says: name, seal, header, every
+// frame, the id of every chunk. kUnavailable, kNotFound: as the store says.
+Result<void> check_object(PackCache& cache, const VaultAccess& access, const PackEntry& entry,
+                          const PackObject& object, Progress& progress);
+
 // Asks the store for every pack, and reads about `percent` of them (chosen at random) from the
-// store: name, seal, every frame, the id of every chunk. A damaged pack is a problem in `findings`.
+// store, as check_object() does. A damaged pack is a problem in `findings`.
 Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
                               unsigned percent, Progress& progress, Findings& findings);
 

@@ -60,15 +60,28 @@ struct PackHeader {
       wire::fields(&PackHeader::label, &PackHeader::kind, &PackHeader::frames);
 };
 
+// A pack that was sealed again, with the key that it had before: sealed whole, as another object.
+struct PackEnvelope {
+  wire::Fixed<"holdfast/v1/pack-envelope"> label;
+  std::array<std::uint8_t, 32> key{};
+  Bytes pack;  // sealed; its SHA-256 is the pack's name
+  static constexpr auto kFields =
+      wire::fields(&PackEnvelope::label, &PackEnvelope::key, &PackEnvelope::pack);
+};
+
 // ---- key segments ----
 
+// A pack keeps its name for ever. Sealed again, it lies in another object of the store.
 struct PackKeyEntry {
   PackId pack;
-  std::array<std::uint8_t, 32> key{};  // secret: the segment is sealed whole
+  std::optional<PackId> object;        // its envelope; none: the object is the pack
+  std::array<std::uint8_t, 32> key{};  // of the object; secret: the segment is sealed whole
   PackKind kind{};
-  std::uint32_t size = 0;  // of the sealed pack
-  static constexpr auto kFields = wire::fields(&PackKeyEntry::pack, &PackKeyEntry::key,
-                                               &PackKeyEntry::kind, &PackKeyEntry::size);
+  std::uint32_t size = 0;   // of the sealed object
+  std::uint32_t epoch = 0;  // whose vault key was the first to seal this key
+  static constexpr auto kFields =
+      wire::fields(&PackKeyEntry::pack, &PackKeyEntry::object, &PackKeyEntry::key,
+                   &PackKeyEntry::kind, &PackKeyEntry::size, &PackKeyEntry::epoch);
 };
 
 struct KeySegment {

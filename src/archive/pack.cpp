@@ -21,6 +21,14 @@ Error damaged(const PackId& id, std::string_view what) {
           "pack " + id.hex().substr(0, 16) + " in the store is damaged: " + std::string(what)};
 }
 
+SealedPack seal_plain(const CircleId& circle, const VaultId& vault, PackHeader header,
+                      BytesView plain) {
+  auto key = keys::PackKey::random();
+  Bytes sealed = crypto::seal(key, context(circle, vault, header.kind), plain);
+  const PackId id(crypto::sha256(sealed).bytes);
+  return {id, std::move(key), std::move(header), std::move(sealed)};
+}
+
 // The frame's chunks must fill it exactly, or a chunk could reach outside.
 bool sound(const FrameInfo& frame) {
   if (frame.raw > kMaxFrame || frame.raw == 0) return false;
@@ -57,10 +65,11 @@ SealedPack PackBuilder::seal(const CircleId& circle, const VaultId& vault) && {
   append(plain, header);
   append(plain, frames_);
   plain.resize(padme(size));
-  auto key = keys::PackKey::random();
-  Bytes sealed = crypto::seal(key, context(circle, vault, header_.kind), plain);
-  const PackId id(crypto::sha256(sealed).bytes);
-  return {id, std::move(key), std::move(header_), std::move(sealed)};
+  return seal_plain(circle, vault, std::move(header_), plain);
+}
+
+SealedPack OpenPack::seal_again(const CircleId& circle, const VaultId& vault) const {
+  return seal_plain(circle, vault, header_, plain_);
 }
 
 Result<OpenPack> OpenPack::open(const CircleId& circle, const VaultId& vault, const PackId& id,

@@ -36,6 +36,8 @@ class OpenPack {
   static Result<OpenPack> open(const CircleId& circle, const VaultId& vault, const PackId& id,
                                const keys::PackKey& key, PackKind kind, BytesView sealed);
   const PackHeader& header() const { return header_; }
+  // The same bytes under a fresh key, hence as another object.
+  SealedPack seal_again(const CircleId& circle, const VaultId& vault) const;
   std::size_t memory() const { return plain_.size(); }
   // Decompressed; exactly as many bytes as its header says, or kCorrupt.
   Result<Bytes> frame(std::size_t index) const;

@@ -41,6 +41,14 @@ PackKind kind_for(ChunkType type) {
 
 }  // namespace
 
+Result<void> note_pack(PackJournal& journal, const PackId& pack, const PackObject& object,
+                       const PackHeader& header) {
+  JournalPack note{key_entry(pack, object), header};
+  const crypto::WipedBytes plain(wire::encode(note));
+  crypto::wipe(note.entry.key);
+  return journal.add(object.name, plain.view());
+}
+
 struct Packer::State {
   State(PackCache& pack_cache, const VaultAccess& vault_access, Catalog& vault_catalog,
         PackJournal& pack_journal, Progress& counters, Storing store)
@@ -130,16 +138,10 @@ Result<void> Packer::State::add(const RawFrame& frame, Bytes compressed) {
 Result<void> Packer::State::send(PackBuilder builder) {
   SealedPack pack = std::move(builder).seal(access.circle, access.vault);
   const PackKind kind = pack.header.kind;
-  PackEntry entry{pack.id, std::move(pack.key), kind, static_cast<std::uint32_t>(pack.bytes.size()),
-                  std::move(pack.header)};
-  {
-    JournalPack note{key_entry(entry), *entry.header};
-    Bytes plain = wire::encode(note);
-    crypto::wipe(note.entry.key);
-    auto noted = journal.add(entry.id, plain);
-    crypto::wipe(plain);
-    TRY(noted);
-  }
+  PackObject object = object_of(pack, access.epoch);
+  PackEntry entry{pack.id, {}, std::move(pack.header)};
+  entry.objects.push_back(std::move(object));
+  TRY(note_pack(journal, pack.id, entry.objects.front(), *entry.header));
   TRY(cache.session().put_pack(entry.id, pack.bytes));
   if (kind == PackKind::kMeta) cache.keep(entry.id, pack.bytes);
   progress.stored_bytes += pack.bytes.size();
@@ -207,8 +209,7 @@ Result<std::vector<PackId>> Packer::finish() {
   std::vector<PackId> ids;
   for (PackEntry& entry : state_->sent) {
     ids.push_back(entry.id);
-    state_->catalog.add(entry.id, std::move(entry.key), entry.kind, entry.size,
-                        std::move(entry.header));
+    state_->catalog.add(entry.id, std::move(entry.objects.front()), std::move(entry.header));
   }
   state_->sent.clear();
   return ids;

@@ -14,10 +14,13 @@ namespace holdfast::archive {
 class PackJournal {
  public:
   virtual ~PackJournal() = default;
-  // `entry` is an encoded JournalPack and secret: it holds the pack's key. Lasts once it returns.
+  // `entry` is an encoded JournalPack and secret: it holds the object's key. Lasts once it returns.
   // Called from several threads.
-  virtual Result<void> add(const PackId& pack, BytesView entry) = 0;
+  virtual Result<void> add(const PackId& object, BytesView entry) = 0;
 };
+// Before the object is sent.
+Result<void> note_pack(PackJournal& journal, const PackId& pack, const PackObject& object,
+                       const PackHeader& header);
 
 enum class Storing { kYes, kNo };  // kNo only counts
 

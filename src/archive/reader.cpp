@@ -101,15 +101,11 @@ struct ChunkReader::State {
   Result<OpenPack> open_pack(std::uint32_t number) {
     const PackEntry& entry = catalog.pack_at(number);
     // Names are read by every command, so their packs are worth keeping on this machine.
-    auto got =
-        entry.kind == PackKind::kMeta ? cache.get_named(entry.id) : cache.get_sealed(entry.id);
-    if (!got.ok()) {
-      Error error = std::move(got).error();
-      if (error.code == Code::kNotFound) error = {Code::kCorrupt, "it is missing from the store"};
-      return std::move(error).in("pack " + short_name(entry.id));
-    }
-    if (progress != nullptr) progress->stored_bytes += got->size();
-    return OpenPack::open(access.circle, access.vault, entry.id, entry.key, entry.kind, *got);
+    const Fetch fetch = entry.kind() == PackKind::kMeta ? Fetch::kKept : Fetch::kSealed;
+    auto pack = archive::open_pack(cache, access, entry, fetch, progress);
+    if (!pack.ok() && pack.error().code == Code::kNotFound)
+      return Error{Code::kCorrupt, pack.error().message};
+    return pack;
   }
 
   Result<Bytes> read_frame(const FrameKey& key) {

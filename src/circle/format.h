@@ -246,7 +246,7 @@ struct SignedStatement {
 enum class RecordKind : std::uint8_t {
   kSnapshot = 1,  // snapshot
   kForget,        // forgets
-  kRekey,         // reserved
+  kRekey,         // dropped, which may be empty
   kPrune,         // dropped
   kUndo,          // forgets and kept, either of which may be empty
   kLast = kUndo

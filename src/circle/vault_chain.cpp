@@ -57,7 +57,6 @@ Result<void> check_forgets(const Record& record) {
 // What a vault needs to be read from this record on is not what the same record gives away.
 Result<void> check_dropped(const Record& record) {
   const auto& dropped = record.dropped;
-  if (dropped.empty()) return broken_record("it drops packs and names none");
   if (!ascends(dropped)) return broken_record("the packs it drops are not a sorted list");
   for (const KeySegmentRef& ref : record.key_segments)
     if (std::ranges::binary_search(dropped, ref.object))
@@ -94,16 +93,20 @@ Result<Act> act_of(const Record& record) {
       TRY(check_forgets(record));
       if (record.forgets.empty()) return broken_record("it forgets records and names none");
       return Act(Forgotten{record.forgets});
+    case RecordKind::kRekey:
+      TRY(check_carries(record, {.dropped = true}));
+      TRY(check_dropped(record));
+      return Act(Rekeyed{record.dropped});
     case RecordKind::kPrune:
       TRY(check_carries(record, {.dropped = true}));
       TRY(check_dropped(record));
+      if (record.dropped.empty()) return broken_record("it drops packs and names none");
       return Act(Dropped{record.dropped});
     case RecordKind::kUndo:
       TRY(check_carries(record, {.forgets = true, .kept = true}));
       TRY(check_forgets(record));
       if (!ascends(record.kept)) return broken_record("the packs it keeps are not a sorted list");
       return Act(Undone{record.forgets, record.kept});
-    case RecordKind::kRekey: break;
   }
   return Error{Code::kOutdated, "a record of a kind this version does not know: update required"};
 }
@@ -158,6 +161,8 @@ void VaultState::add(const LinkedRecord& record) {
     for (const std::uint64_t n : forget->records) forgotten.try_emplace(n, record.tip.n);
   if (const auto* const drop = std::get_if<Dropped>(&record.act))
     for (const PackId& pack : drop->packs) dropped.try_emplace(pack, record.tip.n);
+  if (const auto* const rekey = std::get_if<Rekeyed>(&record.act))
+    for (const PackId& pack : rekey->packs) dropped.try_emplace(pack, record.tip.n);
   if (const auto* const undo = std::get_if<Undone>(&record.act)) {
     for (const std::uint64_t n : undo->records) forgotten.erase(n);
     for (const PackId& pack : undo->packs) dropped.erase(pack);

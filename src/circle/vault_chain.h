@@ -26,11 +26,16 @@ struct Forgotten {
 struct Dropped {
   std::vector<PackId> packs;
 };
+// All that a vault needs was sealed anew, some of it perhaps into other objects; these are the old
+// ones. Whether that is true is for a device to see.
+struct Rekeyed {
+  std::vector<PackId> packs;
+};
 struct Undone {
   std::vector<std::uint64_t> records;
   std::vector<PackId> packs;
 };
-using Act = std::variant<Taken, Forgotten, Dropped, Undone>;
+using Act = std::variant<Taken, Forgotten, Dropped, Rekeyed, Undone>;
 
 // A record that was judged. Its time is its signer's word, nothing more.
 struct LinkedRecord {

@@ -204,8 +204,7 @@ TEST(Record, SignedAgainIsAnotherRecord) {
 
 TEST(Record, ReservedKindsAndSuitesSayUpdateRequired) {
   Household h;
-  for (const RecordKind kind :
-       {RecordKind::kRekey, RecordKind{0}, RecordKind{6}, RecordKind{255}}) {
+  for (const RecordKind kind : {RecordKind{0}, RecordKind{6}, RecordKind{255}}) {
     Record record = h.record(h.laptop);
     record.kind = kind;
     EXPECT_TRUE(refused(h.extend(record, h.laptop), "update required", Code::kOutdated))
@@ -243,6 +242,11 @@ struct Kinds : Household {
     out.dropped = std::move(packs);
     return out;
   }
+  Record rekey(std::vector<PackId> packs) const {
+    Record out = prune(std::move(packs));
+    out.kind = RecordKind::kRekey;
+    return out;
+  }
   Record undo(std::vector<std::uint64_t> records, std::vector<PackId> packs) const {
     Record out = of(RecordKind::kUndo);
     out.forgets = std::move(records);
@@ -269,6 +273,10 @@ TEST(RecordKinds, EachSaysWhatItDoes) {
   EXPECT_EQ(std::get<Undone>(undo->act).packs, (std::vector{pack(1)}));
   // It brings back lists of segments, too, which may be all that there is to do.
   EXPECT_TRUE(k.judge(k.undo({}, {})).ok());
+  const auto rekey = k.judge(k.rekey({pack(1), pack(2)}));
+  ASSERT_TRUE(rekey.ok()) << rekey.error().message;
+  EXPECT_EQ(std::get<Rekeyed>(rekey->act).packs, (std::vector{pack(1), pack(2)}));
+  EXPECT_TRUE(k.judge(k.rekey({})).ok()) << "tables alone may be written anew";
   const auto taken = k.judge(k.record(k.desktop));
   ASSERT_TRUE(taken.ok());
   EXPECT_EQ(std::get<Taken>(taken->act).root, *k.record(k.desktop).snapshot);
@@ -295,6 +303,8 @@ TEST(RecordKinds, ListsAscendWithoutDuplicates) {
   EXPECT_TRUE(refused(k.judge(k.forget({1, 1})), "sorted"));
   EXPECT_TRUE(refused(k.judge(k.prune({pack(2), pack(1)})), "sorted"));
   EXPECT_TRUE(refused(k.judge(k.prune({pack(1), pack(1)})), "sorted"));
+  EXPECT_TRUE(refused(k.judge(k.rekey({pack(2), pack(1)})), "sorted"));
+  EXPECT_TRUE(refused(k.judge(k.rekey({pack(1), pack(1)})), "sorted"));
   EXPECT_TRUE(refused(k.judge(k.undo({2, 2}, {})), "sorted"));
   EXPECT_TRUE(refused(k.judge(k.undo({}, {pack(1), pack(1)})), "sorted"));
   EXPECT_TRUE(refused(k.judge(k.undo({}, {pack(2), pack(1)})), "sorted"));
@@ -303,8 +313,8 @@ TEST(RecordKinds, ListsAscendWithoutDuplicates) {
 // Each kind with each list of another.
 TEST(RecordKinds, HaveNoFieldsOfOneAnother) {
   const Kinds k;
-  for (const Record& good :
-       {k.record(k.desktop), k.forget({1}), k.prune({pack(1)}), k.undo({1}, {pack(1)})}) {
+  for (const Record& good : {k.record(k.desktop), k.forget({1}), k.prune({pack(1)}),
+                             k.rekey({pack(1)}), k.undo({1}, {pack(1)})}) {
     ASSERT_TRUE(k.judge(good).ok());
     Record bad = good;
     if (good.kind != RecordKind::kSnapshot) {
@@ -329,21 +339,22 @@ TEST(RecordKinds, HaveNoFieldsOfOneAnother) {
   }
 }
 
-TEST(RecordKinds, APruneKeepsTheSegmentsThatItNames) {
+TEST(RecordKinds, WhatDropsKeepsTheSegmentsThatItNames) {
   const Kinds k;
-  Record record = k.prune({pack(1)});
-  record.dropped = {record.key_segments[0].object};
-  EXPECT_TRUE(refused(k.judge(record), "key segment that it names"));
-  record.dropped = {record.index_segments[0]};
-  EXPECT_TRUE(refused(k.judge(record), "index that it names"));
-  record.key_segments.clear();
-  record.index_segments.clear();
-  EXPECT_TRUE(k.judge(record).ok());
+  for (Record record : {k.prune({pack(1)}), k.rekey({pack(1)})}) {
+    record.dropped = {record.key_segments[0].object};
+    EXPECT_TRUE(refused(k.judge(record), "key segment that it names"));
+    record.dropped = {record.index_segments[0]};
+    EXPECT_TRUE(refused(k.judge(record), "index that it names"));
+    record.key_segments.clear();
+    record.index_segments.clear();
+    EXPECT_TRUE(k.judge(record).ok());
+  }
 }
 
 TEST(RecordKinds, KeySegmentsAreOfEpochsThatWereInEach) {
   const Kinds k;
-  for (Record record : {k.forget({1}), k.prune({pack(1)}), k.undo({1}, {})}) {
+  for (Record record : {k.forget({1}), k.prune({pack(1)}), k.rekey({}), k.undo({1}, {})}) {
     record.key_segments[0].epoch = 2;
     EXPECT_TRUE(refused(k.judge(record), "epoch to come"));
   }
@@ -353,9 +364,10 @@ TEST(RecordKinds, AnEarlierRecordOfARemovedDeviceIsRefused) {
   Kinds k;
   const Record forget = k.forget({1});
   const Record prune = k.prune({pack(1)});
+  const Record rekey = k.rekey({pack(1)});
   const Record undo = k.undo({1}, {});
   k.maker.append(k.maker.remove({k.desktop.id}), k.laptop);
-  for (const Record& record : {forget, prune, undo})
+  for (const Record& record : {forget, prune, rekey, undo})
     EXPECT_TRUE(refused(k.judge(record), "epoch that had ended"));
 }
 
@@ -385,6 +397,12 @@ TEST(VaultState, APackIsDroppedSinceTheFirstTime) {
   std::vector<Act> again = twice;
   again.insert(again.begin() + 1, Undone{{}, {pack(1)}});
   EXPECT_EQ(state_of(again).dropped, (std::map<PackId, std::uint64_t>{{pack(1), 3}, {pack(2), 3}}));
+}
+
+TEST(VaultState, ARekeyDropsWhatItReplaced) {
+  const VaultState state =
+      state_of({Taken{}, Rekeyed{{pack(1), pack(2)}}, Undone{{}, {pack(1)}}, Rekeyed{{pack(2)}}});
+  EXPECT_EQ(state.dropped, (std::map<PackId, std::uint64_t>{{pack(2), 2}}));
 }
 
 TEST(VaultState, UndoingWhatNobodyDidChangesNothing) {

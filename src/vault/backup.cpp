@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/mutex.h"
-#include "vault/losses.h"
+#include "vault/footing.h"
+#include "vault/journal.h"
 
 namespace holdfast::vault {
 namespace {
@@ -13,21 +13,6 @@ namespace {
 constexpr std::size_t kManySegments = 48;
 // A backup is made so many times where what it relies on is taken away meanwhile.
 constexpr unsigned kBackups = 4;
-
-// Seals what a killed backup must know into the device's own state, before a pack is sent.
-class HomeJournal final : public archive::PackJournal {
- public:
-  HomeJournal(Home& home, const VaultId& vault) : home_(home), vault_(vault) {}
-  Result<void> add(const PackId& pack, BytesView entry) override {
-    const Lock lock(mutex_);
-    return home_.add_journal(vault_, pack, entry);
-  }
-
- private:
-  Mutex mutex_;
-  Home& home_ HF_GUARDED_BY(mutex_);
-  const VaultId vault_;
-};
 
 // Sealed pack keys, without which packs are nothing. Those that the cache has not are found missing
 // when they are loaded.
@@ -48,9 +33,10 @@ Result<void> send_lost_again(VaultData& data, const std::set<PackId>& dropped, b
   if (!dry_run) TRY(give_back_keys(data));
   std::vector<std::uint32_t> gone;
   for (const std::uint32_t number : TRY(archive::missing_packs(data.cache, data.catalog))) {
-    const PackId& id = data.catalog.pack_at(number).id;
-    if (dropped.contains(id)) continue;
-    const bool back = !dry_run && TRY(data.cache.give_back(id));
+    bool back = false;
+    for (const archive::PackObject& object : data.catalog.pack_at(number).objects)
+      back = back || dropped.contains(object.name) ||
+             (!dry_run && TRY(data.cache.give_back(object.name)));
     if (!back) gone.push_back(number);
   }
   for (const std::uint32_t number : gone)
@@ -63,28 +49,21 @@ Result<void> send_lost_again(VaultData& data, const std::set<PackId>& dropped, b
 
 // A snapshot must not rest on packs that the store may delete: their chunks are sent again.
 void leave_out_dropped(VaultData& data, const std::set<PackId>& dropped) {
-  std::vector<std::uint32_t> going;
-  for (const PackId& id : dropped)
-    if (const auto number = data.catalog.pack_number(id)) going.push_back(*number);
-  data.catalog.leave_out(going);
+  data.catalog.leave_out(data.catalog.packs_within(dropped));
 }
 
 // Packs that an interrupted backup sent and nothing refers to yet. Their chunks count as known.
 Result<std::vector<PackId>> resume(Account::State& account, VaultData& data,
                                    const std::set<PackId>& dropped) {
-  const auto journal = TRY(account.home.journal(data.vault.id));
+  auto journal = TRY(read_journal(account.home, data.vault.id, Way::kBackup));
   std::vector<PackId> ids;
   ids.reserve(journal.size());
-  for (const auto& entry : journal) ids.push_back(entry.pack);
+  for (const OnItsWay& entry : journal) ids.push_back(entry.pack);
   const std::vector<bool> there = TRY(data.cache.session().have_packs(ids));
   std::vector<PackId> resumed;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!there[i] || data.catalog.pack_number(ids[i]) || dropped.contains(ids[i])) continue;
-    auto pack = wire::decode<archive::JournalPack>(journal[i].plain.view());
-    if (!pack.ok() || pack->entry.pack != ids[i]) continue;
-    data.catalog.add(ids[i], keys::PackKey::from_bytes(pack->entry.key), pack->entry.kind,
-                     pack->entry.size, std::move(pack->header));
-    crypto::wipe(pack->entry.key);
+    data.catalog.add(ids[i], std::move(journal[i].object), std::move(journal[i].header));
     resumed.push_back(ids[i]);
   }
   return resumed;
@@ -134,34 +113,10 @@ Result<PackId> store_pack(VaultData& data, archive::SealedPack pack, Addition& a
   data.cache.keep(pack.id, pack.bytes);
   stored += pack.bytes.size();
   const PackId id = pack.id;
-  data.catalog.add(id, std::move(pack.key), pack.header.kind,
-                   static_cast<std::uint32_t>(pack.bytes.size()), std::move(pack.header));
+  archive::PackObject object = archive::object_of(pack, data.access.epoch);
+  data.catalog.add(id, std::move(object), std::move(pack.header));
   addition.packs.push_back(id);
   return id;
-}
-
-// What a backup may rely on, as it stood when the backup began.
-struct Footing {
-  std::set<PackId> dropped;
-  std::vector<circle::KeySegmentRef> key_segments;
-  std::vector<PackId> index_segments;
-};
-
-Footing footing(Account::State& account, const VaultData& data) {
-  Footing out;
-  out.dropped = account.replica.dropped();
-  if (data.newest() == nullptr) return out;
-  out.key_segments = data.newest()->key_segments;
-  out.index_segments = data.newest()->index_segments;
-  return out;
-}
-
-// Whether nothing was dropped since, and every segment is still in use. A device that wrote the
-// segments anew does no harm, but that is not worth a closer look.
-bool stands(const Footing& then, const Footing& now) {
-  return std::ranges::includes(then.dropped, now.dropped) &&
-         lists_all(now.key_segments, then.key_segments) &&
-         lists_all(now.index_segments, then.index_segments);
 }
 
 std::vector<PackId> dropped_of(const std::vector<PackId>& packs, const std::set<PackId>& dropped) {
@@ -229,7 +184,7 @@ Result<std::vector<archive::SegmentRef>> key_segments(VaultData& data, const Add
     refs.assign(unread.begin(), unread.end());
     std::erase_if(refs, [&](const auto& ref) { return dropped.contains(ref.object); });
     if (must_write_anew(data, read, dropped)) {
-      for (const std::uint32_t number : packs) all.add_key_of(data.catalog.pack_at(number));
+      for (const std::uint32_t number : packs) all.add_keys_of(data.catalog.pack_at(number));
       std::vector<std::uint32_t> every(all.pack_count());
       for (std::uint32_t i = 0; i < every.size(); ++i) every[i] = i;
       auto written = TRY(archive::write_key_segments(data.cache, data.access, all, every));
@@ -268,7 +223,8 @@ Result<std::optional<circle::LinkedRecord>> commit(Account::State& account, Vaul
       data.access = TRY(account.replica.access(vault));
     data.chain = &account.replica.chain(vault.id);
     const Footing base = footing(account, data);
-    if (!stands(began, base)) return std::optional<circle::LinkedRecord>();
+    if (!TRY(stands(data, began, base, addition.packs)))
+      return std::optional<circle::LinkedRecord>();
 
     circle::Record record = account.next_record(vault.id, circle::RecordKind::kSnapshot);
     record.snapshot = addition.snapshot;
@@ -326,7 +282,7 @@ Result<std::optional<Account::BackupReport>> try_backup(Account::State& account,
   if (!record) return std::optional<Account::BackupReport>();
   report.snapshot =
       Account::SnapshotInfo{record->tip.head, record->tip.n, record->time_ms, device, tree.root};
-  TRY(account.home.clear_journal(data.vault.id));
+  TRY(clear_journal(account.home, data.vault.id, Way::kBackup));
   return std::optional(std::move(report));
 }
 

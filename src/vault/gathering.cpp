@@ -29,7 +29,7 @@ class Gathering {
  public:
   // For an undo of what `suspect` did.
   Gathering(Account::State& account, const Chain& chain, const ReaderId& suspect)
-      : account_(account), suspect_(suspect), listers_(first_listers(chain)) {}
+      : account_(account), chain_(chain), suspect_(suspect), listers_(first_listers(chain)) {}
   void add(const LinkedRecord& record) {
     for (const T& item : list_of<T>(record))
       if (known_.insert(name_of(item)).second) all_.push_back(item);
@@ -37,11 +37,20 @@ class Gathering {
   // What was added so far is from before.
   void mark_base() { base_ = all_.size(); }
 
-  // What is from before stays, as does what devices of the account brought; theirs comes first.
-  std::vector<T> sound() const {
+  // What is from before stays, as does what devices of the account brought; theirs comes first. Not
+  // what a rekey replaced and nobody has any more: it would be missed at every backup.
+  Result<std::vector<T>> sound(const archive::PackCache& cache) const {
     std::vector<T> out;
-    for (std::size_t i = 0; i < all_.size(); ++i)
-      if (i < base_ || trusted(all_[i])) out.push_back(all_[i]);
+    std::vector<PackId> replaced;
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      if (i >= base_ && !trusted(all_[i])) continue;
+      out.push_back(all_[i]);
+      if (const PackId name = name_of(all_[i]).first; rekeyed(name) && !cache.has(name))
+        replaced.push_back(name);
+    }
+    const auto missing = TRY(archive::absent_packs(account_.replica.session(), replaced));
+    const std::set<PackId> gone(missing.begin(), missing.end());
+    std::erase_if(out, [&](const T& item) { return gone.contains(name_of(item).first); });
     std::ranges::stable_partition(out, [&](const T& item) { return trusted(item); });
     return out;
   }
@@ -67,8 +76,14 @@ class Gathering {
     const ReaderId& by = listers_.at(name_of(item));
     return by != suspect_ && account_.circle().member(by) != nullptr;
   }
+  bool rekeyed(const PackId& name) const {
+    const auto since = chain_.state.dropped.find(name);
+    return since != chain_.state.dropped.end() &&
+           std::holds_alternative<circle::Rekeyed>(chain_.records[since->second - 1].act);
+  }
 
   Account::State& account_;
+  const Chain& chain_;
   const ReaderId suspect_;
   const std::map<SegmentName, ReaderId> listers_;
   std::vector<T> all_;
@@ -127,7 +142,7 @@ class SegmentSearch {
 
   Result<void> find_keys(const Gathering<circle::KeySegmentRef>& all, Segments& out) {
     const auto doubtful = TRY(all.doubtful());
-    out.keys = all.sound();
+    out.keys = TRY(all.sound(cache_));
     out.left_out += all.size() - out.keys.size() - doubtful.size() + cut(out.keys);
     out.sound_keys = out.keys.size();
     out.left_out += add_doubtful(out.keys, doubtful, [&](const circle::KeySegmentRef& ref) {
@@ -140,7 +155,7 @@ class SegmentSearch {
   // One without a key is noise, or its key was left out.
   Result<void> find_indexes(const Gathering<PackId>& all, Segments& out) {
     auto doubtful = TRY(all.doubtful());
-    out.indexes = all.sound();
+    out.indexes = TRY(all.sound(cache_));
     out.left_out += all.size() - out.indexes.size() - doubtful.size() + cut(out.indexes);
     const std::size_t tried = std::min(doubtful.size(), kMostTried);
     archive::Findings ignored;

@@ -495,10 +495,16 @@ Result<std::vector<Home::JournalEntry>> Home::journal(const VaultId& vault) cons
   return entries;
 }
 
-Result<void> Home::clear_journal(const VaultId& vault) {
-  sql::Statement clear = TRY(state_->database.prepare("DELETE FROM journal WHERE vault = ?1"));
-  TRY(clear.bind(1, vault.view()));
-  return clear.run();
+Result<void> Home::clear_journal(const VaultId& vault, const std::vector<PackId>& packs) {
+  auto transaction = TRY(sql::Transaction::begin(state_->database));
+  for (const PackId& pack : packs) {
+    sql::Statement clear =
+        TRY(state_->database.prepare("DELETE FROM journal WHERE vault = ?1 AND pack = ?2"));
+    TRY(clear.bind(1, vault.view()));
+    TRY(clear.bind(2, pack.view()));
+    TRY(clear.run());
+  }
+  return transaction.commit();
 }
 
 std::string Home::cache_folder() const { return state_->folder + "/cache"; }

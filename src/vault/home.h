@@ -68,14 +68,14 @@ class Home {
   // Three tries a request to join.
   Result<unsigned> count_try(const RequestId& request);
 
-  // The journal of a backup: sealed entries by pack.
+  // The journal of a backup or a reseal: sealed entries by the object that is sent.
   Result<void> add_journal(const VaultId& vault, const PackId& pack, BytesView plain);
   struct JournalEntry {
     PackId pack;
     crypto::WipedBytes plain;
   };
   Result<std::vector<JournalEntry>> journal(const VaultId& vault) const;
-  Result<void> clear_journal(const VaultId& vault);
+  Result<void> clear_journal(const VaultId& vault, const std::vector<PackId>& packs);
 
   std::string cache_folder() const;
   // Saves a self-contained evidence file and returns its path.

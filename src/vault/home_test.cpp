@@ -299,10 +299,12 @@ TEST_F(HomeFolder, KeepsTheJournalSealedUntilItIsCleared) {
   EXPECT_EQ(as_text(database).find(plain), std::string_view::npos);
   Home home = unlocked();
   const auto entries = home.journal(vault_id(1)).value();
+  std::vector<PackId> ids;
+  for (const auto& entry : entries) ids.push_back(entry.pack);
   ASSERT_EQ(entries.size(), 2u);
   EXPECT_EQ(entries[0].pack, pack_id(1));
   EXPECT_EQ(as_text(entries[0].plain.view()), plain);
-  ASSERT_TRUE(home.clear_journal(vault_id(1)).ok());
+  ASSERT_TRUE(home.clear_journal(vault_id(1), ids).ok());
   EXPECT_TRUE(home.journal(vault_id(1)).value().empty());
   EXPECT_EQ(home.journal(vault_id(2)).value().size(), 1u);
 }

@@ -1,4 +1,5 @@
 // Judges records that leave out segments of keys or places. docs/decisions/0013-undo.md
+#include "vault/covering.h"
 #include "vault/losses.h"
 
 #include <ranges>
@@ -14,25 +15,6 @@ constexpr unsigned kJudged = 16;
 
 using circle::LinkedRecord;
 
-// Packs whose keys or places the newest record does not list any more.
-struct Unlisted {
-  std::uint64_t packs = 0;    // that stay
-  std::uint64_t dropped = 0;  // that the store may delete, which is another loss
-};
-
-// What the segments of `before` give and those of `after` do not.
-Unlisted count_unlisted(const archive::Catalog& before, const archive::Catalog& after,
-                        const circle::VaultState& state) {
-  Unlisted out;
-  for (std::uint32_t i = 0; i < before.pack_count(); ++i) {
-    const archive::PackEntry& pack = before.pack_at(i);
-    const auto number = after.pack_number(pack.id);
-    if (number && (!pack.header || after.pack_at(*number).header)) continue;
-    ++(state.dropped.contains(pack.id) ? out.dropped : out.packs);
-  }
-  return out;
-}
-
 class ListJudge {
  public:
   static Result<ListJudge> open(Account::State& account, const circle::Vault& vault) {
@@ -47,14 +29,16 @@ class ListJudge {
   // nullopt: all is there.
   Result<std::optional<LeftOut>> judge(std::uint64_t n) {
     const auto before = TRY(listed(chain_.records[n - 2]));
-    const Unlisted unlisted = count_unlisted(before, *newest_, chain_.state);
-    LeftOut out{unlisted.packs, 0};
+    const Compared compared = compare_lists(before, *newest_, chain_.state);
+    LeftOut out{compared.lost, 0};
+    // If one is not where it should be, none is believed to be.
+    if (!TRY(are_found(compared.moved, chain_.records[n - 1]))) out.packs += compared.moved.size();
     for (const archive::UnreadSegment& segment : before.unread()) {
       if (segment.why == Code::kUnavailable)
         return Error{Code::kUnavailable, "the store does not give a list of the vault now"};
       if (may_have_held(segment, chain_.records[n - 1])) ++out.unread;
     }
-    if (out.packs + unlisted.dropped + out.unread == 0) return std::optional<LeftOut>();
+    if (out.packs + compared.dropped + out.unread == 0) return std::optional<LeftOut>();
     return std::optional(out);
   }
 
@@ -74,6 +58,14 @@ class ListJudge {
     return archive::Catalog::load(cache_, *access_, segment_refs(record), record.index_segments,
                                   ignored, archive::Rebuild::kNo);
   }
+  // Once for the first records, from which on all later ones are seen, too; this device's own it
+  // need not read.
+  Result<bool> are_found(const std::vector<std::uint32_t>& moved, const LinkedRecord& record) {
+    if (moved.empty() || found_ || record.signer == account_.replica.self()) return true;
+    if (!TRY(found_where_moved(cache_, *access_, *newest_, moved))) return false;
+    found_ = true;
+    return true;
+  }
   // Of noise, of what its own writer left out again, and of what devices brought that are out,
   // nobody is told: it would be whoever undid that.
   bool may_have_held(const archive::UnreadSegment& segment, const LinkedRecord& left_out) const {
@@ -90,6 +82,7 @@ class ListJudge {
   std::set<SegmentName> still_listed_;
   std::optional<archive::VaultAccess> access_;
   std::optional<archive::Catalog> newest_;
+  bool found_ = false;
 };
 
 // In this order, until kJudged of them have lost something; returns how many were judged.

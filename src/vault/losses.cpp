@@ -21,12 +21,15 @@ using circle::LinkedRecord;
 
 std::string notes_setting(const VaultId& vault) { return "loss_notes:" + vault.hex(); }
 
-// Whether record `i` of the chain leaves out segments that the one before it lists.
+// Whether record `i` of the chain leaves out segments that the one before it lists, or puts tables
+// of keys before them, which then count first.
 bool lists_fewer(const Chain& chain, std::size_t i) {
   if (i == 0) return false;
   const LinkedRecord& before = chain.records[i - 1];
   const LinkedRecord& record = chain.records[i];
-  return !lists_all(record.key_segments, before.key_segments) ||
+  const auto& keys = record.key_segments;
+  return keys.size() < before.key_segments.size() ||
+         !std::equal(before.key_segments.begin(), before.key_segments.end(), keys.begin()) ||
          !lists_all(record.index_segments, before.index_segments);
 }
 
@@ -43,7 +46,8 @@ bool note_new(LossNotes& notes, const Chain& chain) {
     if (fewer && notes.fewer.size() < kMostNotes) notes.fewer.push_back(i + 1);
     any_fewer = any_fewer || fewer;
     any = any || fewer || std::holds_alternative<circle::Forgotten>(act) ||
-          std::holds_alternative<circle::Dropped>(act);
+          std::holds_alternative<circle::Dropped>(act) ||
+          std::holds_alternative<circle::Rekeyed>(act);
   }
   return any;
 }
@@ -120,7 +124,7 @@ Result<Terms> terms_of(api::Session& session) {
   return Terms{usage.bytes.has_value(), std::clamp<std::int64_t>(usage.grace_ms, 0, kMostToldMs)};
 }
 
-// Every segment that the vault lists, or listed before a record that lost some, and every pack
+// Every segment that the vault lists, or listed before a record that lost some, and every object
 // whose key is in one.
 Result<void> add_known(Account::State& account, const circle::Vault& vault,
                        std::unordered_set<PackId, IdHash>& known) {
@@ -138,7 +142,8 @@ Result<void> add_known(Account::State& account, const circle::Vault& vault,
   for (const auto& [n, lost] : TRY(left_out_lists(account, vault))) add(chain.records[n - 2]);
   archive::Findings ignored;
   const auto catalog = TRY(archive::Catalog::load(cache, access, keys, {}, ignored));
-  for (std::uint32_t i = 0; i < catalog.pack_count(); ++i) known.insert(catalog.pack_at(i).id);
+  for (std::uint32_t i = 0; i < catalog.pack_count(); ++i)
+    for (const archive::PackObject& object : catalog.pack_at(i).objects) known.insert(object.name);
   return Ok{};
 }
 
@@ -149,13 +154,14 @@ class DropCount {
   explicit DropCount(Account::State& account) : account_(account) {}
 
   // As long as the store should have them, those that the vaults know count in any case: it must
-  // not silence this by saying that they are gone.
-  Result<std::uint64_t> of(const std::vector<PackId>& packs, bool recent) {
-    if (recent) {
+  // not silence this by saying that they are gone. Of what a rekey dropped, which should have been
+  // replaced, nothing else counts.
+  Result<std::uint64_t> of(const std::vector<PackId>& packs, bool recent, bool rekeyed) {
+    if (recent || rekeyed) {
       if (!known_) known_ = TRY(all_known());
       const auto known =
           std::ranges::count_if(packs, [&](const PackId& id) { return known_->contains(id); });
-      if (known > 0) return static_cast<std::uint64_t>(known);
+      if (known > 0 || rekeyed) return static_cast<std::uint64_t>(known);
     }
     const auto absent = TRY(archive::absent_packs(account_.replica.session(), packs));
     return packs.size() - absent.size();
@@ -212,7 +218,8 @@ class VaultLosses {
       if (!settled.contains(since)) dropped[since].push_back(pack);
     std::vector<std::uint64_t> empty;
     for (const auto& [n, packs] : dropped) {
-      const std::uint64_t left = TRY(count.of(packs, recent(n)));
+      const bool rekeyed = std::holds_alternative<circle::Rekeyed>(chain_.records[n - 1].act);
+      const std::uint64_t left = TRY(count.of(packs, recent(n), rekeyed));
       if (left > 0)
         at(n).packs = left;
       else

@@ -50,7 +50,7 @@ Result<circle::Statement> open_statement(BytesView bytes) {
 Result<bool> drops(BytesView bytes) {
   const auto outer = TRY(wire::decode<circle::SignedRecord>(bytes));
   const auto record = TRY(wire::decode<circle::Record>(outer.record));
-  return record.kind == circle::RecordKind::kPrune;
+  return !record.dropped.empty();
 }
 
 // Both times are of what this device saw: the store is believed the number only.

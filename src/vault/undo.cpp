@@ -31,10 +31,10 @@ class KeptPacks {
     for (const PackId& id : segments.indexes) take(id, sound_);
     const auto sound = TRY(archive::Catalog::load(
         cache, access, refs_of(segments.keys, segments.sound_keys), {}, ignored));
-    for (std::uint32_t i = 0; i < sound.pack_count(); ++i) take(sound.pack_at(i).id, sound_);
+    take_packs(sound, sound_);
     const auto all = TRY(archive::Catalog::load(
         cache, access, refs_of(segments.keys, segments.keys.size()), {}, ignored));
-    for (std::uint32_t i = 0; i < all.pack_count(); ++i) take(all.pack_at(i).id, doubtful_);
+    take_packs(all, doubtful_);
     return Ok{};
   }
   struct Kept {
@@ -64,6 +64,10 @@ class KeptPacks {
   }
 
  private:
+  void take_packs(const archive::Catalog& catalog, std::vector<PackId>& to) {
+    for (std::uint32_t i = 0; i < catalog.pack_count(); ++i)
+      for (const archive::PackObject& object : catalog.pack_at(i).objects) take(object.name, to);
+  }
   void take(const PackId& id, std::vector<PackId>& to) {
     if (dropped_.erase(id) > 0) to.push_back(id);
   }

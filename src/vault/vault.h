@@ -203,6 +203,50 @@ class Account {
   // Brings back what record `n` of the vault and all later ones took away. kNotFound: nothing.
   Result<UndoReport> undo(const std::string& vault, std::uint64_t n);
 
+  // What a key that was copied while a former reader could read still opens, for whoever also has
+  // or gets the packs.
+  struct Exposure {
+    std::uint64_t packs = 0;  // whose keys such a reader could have read
+    std::uint64_t bytes = 0;
+    std::uint64_t total_packs = 0;
+    std::uint64_t total_bytes = 0;
+    std::uint64_t old_tables = 0;     // of pack keys, not sealed for the newest epoch
+    std::uint64_t unread_tables = 0;  // of which nothing is known
+    // When the last reader went, by the clock of who took it out; none: none ever did.
+    std::optional<TimeMs> since_ms;
+  };
+  Result<Exposure> exposure(const std::string& vault);
+  struct RekeyReport {
+    bool written = false;  // no: all tables are of the newest epoch
+    std::uint64_t entries = 0;
+    std::uint64_t stored_bytes = 0;
+  };
+  // Writes the tables of pack keys anew where they are sealed for an older epoch; the store may
+  // delete the old ones after its grace time. No pack is touched.
+  Result<RekeyReport> rekey(const std::string& vault);
+  struct ResealOptions {
+    std::string vault = "main";
+    std::uint64_t bytes_per_second = 0;  // sent, on average; 0: as fast as it goes
+    std::uint64_t until_bytes = 0;       // stops after about so much; 0: when all is done
+    // Put into the tables at one time. What was sent and is not in them yet is not lost with this
+    // process, only with this device.
+    std::size_t commit_packs = 1024;
+  };
+  struct ResealReport {
+    std::uint64_t packs = 0;
+    std::uint64_t bytes = 0;          // of them
+    std::uint64_t stored_bytes = 0;   // sent
+    std::uint64_t resumed_packs = 0;  // that were sent before it was interrupted
+    std::uint64_t skipped = 0;        // that could not be read, as in findings
+    std::uint64_t records = 0;
+    Exposure left;
+    archive::Findings findings;
+  };
+  // Seals what is exposed again, under fresh keys, and rekeys. The store may delete the old objects
+  // after its grace time; until then it holds both. Begun again, it goes on where it was. kInvalid:
+  // a record is to be undone first.
+  Result<ResealReport> reseal(const ResealOptions& options, archive::Progress& progress);
+
   // When the newest snapshot of any vault was made, shown or not, by its writer's clock; none
   // before the first.
   std::optional<std::int64_t> newest_snapshot_ms() const;

@@ -46,14 +46,18 @@ bool is_compared(const Account::State& account, const VaultId& vault, const Take
   return account.home.setting(compared_setting(vault)) == taken.record->tip.head.hex();
 }
 
-// Its keys are enough; the indexes of a large vault are not read for this.
+// Its keys are enough; the indexes of a large vault are not read for this. By the tables of its own
+// record, which say least that others could have changed; they may be gone, written anew since.
 Result<Account::SnapshotInfo> read_newest(Account::State& account, const circle::Vault& vault,
                                           const TakenRecord& taken) {
   auto access = TRY(account.replica.access(vault));
   archive::PackCache cache(account.replica.session(), account.home.cache_folder());
   archive::Findings findings;
-  auto catalog =
-      TRY(archive::Catalog::load(cache, access, segment_refs(*taken.record), {}, findings));
+  auto tables = segment_refs(*taken.record);
+  for (const archive::SegmentRef& ref :
+       segment_refs(account.replica.chain(vault.id).records.back()))
+    if (std::ranges::find(tables, ref) == tables.end()) tables.push_back(ref);
+  auto catalog = TRY(archive::Catalog::load(cache, access, tables, {}, findings));
   VaultData data{vault, std::move(access), std::move(cache), std::move(catalog),
                  &account.replica.chain(vault.id)};
   return read_snapshot(data, account.circle(), taken);
@@ -85,7 +89,7 @@ Result<void> leave_uncompared(Account::State& account) {
 }
 
 Result<VaultData> open_vault(Account::State& account, const std::string& name,
-                             archive::Findings& findings) {
+                             archive::Findings& findings, Places places) {
   const circle::Vault* const vault = account.circle().vault_named(name);
   if (vault == nullptr)
     return Error{Code::kNotFound, "there is no vault \"" + name + "\" (holdfast vault list)"};
@@ -96,7 +100,7 @@ Result<VaultData> open_vault(Account::State& account, const std::string& name,
   std::vector<PackId> indexes;
   if (!chain.records.empty()) {
     keys = segment_refs(chain.records.back());
-    indexes = chain.records.back().index_segments;
+    if (places == Places::kAll) indexes = chain.records.back().index_segments;
   }
   auto catalog = TRY(archive::Catalog::load(cache, access, keys, indexes, findings));
   return VaultData{*vault, std::move(access), std::move(cache), std::move(catalog), &chain};

@@ -29,9 +29,11 @@ std::vector<TakenRecord> taken_records(const Chain& chain);
 // Those that no record hides.
 std::vector<TakenRecord> shown_records(const Chain& chain);
 
+// Whether it is read in which pack each chunk lies.
+enum class Places { kAll, kNone };
 // Findings name what of it could not be read.
 Result<VaultData> open_vault(Account::State& account, const std::string& name,
-                             archive::Findings& findings);
+                             archive::Findings& findings, Places places = Places::kAll);
 
 // S9: what the newest snapshot of another device, in each vault, says that it saw of the log. Once
 // each; where nothing is new nothing is read. kUnsafe, with evidence: the service shows its devices

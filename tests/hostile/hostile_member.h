@@ -6,6 +6,7 @@
 #include "crypto/hash.h"
 #include "support/journey.h"
 #include "vault/ages.h"
+#include "vault/rekey.h"
 #include "vault/vault_data.h"
 
 namespace holdfast::hostile {
@@ -162,7 +163,8 @@ class HostileMember {
   std::vector<PackId> everything() {
     std::vector<PackId> all;
     for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i)
-      all.push_back(data_.catalog.pack_at(i).id);
+      for (const archive::PackObject& object : data_.catalog.pack_at(i).objects)
+        all.push_back(object.name);
     for (const auto& ref : data_.newest()->key_segments) all.push_back(ref.object);
     all.insert(all.end(), data_.newest()->index_segments.begin(),
                data_.newest()->index_segments.end());
@@ -171,7 +173,81 @@ class HostileMember {
     return all;
   }
 
+  // ---- who says that it wrote the tables anew ----
+
+  void rekey_honestly() { must(vault::write_tables(state_, data_, {})); }
+  enum class FalseTables { kMissingObjects, kSwappedObjects, kWrongKeys, kNoise, kOtherKind };
+  // The number of its record, which drops the objects that were.
+  std::uint64_t rekey_falsely(FalseTables lie) {
+    std::set<PackId> dropped;
+    const circle::KeySegmentRef ref = false_table(lie, dropped);
+    for (const auto& old : data_.newest()->key_segments) dropped.insert(old.object);
+    record([&](circle::Record& record) {
+      record.kind = circle::RecordKind::kRekey;
+      record.key_segments = {ref};
+      record.dropped = {dropped.begin(), dropped.end()};
+    });
+    return newest().tip.n;
+  }
+  // As many as count for a pack, in front of those that are true; all of which stay listed.
+  void list_false_tables_first() {
+    std::vector<circle::KeySegmentRef> first;
+    std::set<PackId> ignored;
+    while (first.size() < 4) first.push_back(false_table(FalseTables::kMissingObjects, ignored));
+    record([&](circle::Record& record) {
+      record.snapshot = PackId{};
+      record.key_segments.insert(record.key_segments.begin(), first.begin(), first.end());
+    });
+  }
+  // A table of all packs that claims their keys were first sealed for `epoch`.
+  circle::KeySegmentRef table_of_epoch(std::uint32_t epoch) {
+    archive::Catalog tables;
+    for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i) {
+      archive::PackObject object = archive::copy_of(data_.catalog.pack_at(i).objects.front());
+      object.epoch = epoch;
+      tables.add(data_.catalog.pack_at(i).id, std::move(object), std::nullopt);
+    }
+    return write_keys(tables);
+  }
+  // The keys that it holds now, of all that the vault has.
+  std::vector<archive::PackKeyEntry> all_keys() const {
+    std::vector<archive::PackKeyEntry> all;
+    for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i)
+      for (const archive::PackObject& object : data_.catalog.pack_at(i).objects)
+        all.push_back(archive::key_entry(data_.catalog.pack_at(i).id, object));
+    return all;
+  }
+
  private:
+  // Of all packs; also names the objects that it does not list.
+  circle::KeySegmentRef false_table(FalseTables lie, std::set<PackId>& left_out) {
+    archive::Catalog tables;
+    for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i) {
+      const archive::PackEntry& pack = data_.catalog.pack_at(i);
+      const bool is_index = pack.kind() == archive::PackKind::kIndex;
+      archive::PackObject object = archive::copy_of(pack.objects.front());
+      if (!is_index) object = false_object(i, std::move(object), lie);
+      if (object.name != pack.objects.front().name) left_out.insert(pack.objects.front().name);
+      tables.add(pack.id, std::move(object), std::nullopt);
+    }
+    return write_keys(tables);
+  }
+  archive::PackObject false_object(std::uint32_t pack, archive::PackObject object,
+                                   FalseTables lie) {
+    switch (lie) {
+      case FalseTables::kMissingObjects: crypto::random_fill(object.name.bytes); break;
+      case FalseTables::kSwappedObjects: {
+        const auto other = (pack + 1) % static_cast<std::uint32_t>(data_.catalog.pack_count());
+        return archive::copy_of(data_.catalog.pack_at(other).objects.front());
+      }
+      case FalseTables::kWrongKeys: object.key = keys::PackKey::random(); break;
+      case FalseTables::kNoise:
+        object.name = noise(as_bytes("noise " + std::to_string(pack)));
+        break;
+      case FalseTables::kOtherKind: object.kind = archive::PackKind::kIndex; break;
+    }
+    return object;
+  }
   static vault::Replica replica(vault::Home& home, api::Store& store) {
     const ReaderId self = circle::reader_id(vault::device_info(home.device_key(), ""));
     return {must(store.open_account(home.setting("account"), vault::caller(home.device_key()))),
@@ -188,8 +264,8 @@ class HostileMember {
   PackId store(archive::SealedPack made) {
     must_do(session().put_pack(made.id, made.bytes));
     const PackId id = made.id;
-    data_.catalog.add(id, std::move(made.key), made.header.kind,
-                      static_cast<std::uint32_t>(made.bytes.size()), std::move(made.header));
+    archive::PackObject object = archive::object_of(made, access().epoch);
+    data_.catalog.add(id, std::move(object), std::move(made.header));
     packs_.push_back(id);
     return id;
   }
@@ -198,6 +274,12 @@ class HostileMember {
     std::vector<std::uint32_t> all(data_.catalog.pack_count());
     for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
     return all;
+  }
+  circle::KeySegmentRef write_keys(const archive::Catalog& tables) {
+    std::vector<std::uint32_t> all(tables.pack_count());
+    for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
+    const auto written = must(archive::write_key_segments(data_.cache, access(), tables, all));
+    return {written.refs.at(0).object, written.refs.at(0).epoch};
   }
   circle::KeySegmentRef write_keys(const std::vector<std::uint32_t>& packs) {
     const auto written =

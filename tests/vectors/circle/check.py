@@ -12,7 +12,8 @@ STATEMENTS = ["00-genesis", "01-admit", "02-set_vault", "03-set_region", "04-set
               "09-recover", "10-policy_ack"]
 LEVELS = ["level-0-genesis", "level-1-set_vault", "level-2-set_recovery", "level-3-set_level",
           "level-4-propose", "level-5-cancel", "level-6-set_level-back", "level-7-assist"]
-RECORDS = ["home-1", "home-2", "home-3-forget", "home-4-prune", "home-5-undo"]
+RECORDS = ["home-1", "home-2", "home-3-forget", "home-4-prune", "home-5-undo",
+           "home-6-rekey"]
 
 
 def sha(*parts):
@@ -273,7 +274,7 @@ def main():
         kind, snapshot, forgets, drops, keeps = fields[10], fields[12], *fields[15:18]
         assert (kind == 1) == (snapshot is not None)
         assert all(part == sorted(set(part)) for part in (forgets, drops, keeps))
-        assert (not forgets or kind in (2, 5)) and (not drops or kind == 4) and (not keeps or kind == 5)
+        assert (not forgets or kind in (2, 5)) and (not drops or kind in (3, 4)) and (not keeps or kind == 5)
         assert all(0 < n < number for n in forgets)
         forgotten = forgotten - set(forgets) if kind == 5 else forgotten | set(forgets)
         dropped = (dropped | set(drops)) - set(keeps)
