@@ -106,7 +106,9 @@ Result<vault::Home> open_member_home(const Common& common, Console& console) {
     return Error{Code::kNotFound, "There is no device at " + common.home +
                                       "; begin with holdfast init, join or recover."};
   vault::Home home = TRY(vault::Home::open(common.home));
-  if (!home.is_member())
+  // Whom the provider helped reads like a member.
+  const bool asked = home.has_device() && !TRY(vault::asked_for_help(home)).empty();
+  if (!home.is_member() && !asked)
     return Error{Code::kNotFound, "The device at " + common.home +
                                       " belongs to no account yet; begin with holdfast init, join "
                                       "or recover."};

@@ -265,7 +265,7 @@ TEST(ContentWriter, ComesBackWithItsHoles) {
   auto random = seeded();
   Vault vault;
   Packer packer(vault.cache, vault.access, vault.catalog, vault.journal, vault.progress);
-  Chunker chunker(vault.access.cutting);
+  Chunker chunker(*vault.access.cutting);
   ContentWriter writer(packer, chunker, ChunkType::kData);
   std::vector<std::pair<Content, Bytes>> written;
   for (int round = 0; round < 6; ++round) {
@@ -294,7 +294,7 @@ TEST(ContentWriter, ComesBackWithItsHoles) {
 TEST(ContentWriter, WritesManyExtentsAsAList) {
   Vault vault;
   Packer packer(vault.cache, vault.access, vault.catalog, vault.journal, vault.progress);
-  Chunker chunker(vault.access.cutting);
+  Chunker chunker(*vault.access.cutting);
   ContentWriter writer(packer, chunker, ChunkType::kData);
   Bytes all;
   for (std::uint32_t i = 0; i < 20000; ++i) {
@@ -365,11 +365,11 @@ TEST(Packer, TellsTypesApart) {
   const ChunkId names = packer.put(ChunkType::kManifest, text).value();
   EXPECT_NE(data, names);
   ASSERT_TRUE(packer.finish().ok());
-  crypto::Mac mac(vault.access.naming);
+  ChunkNames names_of(vault.access);
   ChunkReader chunks(vault.cache, vault.access, vault.catalog);
-  EXPECT_TRUE(chunks.get(data, ChunkType::kData, mac).ok());
-  EXPECT_TRUE(chunks.get(names, ChunkType::kManifest, mac).ok());
-  EXPECT_FALSE(chunks.get(data, ChunkType::kManifest, mac).ok());
+  EXPECT_TRUE(chunks.get(data, ChunkType::kData, names_of).ok());
+  EXPECT_TRUE(chunks.get(names, ChunkType::kManifest, names_of).ok());
+  EXPECT_FALSE(chunks.get(data, ChunkType::kManifest, names_of).ok());
 }
 
 TEST(Packer, WritesDownEveryPackSoThatItCanBeUsed) {
@@ -392,12 +392,12 @@ TEST(Packer, WritesDownEveryPackSoThatItCanBeUsed) {
     EXPECT_EQ(pack->entry.size, vault.session.get_pack(id).value().size());
     resumed.add(id, object_of(pack->entry), pack->header);
   }
-  crypto::Mac mac(vault.access.naming);
+  ChunkNames names_of(vault.access);
   ChunkReader chunks(vault.cache, vault.access, resumed);
   for (std::size_t at = 0; at < data.size(); at += 1U << 20) {
     const BytesView part = BytesView(data).subspan(at, 1U << 20);
-    const ChunkId id(mac.compute(static_cast<std::uint8_t>(ChunkType::kData), part).bytes);
-    const auto chunk = chunks.get(id, ChunkType::kData, mac);
+    const ChunkId id(crypto::Mac(*vault.access.naming).compute(static_cast<std::uint8_t>(ChunkType::kData), part).bytes);
+    const auto chunk = chunks.get(id, ChunkType::kData, names_of);
     ASSERT_TRUE(chunk.ok()) << chunk.error().message;
     EXPECT_TRUE(to_bytes(chunk->view()) == to_bytes(part));
   }
@@ -441,7 +441,7 @@ Entry any_entry(std::uint32_t depth, std::string_view name, EntryKind kind) {
 Result<std::vector<std::string>> paths_of(const std::vector<Entry>& entries) {
   Vault vault;
   Packer packer(vault.cache, vault.access, vault.catalog, vault.journal, vault.progress);
-  Chunker chunker(vault.access.cutting);
+  Chunker chunker(*vault.access.cutting);
   ContentWriter writer(packer, chunker, ChunkType::kManifest);
   for (const Entry& entry : entries) TRY(writer.write(wire::encode(entry)));
   const Content tree = TRY(writer.finish());

@@ -98,7 +98,7 @@ class TreeWriter {
         progress_(progress),
         chunks_(cache, access, catalog),
         previous_(chunks_, access, input_.previous_tree),
-        chunker_(access.cutting),
+        chunker_(*access.cutting),
         packer_(cache, access, catalog, journal, progress,
                 input_.dry_run ? Storing::kNo : Storing::kYes),
         content_(packer_, chunker_, ChunkType::kData),

@@ -358,7 +358,7 @@ SealedPack make_single_pack(const VaultAccess& access, PackKind kind, ChunkType 
   FrameInfo frame;
   frame.raw = static_cast<std::uint32_t>(plain.size());
   const ChunkId id(
-      crypto::Mac(access.naming).compute(static_cast<std::uint8_t>(type), plain).bytes);
+      crypto::Mac(*access.naming).compute(static_cast<std::uint8_t>(type), plain).bytes);
   frame.chunks.push_back({id, type, frame.raw});
   builder.add(std::move(frame), Compressor().compress(plain));
   return std::move(builder).seal(access.circle, access.vault);
@@ -399,8 +399,8 @@ Result<Bytes> read_single_pack(PackCache& cache, const VaultAccess& access,
   const ChunkType wanted =
       entry.kind() == PackKind::kIndex ? ChunkType::kIndex : ChunkType::kSnapshot;
   Bytes plain = TRY(pack.frame(0));
-  const Digest id = crypto::Mac(access.naming).compute(static_cast<std::uint8_t>(wanted), plain);
-  if (chunk.type != wanted || !crypto::equal(id.view(), chunk.id.view()))
+  if (chunk.type != wanted ||
+      !ChunkNames(access).fits(chunk.id, static_cast<std::uint8_t>(wanted), plain))
     return Error{Code::kCorrupt, "pack " + short_name(entry.id) + " holds another object"};
   return plain;
 }

@@ -15,13 +15,12 @@ std::uint32_t percent_die() {
 }
 
 Result<void> check_frame(const OpenPack& pack, std::size_t number, const std::string& name,
-                         crypto::Mac& mac) {
+                         ChunkNames& names) {
   const Bytes raw = TRY(pack.frame(number));
   std::size_t at = 0;
   for (const ChunkInfo& chunk : pack.header().frames[number].chunks) {
-    const Digest digest = mac.compute(static_cast<std::uint8_t>(chunk.type),
-                                      BytesView(raw).subspan(at, chunk.length));
-    if (!crypto::equal(digest.view(), chunk.id.view()))
+    if (!names.fits(chunk.id, static_cast<std::uint8_t>(chunk.type),
+                    BytesView(raw).subspan(at, chunk.length)))
       return Error{Code::kCorrupt, name + " holds other bytes than its header says"};
     at += chunk.length;
   }
@@ -76,9 +75,9 @@ Result<void> check_object(PackCache& cache, const VaultAccess& access, const Pac
       OpenPack::open(access.circle, access.vault, entry.id, inner.key, object.kind, inner.bytes));
   if (entry.header && wire::encode(pack.header()) != wire::encode(*entry.header))
     return Error{Code::kCorrupt, name + " does not hold what the index says"};
-  crypto::Mac mac(access.naming);
+  ChunkNames names(access);
   for (std::size_t i = 0; i < pack.header().frames.size(); ++i)
-    TRY(check_frame(pack, i, name, mac));
+    TRY(check_frame(pack, i, name, names));
   return Ok{};
 }
 

@@ -58,7 +58,7 @@ struct Packer::State {
         journal(pack_journal),
         progress(counters),
         storing(store),
-        mac(vault_access.naming) {
+        mac(*vault_access.naming) {
     // Chunks of one file are dealt over two packs at random, so that a pack's size does not tell
     // which files it holds.
     data.emplace_back(PackKind::kData);

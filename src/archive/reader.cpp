@@ -121,7 +121,7 @@ ChunkReader::ChunkReader(PackCache& cache, const VaultAccess& access, const Cata
     : state_(new State{cache, access, catalog, progress}) {}
 ChunkReader::~ChunkReader() = default;
 
-Result<ChunkData> ChunkReader::get(const ChunkId& id, ChunkType type, crypto::Mac& mac) {
+Result<ChunkData> ChunkReader::get(const ChunkId& id, ChunkType type, ChunkNames& names) {
   const ChunkPlace* const place = state_->catalog.find(id);
   if (place == nullptr) return Error{Code::kCorrupt, "a part of it is missing from the vault"};
   const PackId& pack = state_->catalog.pack_at(place->pack).id;
@@ -137,15 +137,14 @@ Result<ChunkData> ChunkReader::get(const ChunkId& id, ChunkType type, crypto::Ma
   if (place->offset > frame->size() || place->length > frame->size() - place->offset)
     return wrong();
   ChunkData chunk{std::move(frame), place->offset, place->length};
-  const Digest digest = mac.compute(static_cast<std::uint8_t>(type), chunk.view());
-  if (!crypto::equal(digest.view(), id.view())) return wrong();
+  if (!names.fits(id, static_cast<std::uint8_t>(type), chunk.view())) return wrong();
   return chunk;
 }
 
 // ---- content ----
 
 ExtentReader::ExtentReader(ChunkReader& chunks, const VaultAccess& access, Content content)
-    : chunks_(chunks), mac_(access.naming), content_(std::move(content)) {
+    : chunks_(chunks), names_(access), content_(std::move(content)) {
   if (content_.level > kMaxLevel)
     error_ = Error{Code::kCorrupt, "a list of chunks is nested too deep"};
   else
@@ -187,7 +186,7 @@ Result<void> ExtentReader::fill(std::size_t level) {
     const auto extent = TRY(next_of(level + 1));
     if (!extent) return Ok{};
     if (!extent->chunk) return Error{Code::kCorrupt, "a list of chunks has a hole"};
-    const ChunkData chunk = TRY(chunks_.get(*extent->chunk, ChunkType::kList, mac_));
+    const ChunkData chunk = TRY(chunks_.get(*extent->chunk, ChunkType::kList, names_));
     if (chunk.length != extent->length || chunk.length == 0)
       return Error{Code::kCorrupt, "a list of chunks has a part of another length"};
     List& list = lists_[level];
@@ -201,7 +200,7 @@ Result<void> ExtentReader::fill(std::size_t level) {
 ContentReader::ContentReader(ChunkReader& chunks, const VaultAccess& access, Content content,
                              ChunkType type)
     : chunks_(chunks),
-      mac_(access.naming),
+      names_(access),
       extents_(chunks, access, std::move(content)),
       type_(type) {}
 
@@ -209,7 +208,7 @@ Result<std::optional<ContentSource::Piece>> ContentReader::next() {
   const auto extent = TRY(extents_.next());
   if (!extent) return std::optional<Piece>{};
   if (!extent->chunk) return std::optional<Piece>{Piece{{}, extent->length}};
-  current_ = TRY(chunks_.get(*extent->chunk, type_, mac_));
+  current_ = TRY(chunks_.get(*extent->chunk, type_, names_));
   if (current_.length != extent->length)
     return Error{Code::kCorrupt, "a part of it has another length than its list of chunks says"};
   return std::optional<Piece>{Piece{current_.view(), 0}};

@@ -32,7 +32,7 @@ class ChunkReader {
   ChunkReader& operator=(const ChunkReader&) = delete;
 
   // kCorrupt when the vault has no such chunk of that type, or its pack holds other bytes.
-  Result<ChunkData> get(const ChunkId& id, ChunkType type, crypto::Mac& mac);
+  Result<ChunkData> get(const ChunkId& id, ChunkType type, ChunkNames& names);
 
  private:
   struct State;
@@ -56,7 +56,7 @@ class ExtentReader {
   Result<void> fill(std::size_t level);
 
   ChunkReader& chunks_;
-  crypto::Mac mac_;
+  ChunkNames names_;
   Content content_;
   std::size_t at_ = 0;       // in content_.extents
   std::vector<List> lists_;  // by level, below content_.level
@@ -71,7 +71,7 @@ class ContentReader final : public ContentSource {
 
  private:
   ChunkReader& chunks_;
-  crypto::Mac mac_;
+  ChunkNames names_;
   ExtentReader extents_;
   const ChunkType type_;
   ChunkData current_;

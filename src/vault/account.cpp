@@ -4,6 +4,7 @@
 #include "crypto/seal.h"
 #include "tlog/map_labels.h"
 #include "vault/ages.h"
+#include "vault/help.h"
 #include "vault/levels.h"
 #include "vault/vault_data.h"
 
@@ -120,6 +121,8 @@ Account& Account::operator=(Account&&) noexcept = default;
 Account::~Account() = default;
 
 Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock) {
+  if (!home.is_member() && !TRY(asked_for_help(home)).empty())
+    return open_helped(home, store, clock);
   if (!home.is_member())
     return Error{Code::kNotFound,
                  "this device belongs to no account yet: use init, join or recover first"};
@@ -145,6 +148,7 @@ Result<Account> Account::open(Home& home, api::Store& store, const Clock& clock)
 }
 
 Result<void> Account::State::sync() {
+  if (helped) return replica.sync(nullptr);
   TRY(replica.sync(&home));
   auto own = own_info(circle(), replica.self());
   if (!own.ok()) return std::move(own).error();
@@ -246,6 +250,10 @@ Result<void> Account::State::promised(const circle::LinkedRecord& linked,
 }
 
 Result<void> Account::State::check_sends() const {
+  if (helped)
+    return Error{Code::kDenied,
+                 "this device is no member of the account: it reads what the provider could read, "
+                 "and changes nothing. Restore what you need, and begin a new account with it"};
   if (contradiction) return stopped_by(*contradiction);
   if (withheld.empty()) return Ok{};
   return Error{Code::kUnavailable,
@@ -317,6 +325,7 @@ Result<void> Account::answer_releases() {
 }
 const circle::Circle& Account::circle() const { return state_->circle(); }
 const circle::Device& Account::self() const {
+  if (state_->helped) return *state_->helped;
   return *state_->circle().device(state_->replica.self());
 }
 
@@ -329,6 +338,7 @@ std::optional<std::int64_t> Account::newest_snapshot_ms() const {
 }
 
 Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
+  if (helped) return check_sends();
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     Made made = TRY(make());
     const bool takes_away = only_takes_away(made.type);

@@ -27,6 +27,7 @@ struct Account::State {
   std::optional<Contradiction> contradiction{};  // that stands
   std::string withheld{};                        // Account::log_withheld()
   std::uint64_t sends = 0;                       // Account::sends()
+  std::optional<circle::Device> helped{};        // this device, where it is no member but helped
 
   const circle::Circle& circle() const { return replica.circle(); }
   Result<void> sync();

@@ -8,7 +8,40 @@ namespace {
 
 constexpr const char* kRequest = "help_request";
 
+// Who has no key of the account's log cannot judge what it proved of ages. Nothing is decided by
+// them here: what this device reads, the provider could read.
+class BelievedAges final : public circle::Ages {
+  Result<void> check(BytesView, std::uint64_t, const Digest&, std::int64_t) const override {
+    return Ok{};
+  }
+};
+
 }  // namespace
+
+// The circle is the one that the service shows: who helps is believed. What it shows is opened by
+// keys that the provider wrapped to this device, or not at all.
+Result<Account> Account::open_helped(Home& home, api::Store& store, const Clock& clock) {
+  auto session = TRY(store.open_account(home.setting("account"), caller(home.device_key())));
+  circle::Device own;
+  own.info = device_info(home.device_key(), home.setting("device_name"));
+  own.id = circle::reader_id(own.info);
+  auto state = std::make_unique<State>(
+      State{home,
+            store,
+            clock,
+            signing_key(home.device_key()),
+            Replica(std::move(session), own.id,
+                    crypto::derive<crypto::WrapPurpose>(home.device_key()),
+                    std::make_shared<const BelievedAges>()),
+            {},
+            {},
+            {},
+            {},
+            {}});
+  state->helped = own;
+  TRY(state->sync());
+  return Account(std::move(state));
+}
 
 Result<std::string> ask_for_help(Home& home, api::Store& store, const Clock& clock,
                                  const std::string& account, const std::string& device_name) {

@@ -252,12 +252,31 @@ Result<const keys::RootKey*> Replica::root(std::uint32_t epoch) {
   return &roots_.insert_or_assign(epoch, std::move(key)).first->second;
 }
 
+Result<keys::VaultKey> Replica::newest_vault_key(const circle::Vault& vault) {
+  const std::uint32_t epoch = circle_->epoch();
+  const keys::Place place{circle_->id(), epoch, vault.id};
+  if (only_vaults()) {
+    const auto wrapped = blob(epoch, {BlobKind::kVaultReader, self_, vault.id});
+    if (!wrapped.ok() && wrapped.error().code == Code::kNotFound)
+      return Error{Code::kDenied, "vault \"" + vault.name +
+                                      "\" is not among what the provider could read, so it could "
+                                      "not be given to you"};
+    return keys::unwrap_vault_key(wrapping_, place, TRY(wrapped));
+  }
+  const keys::RootKey* const newest = TRY(root(epoch));
+  return keys::open_vault_key(*newest, place,
+                              TRY(blob(epoch, {BlobKind::kVaultKey, {}, vault.id})));
+}
+
+bool Replica::only_vaults() const {
+  return std::ranges::any_of(circle_->helped(),
+                             [&](const circle::Helped& one) { return one.id == self_; });
+}
+
 Result<std::map<std::uint32_t, keys::VaultKey>> Replica::vault_keys(const circle::Vault& vault) {
   std::map<std::uint32_t, keys::VaultKey> keys;
   std::uint32_t epoch = circle_->epoch();
-  const keys::RootKey* const newest = TRY(root(epoch));
-  const Bytes sealed = TRY(blob(epoch, {BlobKind::kVaultKey, {}, vault.id}));
-  keys.emplace(epoch, TRY(keys::open_vault_key(*newest, {circle_->id(), epoch, vault.id}, sealed)));
+  keys.emplace(epoch, TRY(newest_vault_key(vault)));
   for (; epoch > vault.first_epoch; --epoch) {
     const Bytes link = TRY(blob(epoch, {BlobKind::kVaultLink, {}, vault.id}));
     keys.emplace(epoch - 1, TRY(keys::open_vault_link(keys.at(epoch),
@@ -268,19 +287,17 @@ Result<std::map<std::uint32_t, keys::VaultKey>> Replica::vault_keys(const circle
 
 Result<archive::VaultAccess> Replica::access(const circle::Vault& vault) {
   const std::uint32_t epoch = circle_->epoch();
+  const auto vault_key_by_epoch = TRY(vault_keys(vault));
+  archive::VaultAccess access{circle_->id(), vault.id, epoch, {}, {}, {}};
+  for (const auto& [e, key] : vault_key_by_epoch)
+    access.segment_keys.emplace(e, crypto::derive<keys::SegmentPurpose>(key));
+  if (only_vaults()) return access;
   const keys::Place place{circle_->id(), epoch, vault.id};
   const keys::RootKey* const newest = TRY(root(epoch));
   const Bytes naming = TRY(blob(epoch, {BlobKind::kNaming, {}, vault.id}));
   const Bytes cutting = TRY(blob(epoch, {BlobKind::kCutting, {}, vault.id}));
-  const auto vault_key_by_epoch = TRY(vault_keys(vault));
-  archive::VaultAccess access{circle_->id(),
-                              vault.id,
-                              epoch,
-                              TRY(keys::open_naming(*newest, place, naming)),
-                              TRY(keys::open_cutting(*newest, place, cutting)),
-                              {}};
-  for (const auto& [e, key] : vault_key_by_epoch)
-    access.segment_keys.emplace(e, crypto::derive<keys::SegmentPurpose>(key));
+  access.naming = TRY(keys::open_naming(*newest, place, naming));
+  access.cutting = TRY(keys::open_cutting(*newest, place, cutting));
   return access;
 }
 

@@ -94,6 +94,9 @@ class Replica {
   Result<void> sync_chain(const VaultId& vault, Home* home);
   Result<void> check_marks(const VaultId& vault, const Chain& chain, Home* home);
   Result<void> extend(const VaultId& vault, Chain& chain, BytesView record, Home* home);
+  // Whether this reader holds keys of vaults and no R_e: an owner whom the provider helped.
+  bool only_vaults() const;
+  Result<keys::VaultKey> newest_vault_key(const circle::Vault& vault);
   Result<std::map<std::uint32_t, keys::VaultKey>> vault_keys(const circle::Vault& vault);
 
   std::unique_ptr<api::Session> session_;

@@ -299,6 +299,7 @@ class Account {
 
  private:
   explicit Account(std::unique_ptr<State> state);
+  static Result<Account> open_helped(Home& home, api::Store& store, const Clock& clock);
   Result<void> answer_releases();
   std::uint64_t policy_in_effect() const;  // its version; 0: none
   std::unique_ptr<State> state_;

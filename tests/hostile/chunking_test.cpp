@@ -109,7 +109,7 @@ Sizes holdfast_sends(const std::vector<Bytes>& files, Random& random) {
   archive::Catalog catalog;
   NoJournal journal;
   archive::Progress progress;
-  archive::Chunker chunker(access.cutting);
+  archive::Chunker chunker(*access.cutting);
   archive::Packer packer(cache, access, catalog, journal, progress);
   archive::ContentWriter contents(packer, chunker, archive::ChunkType::kData);
   archive::ContentWriter names(packer, chunker, archive::ChunkType::kManifest);

@@ -22,7 +22,7 @@ class HostileMember {
                 const std::string& vault = "main")
       : state_{home, store, clock, vault::signing_key(home.device_key()), replica(home, store)},
         data_(open(vault)),
-        chunker_(data_.access.cutting),
+        chunker_(*data_.access.cutting),
         packer_(data_.cache, data_.access, data_.catalog, journal_, progress_),
         files_(packer_, chunker_, archive::ChunkType::kData),
         names_(packer_, chunker_, archive::ChunkType::kManifest) {}
@@ -30,7 +30,7 @@ class HostileMember {
   const archive::VaultAccess& access() const { return data_.access; }
   ChunkId chunk_id(archive::ChunkType type, BytesView plain) const {
     return ChunkId(
-        crypto::Mac(access().naming).compute(static_cast<std::uint8_t>(type), plain).bytes);
+        crypto::Mac(*access().naming).compute(static_cast<std::uint8_t>(type), plain).bytes);
   }
 
   // Stores it as a file's content is stored.

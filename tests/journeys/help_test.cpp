@@ -153,6 +153,33 @@ TEST_F(Help, IsAskedGrantedWaitedForLoggedAndShown) {
   EXPECT_EQ(session->append({}).error().code, Code::kDenied);
 }
 
+// What the owner wants of it: the files. And what a membership would have allowed: nothing of it.
+TEST_F(Help, RestoresWhatTheProviderCouldReadAndChangesNothing) {
+  must_do(account_->create_vault("diary", true));
+  proposed();
+  wait_hours(72);
+  ASSERT_TRUE(becomes_given());
+  auto helped = must(vault::Account::open(found_, *store_, clock_));
+  archive::Findings findings;
+  const auto snapshot = must(helped.find_snapshot("main", "latest"));
+  vault::Account::RestoreOptions options;
+  options.path = folder_ / "data";
+  options.target.directory = folder_ / "back";
+  archive::Progress progress;
+  const auto report = must(helped.restore(snapshot, options, progress));
+  EXPECT_TRUE(report.findings.problems.empty());
+  EXPECT_EQ(read(folder_ / "back/a"), "alpha");
+
+  EXPECT_EQ(helped.snapshots("diary", findings).error().code, Code::kDenied);
+  vault::Account::BackupOptions save;
+  save.walk.roots = {folder_ / "data"};
+  EXPECT_EQ(helped.backup(save, progress).error().code, Code::kDenied);
+  EXPECT_EQ(helped.remove_devices({"laptop"}).error().code, Code::kDenied);
+  EXPECT_EQ(helped.raise_level().error().code, Code::kDenied);
+  EXPECT_EQ(helped.set_region("DE").error().code, Code::kDenied);
+  EXPECT_EQ(account_->circle().members().size(), 1u);
+}
+
 // What was released is shown to the device, which begins a new epoch: help ends there.
 TEST_F(Help, IsShownToTheAccountsDevicesAndTheyRotate) {
   proposed();

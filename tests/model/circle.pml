@@ -53,7 +53,7 @@
 #define REMOVE 2
 #define ROTATE 3
 #define SET 4                     /* any statement without keys: set_region */
-#define LOWER 5                   /* set_level: not in the code yet, as are the next four */
+#define LOWER 5                   /* set_level to standard */
 #define RAISE 6
 #define PROPOSE 7                 /* to lower the level */
 #define COMPLETE 8
