@@ -396,7 +396,9 @@ TEST(Packer, WritesDownEveryPackSoThatItCanBeUsed) {
   ChunkReader chunks(vault.cache, vault.access, resumed);
   for (std::size_t at = 0; at < data.size(); at += 1U << 20) {
     const BytesView part = BytesView(data).subspan(at, 1U << 20);
-    const ChunkId id(crypto::Mac(*vault.access.naming).compute(static_cast<std::uint8_t>(ChunkType::kData), part).bytes);
+    const ChunkId id(crypto::Mac(*vault.access.naming)
+                         .compute(static_cast<std::uint8_t>(ChunkType::kData), part)
+                         .bytes);
     const auto chunk = chunks.get(id, ChunkType::kData, names_of);
     ASSERT_TRUE(chunk.ok()) << chunk.error().message;
     EXPECT_TRUE(to_bytes(chunk->view()) == to_bytes(part));

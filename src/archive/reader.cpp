@@ -199,10 +199,7 @@ Result<void> ExtentReader::fill(std::size_t level) {
 
 ContentReader::ContentReader(ChunkReader& chunks, const VaultAccess& access, Content content,
                              ChunkType type)
-    : chunks_(chunks),
-      names_(access),
-      extents_(chunks, access, std::move(content)),
-      type_(type) {}
+    : chunks_(chunks), names_(access), extents_(chunks, access, std::move(content)), type_(type) {}
 
 Result<std::optional<ContentSource::Piece>> ContentReader::next() {
   const auto extent = TRY(extents_.next());

@@ -25,19 +25,18 @@ Result<Account> Account::open_helped(Home& home, api::Store& store, const Clock&
   circle::Device own;
   own.info = device_info(home.device_key(), home.setting("device_name"));
   own.id = circle::reader_id(own.info);
-  auto state = std::make_unique<State>(
-      State{home,
-            store,
-            clock,
-            signing_key(home.device_key()),
-            Replica(std::move(session), own.id,
-                    crypto::derive<crypto::WrapPurpose>(home.device_key()),
-                    std::make_shared<const BelievedAges>()),
-            {},
-            {},
-            {},
-            {},
-            {}});
+  auto state = std::make_unique<State>(State{
+      home,
+      store,
+      clock,
+      signing_key(home.device_key()),
+      Replica(std::move(session), own.id, crypto::derive<crypto::WrapPurpose>(home.device_key()),
+              std::make_shared<const BelievedAges>()),
+      {},
+      {},
+      {},
+      {},
+      {}});
   state->helped = own;
   TRY(state->sync());
   return Account(std::move(state));
