@@ -20,9 +20,9 @@ Bytes segment_context(const VaultAccess& access, std::uint32_t epoch) {
   return wire::encode_array("holdfast/v1/key-segment", access.circle, access.vault, epoch);
 }
 
-std::string short_name(const PackId& id) { return id.hex().substr(0, 16); }
-
 }  // namespace
+
+std::string short_name(const PackId& id) { return id.hex().substr(0, 16); }
 
 std::optional<Bytes> PackCache::local(const PackId& id) const {
   if (folder_.empty()) return std::nullopt;

@@ -22,6 +22,9 @@ struct SegmentRef {
   bool operator==(const SegmentRef&) const = default;
 };
 
+// For messages.
+std::string short_name(const PackId& id);
+
 struct ChunkPlace {
   std::uint32_t pack = 0;  // Catalog::pack_at
   std::uint32_t frame = 0;

@@ -15,8 +15,6 @@ constexpr std::size_t kExtentRoom = 64;        // an encoded extent is never lon
 constexpr std::size_t kEntryRoom = 64 * 1024;  // most entries are shorter
 constexpr std::uint64_t kMaxLength = INT64_MAX;
 
-std::string short_name(const PackId& id) { return id.hex().substr(0, 16); }
-
 // Values by key, those used last, up to a budget of bytes. Whoever comes first makes a value while
 // the others that want it wait; what is damaged stays known as damaged.
 template <class Key, class Value>

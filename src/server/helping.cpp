@@ -9,7 +9,7 @@
 namespace holdfast::server {
 namespace {
 
-constexpr TimeMs kPauseMs = 20'000;  // replaying an account is no work for every second
+constexpr TimeMs kLookMs = 20'000;  // replaying an account is no work for every second
 constexpr TimeMs kFailedPauseMs = 300'000;
 constexpr TimeMs kClockSlackMs = 24LL * 60 * 60 * 1000;
 
@@ -187,7 +187,7 @@ Result<bool> Helping::granted_by_two(const HelpRow& row, const CircleId& circle)
 HelpTurn Helping::step(PublicLog& log, Loaded& loaded, const AppendTo& append, TimeMs now) {
   HelpTurn turn;
   if (custodian_ == nullptr || now < not_before_) return turn;
-  not_before_ = now + kPauseMs;
+  not_before_ = now + kLookMs;
   const auto rows = list();
   if (!rows.ok()) {
     turn.failed = rows.error();
