@@ -89,6 +89,27 @@ void say_raised(const vault::Account& account, Console& console) {
       "readable to them until you seal it anew: holdfast protection reseal");
 }
 
+// The tables of pack keys under the new epoch's keys. What fails is done by saying the same command
+// again: who can read is decided already.
+Result<void> rekey_all(vault::Account& account, Console& console) {
+  for (const circle::Vault& vault : account.circle().vaults()) {
+    const auto done = account.rekey(vault.name);
+    if (!done.ok())
+      return Error(done.error()).in("The level is advanced; the tables of keys of vault " +
+                                    printable(vault.name) +
+                                    " are not written anew yet: say this command again");
+    if (!done->written) continue;
+    console.event(JsonObject("rekeyed")
+                      .text("vault", vault.name)
+                      .number("entries", done->entries)
+                      .number("stored_bytes", done->stored_bytes));
+    console.say("The keys of " + human_count(done->entries, "pack", "packs") + " in vault " +
+                printable(vault.name) + " are sealed anew (" + human_bytes(done->stored_bytes) +
+                " sent).");
+  }
+  return Ok{};
+}
+
 }  // namespace
 
 Result<int> run_protection_show(const Common& common, Console& console) {
@@ -117,6 +138,7 @@ Result<int> run_protection_advanced(const Common& common, Console& console) {
   if (account.circle().level() == circle::Level::kAdvanced) {
     console.event(JsonObject("protection").text("level", "advanced").flag("changed", false));
     console.say("The account is at the advanced level already.");
+    TRY(rekey_all(account, console));
     return kOk;
   }
   if (!show_readiness(account, console))
@@ -129,6 +151,7 @@ Result<int> run_protection_advanced(const Common& common, Console& console) {
   }
   TRY(account.raise_level());
   say_raised(account, console);
+  TRY(rekey_all(account, console));
   return kOk;
 }
 
