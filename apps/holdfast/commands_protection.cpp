@@ -95,9 +95,9 @@ Result<void> rekey_all(vault::Account& account, Console& console) {
   for (const circle::Vault& vault : account.circle().vaults()) {
     const auto done = account.rekey(vault.name);
     if (!done.ok())
-      return Error(done.error()).in("The level is advanced; the tables of keys of vault " +
-                                    printable(vault.name) +
-                                    " are not written anew yet: say this command again");
+      return Error(done.error())
+          .in("The level is advanced; the tables of keys of vault " + printable(vault.name) +
+              " are not written anew yet: say this command again");
     if (!done->written) continue;
     console.event(JsonObject("rekeyed")
                       .text("vault", vault.name)

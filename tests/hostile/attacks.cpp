@@ -330,7 +330,8 @@ circle::Draft ghost_recovery(Honest& honest, const Circle& circle) {
 }
 
 circle::Draft ghost_rotation(Honest& honest, const Circle& circle) {
-  const std::size_t blobs = circle::epoch_slots(circle.vaults(), circle.readers(), circle.vault_readers()).size();
+  const std::size_t blobs =
+      circle::epoch_slots(circle.vaults(), circle.readers(), circle.vault_readers()).size();
   circle::Rotate body{standing_epoch(honest, circle, blobs)};
   ++body.epoch.epoch;
   return next_draft(circle, circle::StatementType::kRotate, wire::encode(body));
