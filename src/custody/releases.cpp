@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "custody/columns.h"
 #include "custody/tables.h"
 #include "sql/rows.h"
 #include "tlog/map_labels.h"
@@ -14,22 +15,6 @@ using sql::run;
 
 constexpr TimeMs kDayMs = 24LL * 60 * 60 * 1000;
 
-Error damaged() { return {Code::kCorrupt, "the custodian's memory is damaged"}; }
-
-std::int64_t signed_of(std::uint64_t n) { return static_cast<std::int64_t>(n); }
-
-Result<std::uint64_t> count_at(const sql::Statement& row, int column) {
-  const std::int64_t n = TRY(row.column_int(column));
-  if (n < 0) return damaged();
-  return static_cast<std::uint64_t>(n);
-}
-
-Result<CircleId> circle_at(const sql::Statement& row, int column) {
-  const auto id = CircleId::from(TRY(row.column_blob(column)));
-  if (!id) return damaged();
-  return *id;
-}
-
 template <class T>
 Result<T> value_at(const sql::Statement& row, int column) {
   const BytesView bytes = TRY(row.column_blob(column));
@@ -40,7 +25,7 @@ Result<std::optional<BatchRow>> one_batch(sql::Statement row) {
   const bool there = TRY(row.step());
   if (!there) return std::optional<BatchRow>();
   BatchRow out;
-  out.n = TRY(count_at(row, 0));
+  out.n = TRY(number_at(row, 0));
   out.leaf = to_bytes(TRY(row.column_blob(1)));
   return std::optional(std::move(out));
 }
@@ -82,7 +67,7 @@ Result<std::vector<tlog::BatchEntry>> Releases::entries() {
   for (;;) {
     const bool there = TRY(rows.step());
     if (!there) return out;
-    const CircleId circle = TRY(circle_at(rows, 0));
+    const CircleId circle = TRY(id_at<CircleId>(rows, 0));
     if (out.empty() || out.back().circle != circle) {
       out.emplace_back();
       out.back().circle = circle;
@@ -135,7 +120,7 @@ Result<std::vector<tlog::MapEntry>> Releases::positions(std::uint64_t n) {
   for (;;) {
     const bool there = TRY(rows.step());
     if (!there) break;
-    const CircleId circle = TRY(circle_at(rows, 0));
+    const CircleId circle = TRY(id_at<CircleId>(rows, 0));
     const auto opening = TRY(value_at<tlog::BatchOpening>(rows, 1));
     out.push_back({tlog::batch_position(circle), tlog::batch_value(opening)});
   }
@@ -160,7 +145,7 @@ Result<std::uint64_t> Releases::ask(const CircleId& circle,
                          circle.view(), instrument.view(), BytesView(bytes)));
     const bool there = TRY(row.step());
     std::optional<std::uint64_t> at;
-    if (there) at = TRY(count_at(row, 0));
+    if (there) at = TRY(number_at(row, 0));
     together = together && at && (!in || in == at);
     in = at;
   }
@@ -204,10 +189,10 @@ Result<api::DueOpenings> Releases::due(std::uint64_t logged, TimeMs now) {
   for (;;) {
     const bool there = TRY(rows.step());
     if (!there) return out;
-    const std::uint64_t n = TRY(count_at(rows, 0));
+    const std::uint64_t n = TRY(number_at(rows, 0));
     if (out.openings.empty()) out.batch = n;
     if (n != out.batch) return out;
-    out.openings.emplace_back(TRY(circle_at(rows, 1)), to_bytes(TRY(rows.column_blob(2))));
+    out.openings.emplace_back(TRY(id_at<CircleId>(rows, 1)), to_bytes(TRY(rows.column_blob(2))));
   }
 }
 

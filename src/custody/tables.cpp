@@ -1,5 +1,6 @@
 #include "custody/tables.h"
 
+#include "custody/columns.h"
 #include "custody/releases.h"
 #include "sql/rows.h"
 
@@ -25,23 +26,6 @@ constexpr const char* kSchema =
 
 constexpr const char* kColumns =
     "circle, number, state, issued_ms, reader, info, seed, receipt FROM account_key ";
-
-Error damaged() { return {Code::kCorrupt, "the custodian's memory is damaged"}; }
-
-std::int64_t signed_of(std::uint64_t n) { return static_cast<std::int64_t>(n); }
-
-Result<std::uint64_t> number_at(const sql::Statement& row, int column) {
-  const std::int64_t n = TRY(row.column_int(column));
-  if (n < 0) return damaged();
-  return static_cast<std::uint64_t>(n);
-}
-
-template <class AnyId>
-Result<AnyId> id_at(const sql::Statement& row, int column) {
-  const auto id = AnyId::from(TRY(row.column_blob(column)));
-  if (!id) return damaged();
-  return *id;
-}
 
 Result<KeyRow> key_at(const sql::Statement& row) {
   KeyRow key;

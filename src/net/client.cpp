@@ -17,12 +17,12 @@ namespace {
 constexpr std::int64_t kConnectMs = 20'000;
 constexpr std::int64_t kStallMs = 60'000;
 constexpr std::int64_t kWaitMs = 25'000;  // of one long-poll
-constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::size_t kSentPiece = 256 * 1024;
 constexpr std::size_t kMaxRecordsPage = 32U * 1024 * 1024;  // a service ends pages at 16 MiB
 constexpr std::size_t kIdle = 16;                           // connections that are kept
 constexpr std::array<int, 3> kPausesMs = {100, 500, 2000};
 
-struct Call {
+struct ClientCall {
   std::string method;
   std::string target;
   BytesView body;
@@ -39,15 +39,15 @@ Error broken(const ServiceAddress& to, std::string_view what) {
                                   std::string(what) + "; try again when the line is better."};
 }
 
-Result<void> send(Stream& stream, const std::string& head, const Call& call) {
+Result<void> send(Stream& stream, const std::string& head, const ClientCall& call) {
   TRY(stream.write_all(as_bytes(head), call.by(kStallMs)));
-  for (std::size_t at = 0; at < call.body.size(); at += kPiece)
-    TRY(stream.write_all(call.body.subspan(at, std::min(kPiece, call.body.size() - at)),
+  for (std::size_t at = 0; at < call.body.size(); at += kSentPiece)
+    TRY(stream.write_all(call.body.subspan(at, std::min(kSentPiece, call.body.size() - at)),
                          call.by(kStallMs)));
   return Ok{};
 }
 
-Result<Answer> receive(Stream& stream, const Call& call) {
+Result<Answer> receive(Stream& stream, const ClientCall& call) {
   try {
     AnswerReader reader(std::max(call.max_answer, api::kMaxErrorBody));
     Bytes piece(64 * 1024);
@@ -75,13 +75,13 @@ class Line {
 
   const Bytes& pin() const { return pin_; }
 
-  Result<Bytes> visit(const Call& call, const std::string& more = "") {
+  Result<Bytes> visit(const ClientCall& call, const std::string& more = "") {
     return repeat(call, [&] { return more; });
   }
-  Result<Bytes> visit_invited(const Call& call) {
+  Result<Bytes> visit_invited(const ClientCall& call) {
     return visit(call, invitation_.empty() ? "" : "Holdfast-Invitation: " + invitation_ + "\r\n");
   }
-  Result<Bytes> ask(const Call& call, const std::string& account, const api::Caller& caller,
+  Result<Bytes> ask(const ClientCall& call, const std::string& account, const api::Caller& caller,
                     const Digest& body_hash) {
     return repeat(call, [&] {
       api::RequestProof proof;
@@ -95,10 +95,10 @@ class Line {
     });
   }
 
-  Result<Answer> single(const Call& call) { return once(call, "", true); }
+  Result<Answer> single(const ClientCall& call) { return once(call, "", true); }
 
  private:
-  Result<Stream> take(const Call& call, bool& fresh) {
+  Result<Stream> take(const ClientCall& call, bool& fresh) {
     {
       const Lock lock(mutex_);
       if (!idle_.empty() && !fresh) {
@@ -119,7 +119,7 @@ class Line {
     return stream;
   }
 
-  Result<Answer> once(const Call& call, const std::string& more, bool fresh) {
+  Result<Answer> once(const ClientCall& call, const std::string& more, bool fresh) {
     auto stream = TRY(take(call, fresh));
     const std::string head =
         call.method + " " + call.target + " HTTP/1.1\r\nHost: " + address_.host +
@@ -139,7 +139,7 @@ class Line {
   }
 
   template <class Headers>
-  Result<Bytes> repeat(const Call& call, const Headers& headers) {
+  Result<Bytes> repeat(const ClientCall& call, const Headers& headers) {
     std::optional<Error> last;
     bool corrected = false;
     for (std::size_t attempt = 0; attempt <= kPausesMs.size(); ++attempt) {
@@ -321,7 +321,7 @@ class HttpSession final : public api::Session {
   }
 
  private:
-  Result<Bytes> ask(const Call& call) {
+  Result<Bytes> ask(const ClientCall& call) {
     return line_->ask(call, account_, caller_, crypto::sha256(call.body));
   }
   Result<std::vector<Bytes>> page(const std::string& target, std::size_t limit) {
@@ -437,7 +437,7 @@ Result<Reply> post(const ServiceAddress& address, const Bytes& pin, const std::s
                    BytesView body, std::size_t max_answer, std::int64_t patience_ms,
                    const ServerTls* own) {
   Line line(address, pin, "", own);
-  Call call{"POST", target, body, max_answer};
+  ClientCall call{"POST", target, body, max_answer};
   call.end = in_ms(patience_ms);
   Answer answer = TRY(line.single(call));
   return Reply{answer.status, std::move(answer.body)};

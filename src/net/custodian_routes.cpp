@@ -8,16 +8,16 @@
 namespace holdfast::net {
 namespace {
 
-struct Call {
+struct Asked {
   api::Custodian& custodian;
   const Bytes& content;
   const Log& log;
 };
 
-struct Route {
+struct CustodianRoute {
   std::string_view path;
   std::size_t max_body;
-  Result<Response> (*run)(const Call&);
+  Result<Response> (*run)(const Asked&);
 };
 
 // Of every body that has one.
@@ -37,32 +37,32 @@ api::HelpDue due_of(api::ListHelpBody& body) {
   return out;
 }
 
-Result<Response> fleet_key(const Call& call) { return raw(TRY(call.custodian.fleet_key())); }
+Result<Response> fleet_key(const Asked& call) { return raw(TRY(call.custodian.fleet_key())); }
 
-Result<Response> issue(const Call& call) {
+Result<Response> issue(const Asked& call) {
   const auto asked = TRY(body_in<api::CircleBody>(call.content));
   return raw(TRY(call.custodian.issue(asked.circle)));
 }
 
-Result<Response> keep(const Call& call) {
+Result<Response> keep(const Asked& call) {
   const auto asked = TRY(body_in<api::KeepBody>(call.content));
   TRY(call.custodian.keep(asked.circle, asked.custodian, asked.genesis));
   return done();
 }
 
-Result<Response> seen(const Call& call) {
+Result<Response> seen(const Asked& call) {
   const auto asked = TRY(body_in<api::CircleBody>(call.content));
   const auto now = TRY(call.custodian.seen(asked.circle));
   return answer(api::SeenBody{now.statements, now.entries});
 }
 
-Result<Response> follow(const Call& call) {
+Result<Response> follow(const Asked& call) {
   auto view = TRY(body_in<api::LogViewBody>(call.content));
   TRY(call.custodian.follow(view_of(std::move(view))));
   return done();
 }
 
-Result<Response> destroy(const Call& call) {
+Result<Response> destroy(const Asked& call) {
   auto asked = TRY(body_in<api::DestroyBody>(call.content));
   const auto evidence = evidence_of(asked);
   Bytes receipt = TRY(call.custodian.destroy(asked.circle, asked.custodian, evidence));
@@ -72,14 +72,14 @@ Result<Response> destroy(const Call& call) {
 
 // ---- releases and help ----
 
-Result<Response> next_batch(const Call& call) {
+Result<Response> next_batch(const Asked& call) {
   auto batch = TRY(call.custodian.next_batch());
   api::NextBatchBody body{std::move(batch.leaf), {}};
   for (const auto& [label, value] : batch.positions) body.positions.push_back({label, value});
   return answer(body);
 }
 
-Result<Response> due_openings(const Call& call) {
+Result<Response> due_openings(const Asked& call) {
   auto due = TRY(call.custodian.due_openings());
   api::OpeningsBody body{due.batch, {}};
   for (auto& [circle, opening] : due.openings)
@@ -87,13 +87,13 @@ Result<Response> due_openings(const Call& call) {
   return answer(body);
 }
 
-Result<Response> opened(const Call& call) {
+Result<Response> opened(const Asked& call) {
   const auto asked = TRY(body_in<api::OpenedBody>(call.content));
   TRY(call.custodian.opened(asked.batch, asked.last));
   return done();
 }
 
-Result<Response> propose_help(const Call& call) {
+Result<Response> propose_help(const Asked& call) {
   auto asked = TRY(body_in<api::ProposeHelpBody>(call.content));
   const api::HelpAsk ask{std::move(asked.request), {asked.grants.begin(), asked.grants.end()}};
   const auto evidence = evidence_of(asked.evidence);
@@ -102,13 +102,13 @@ Result<Response> propose_help(const Call& call) {
   return raw(std::move(statement));
 }
 
-Result<Response> list_help(const Call& call) {
+Result<Response> list_help(const Asked& call) {
   auto asked = TRY(body_in<api::ListHelpBody>(call.content));
   const auto evidence = evidence_of(asked.evidence);
   return raw(TRY(call.custodian.list_help(asked.circle, due_of(asked), evidence)));
 }
 
-Result<Response> complete_help(const Call& call) {
+Result<Response> complete_help(const Asked& call) {
   auto asked = TRY(body_in<api::CompleteHelpBody>(call.content));
   const std::vector<Bytes> envelopes(asked.envelopes.begin(), asked.envelopes.end());
   const auto evidence = evidence_of(asked.due.evidence);
@@ -122,25 +122,25 @@ Result<Response> complete_help(const Call& call) {
 
 constexpr std::size_t kMaxKeepBody = 128 * 1024;
 
-constexpr std::array kRoutes = {
-    Route{"/v1/fleet-key", 0, fleet_key},
-    Route{"/v1/issue", 1024, issue},
-    Route{"/v1/keep", kMaxKeepBody, keep},
-    Route{"/v1/seen", 1024, seen},
-    Route{"/v1/follow", api::kMaxLogView, follow},
-    Route{"/v1/destroy", api::kMaxDestroyBody, destroy},
-    Route{"/v1/next-batch", 0, next_batch},
-    Route{"/v1/due-openings", 0, due_openings},
-    Route{"/v1/opened", 1024, opened},
-    Route{"/v1/propose-help", api::kMaxDestroyBody, propose_help},
-    Route{"/v1/list-help", api::kMaxDestroyBody, list_help},
-    Route{"/v1/complete-help", api::kMaxDestroyBody, complete_help},
+constexpr std::array kCustodianRoutes = {
+    CustodianRoute{"/v1/fleet-key", 0, fleet_key},
+    CustodianRoute{"/v1/issue", 1024, issue},
+    CustodianRoute{"/v1/keep", kMaxKeepBody, keep},
+    CustodianRoute{"/v1/seen", 1024, seen},
+    CustodianRoute{"/v1/follow", api::kMaxLogView, follow},
+    CustodianRoute{"/v1/destroy", api::kMaxDestroyBody, destroy},
+    CustodianRoute{"/v1/next-batch", 0, next_batch},
+    CustodianRoute{"/v1/due-openings", 0, due_openings},
+    CustodianRoute{"/v1/opened", 1024, opened},
+    CustodianRoute{"/v1/propose-help", api::kMaxDestroyBody, propose_help},
+    CustodianRoute{"/v1/list-help", api::kMaxDestroyBody, list_help},
+    CustodianRoute{"/v1/complete-help", api::kMaxDestroyBody, complete_help},
 };
 
 Result<Response> run(api::Custodian& custodian, const Log& log, const Request& request, Body& body,
                      std::string& route) {
-  const auto found = std::ranges::find(kRoutes, request.target, &Route::path);
-  if (request.method != "POST" || found == kRoutes.end()) return bad_path();
+  const auto found = std::ranges::find(kCustodianRoutes, request.target, &CustodianRoute::path);
+  if (request.method != "POST" || found == kCustodianRoutes.end()) return bad_path();
   route = std::string(found->path);
   const Bytes content = TRY(read_whole(request, body, found->max_body));
   return found->run({custodian, content, log});

@@ -22,7 +22,7 @@
 namespace holdfast::net {
 namespace {
 
-constexpr std::size_t kFilePiece = 64 * 1024;
+constexpr std::size_t kReadPiece = 64 * 1024;
 
 Error too_slow() { return {Code::kUnavailable, "the peer did not answer in time"}; }
 Error broken() { return {Code::kUnavailable, "the connection broke"}; }
@@ -278,7 +278,7 @@ Result<std::size_t> Stream::send_file(int file, std::size_t most, Deadline deadl
     if (after_errno(errno) == Step::kClosed) return broken();
     TRY(wait_until(socket(), Step::kWantWrite, deadline));
   }
-  std::array<std::uint8_t, kFilePiece> piece;
+  std::array<std::uint8_t, kReadPiece> piece;
   ssize_t count = -1;
   do count = ::read(file, piece.data(), std::min(most, piece.size()));
   while (count < 0 && errno == EINTR);
