@@ -18,7 +18,7 @@ using server::OperatorAct;
 using testkit::make_signer;
 using testkit::Signer;
 
-constexpr std::int64_t kHour = 60 * 60;
+constexpr std::int64_t kHelpHour = 60 * 60;
 
 // First in Help's line of bases: the scene's constructor uses it.
 struct Provider {
@@ -87,7 +87,7 @@ class Help : private Provider, public PublicLog {
   }
   void wait_hours(int hours) {
     for (int i = 0; i < hours; ++i) {
-      pass(kHour);
+      pass(kHelpHour);
       step();
     }
   }
@@ -249,7 +249,7 @@ TEST_F(Help, IsAskedAlikeWhetherThereIsSuchAnAccount) {
   ASSERT_FALSE(too_many.ok());
   EXPECT_EQ(too_many.error().code, Code::kUnavailable);
   EXPECT_EQ(must(service().helping().list()).size(), 4u);
-  pass(30 * 24 * kHour);
+  pass(30 * 24 * kHelpHour);
   must_do(service().sweep());
   EXPECT_TRUE(must(service().helping().list()).empty());
 }

@@ -16,12 +16,12 @@ namespace {
 
 using Waits = vault::Account::Waits;
 
-constexpr std::int64_t kHour_s = 60 * 60;
-constexpr std::int64_t kDay_s = 24 * kHour_s;
+constexpr std::int64_t kOneHour_s = 60 * 60;
+constexpr std::int64_t kOneDay_s = 24 * kOneHour_s;
 
-enum class Way { kDirect, kHttps };
+enum class Over { kDirect, kHttps };
 
-class Levels : public PublicLog, public ::testing::WithParamInterface<Way> {
+class Levels : public PublicLog, public ::testing::WithParamInterface<Over> {
  protected:
   Levels() : ann_home_(new_home(folder_ / "ann")) {
     account_.reset();
@@ -33,7 +33,7 @@ class Levels : public PublicLog, public ::testing::WithParamInterface<Way> {
     custodian_ = real_.get();
     begin("0");
     watch();
-    if (GetParam() == Way::kDirect)
+    if (GetParam() == Over::kDirect)
       store_ = std::make_unique<testkit::DirectStore>(*logged_->service, store_->tls_pin());
     step();
     auto begun = must(
@@ -71,9 +71,9 @@ class Levels : public PublicLog, public ::testing::WithParamInterface<Way> {
   std::optional<vault::Account> ann_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Service, Levels, testing::Values(Way::kDirect, Way::kHttps),
+INSTANTIATE_TEST_SUITE_P(Service, Levels, testing::Values(Over::kDirect, Over::kHttps),
                          [](const auto& way) {
-                           return way.param == Way::kDirect ? "Direct" : "Https";
+                           return way.param == Over::kDirect ? "Direct" : "Https";
                          });
 
 TEST_P(Levels, BeginAtStandardWithTheCustodianOnTheList) {
@@ -144,7 +144,7 @@ TEST_P(Levels, TheRecoveryKeyLowersAtOnceAfterAWeek) {
   const auto early = ann_->lower_level(*paper_);
   ASSERT_FALSE(early.ok());
   EXPECT_EQ(early.error().code, Code::kUnavailable) << early.error().message;
-  pass(7 * kDay_s + kHour_s);
+  pass(7 * kOneDay_s + kOneHour_s);
   step();
   must_do(ann_->sync());
   must_do(ann_->lower_level(*paper_));
@@ -175,7 +175,7 @@ TEST_P(Levels, AProposalWaitsThreeDaysAndIsTakenBackByAnyDevice) {
   const std::uint64_t second = must(ann_->propose_standard());
   step();
   step();  // the service keeps since when it stands in the log with its next step
-  pass(3 * kDay_s + kHour_s);
+  pass(3 * kOneDay_s + kOneHour_s);
   step();
   must_do(ann_->sync());
   must_do(ann_->complete_waiting(second));
@@ -209,7 +209,7 @@ TEST_P(Levels, ASwappedCustodianKeyIsRefused) {
 TEST_P(Levels, ACustodianOfAnotherFleetStopsEveryDevice) {
   raise();
   const auto ages = must(vault::log_ages(ann_home_));
-  pass(7 * kDay_s + kHour_s);
+  pass(7 * kOneDay_s + kOneHour_s);
   step();
   vault::Account::State thief{
       ann_home_, *store_, clock_, vault::signing_key(ann_home_.device_key()),

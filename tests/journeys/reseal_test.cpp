@@ -9,7 +9,7 @@
 namespace holdfast {
 namespace {
 
-constexpr std::int64_t kDay = 24LL * 60 * 60 * 1000;
+constexpr std::int64_t kDay_ms = 24LL * 60 * 60 * 1000;
 
 class MovedClock final : public Clock {
  public:
@@ -132,7 +132,7 @@ TEST_P(Reseal, ARekeyWritesTheTablesAndNoPack) {
   EXPECT_EQ(after.old_tables, 0U);
   EXPECT_FALSE(must(laptop_->rekey("main")).written);
   EXPECT_TRUE(losses(*laptop_).empty());
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   auto bare = bare_device();
   expect_all_there(bare);
 }
@@ -151,7 +151,7 @@ TEST_P(Reseal, AfterItNoFormerReaderHasAKey) {
   expect_all_there(*laptop_);
   EXPECT_EQ(reseal(*laptop_).packs, 0U);
   // A folder deletes nothing: its owner does.
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   EXPECT_EQ(readable(nas, keys) == 0, deletes());
   write(data() + "/c.txt", "gamma");
   backup_id(*laptop_, data());
@@ -173,7 +173,7 @@ TEST_P(Reseal, AnotherDeviceIsToldOfNoTheft) {
   EXPECT_EQ(report.records, report.packs);
   EXPECT_TRUE(losses(desk).empty());
   expect_all_there(desk);
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   EXPECT_TRUE(losses(desk).empty());
   expect_all_there(desk);
 }
@@ -243,7 +243,7 @@ TEST_P(Reseal, ABackupThatItOvertookGoesOn) {
   EXPECT_EQ(faults.before_record, nullptr);
   EXPECT_EQ(report.resumed_packs, 0U) << "it was not made again";
   expect_all_there(account);
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   auto bare = bare_device();
   restore_to(bare, data(), folder_ / "out");
   EXPECT_EQ(read(folder_ / "out/new.bin"), read(data() + "/new.bin"));
@@ -267,7 +267,7 @@ TEST_P(Reseal, TwoAtOnce) {
   EXPECT_EQ(faults.before_record, nullptr);
   EXPECT_TRUE(losses(account).empty());
   EXPECT_TRUE(losses(desk).empty());
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   expect_all_there(desk);
   auto bare = bare_device();
   expect_all_there(bare);
@@ -305,10 +305,10 @@ TEST_P(Reseal, ARekeyThatHidesPacksIsToldAndUndone) {
   must_do(laptop_->remove_devices({"nas"}));
   EXPECT_EQ(must(laptop_->undo("main", 3)).gone, 0U);
   EXPECT_TRUE(losses(*laptop_).empty());
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   expect_all_there(*laptop_);
   EXPECT_EQ(reseal(*laptop_).left.packs, 0U);
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   auto bare = bare_device();
   expect_all_there(bare);
 }
@@ -332,7 +332,7 @@ TEST_P(Reseal, ARekeyThatLiesIsToldAndUndone) {
               std::string::npos);
     EXPECT_EQ(must(laptop_->undo("main", n)).gone, 0U);
     EXPECT_TRUE(losses(*laptop_).empty());
-    wait_and_sweep(15 * kDay);
+    wait_and_sweep(15 * kDay_ms);
     expect_all_there(*laptop_);
   }
 }
@@ -386,7 +386,7 @@ TEST_P(Reseal, AnUndoAcrossAResealLosesNothing) {
   expect_all_there(*laptop_);
   EXPECT_GT(must(laptop_->exposure("main")).packs, 0U) << "the old objects came back";
   EXPECT_EQ(reseal(*laptop_).left.packs, 0U);
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   auto bare = bare_device();
   expect_all_there(bare);
 }
@@ -396,13 +396,13 @@ TEST_P(Reseal, AnUndoAfterTheOldObjectsAreGoneLosesNothing) {
   must_do(laptop_->sync());
   must_do(laptop_->remove_devices({"nas"}));
   EXPECT_EQ(reseal(*laptop_).left.packs, 0U);
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   must(laptop_->undo("main", 3));
   expect_all_there(*laptop_);
   auto bare = bare_device();
   expect_all_there(bare);
   EXPECT_EQ(reseal(bare).left.packs, 0U);
-  wait_and_sweep(15 * kDay);
+  wait_and_sweep(15 * kDay_ms);
   expect_all_there(bare);
 }
 
