@@ -5,81 +5,18 @@
 #include "circle/custody.h"
 #include "server/service.h"
 #include "server/test_data.h"
-#include "support/circle_maker.h"
+#include "support/memory_custodian.h"
 #include "tlog/map_labels.h"
 
 namespace holdfast::server {
 namespace {
 
 using testkit::CircleMaker;
+using testkit::MemoryCustodian;
 
 constexpr TimeMs kNow = 1'700'000'000'000;
 constexpr TimeMs kDay = 24 * 60 * 60 * 1000;
 const std::string kPeer = "192.0.2.1";
-
-// A custodian in memory: it believes what it is shown, and tells what that was.
-class MemoryCustodian final : public api::Custodian {
- public:
-  bool away = false;
-  bool forges = false;
-  bool lost_answer = false;
-  std::optional<Error> refuses;
-  int destroyed = 0;
-  int issued = 0;
-  std::uint64_t entries = 0;
-  std::set<CircleId> kept;
-  api::CircleEvidence shown;
-  crypto::Ed25519Key fleet = testkit::make_fleet();
-
-  Result<Bytes> fleet_key() override {
-    TRY(here());
-    return to_bytes(fleet.public_key().bytes);
-  }
-  Result<Bytes> issue(const CircleId& circle) override {
-    TRY(here());
-    ++issued;
-    return wire::encode(info(circle));
-  }
-  Result<void> keep(const CircleId& circle, const ReaderId& key, BytesView) override {
-    TRY(here());
-    if (key != circle::reader_id(info(circle))) return Error{Code::kNotFound, "no such key"};
-    kept.insert(circle);
-    return Ok{};
-  }
-  Result<api::CustodianSeen> seen(const CircleId&) override {
-    TRY(here());
-    return api::CustodianSeen{0, entries};
-  }
-  Result<void> follow(const api::LogView& view) override {
-    TRY(here());
-    entries += view.leaves.size();
-    return Ok{};
-  }
-  Result<Bytes> destroy(const CircleId& circle, const ReaderId& key,
-                        const api::CircleEvidence& evidence) override {
-    TRY(here());
-    if (refuses) return *refuses;
-    shown = evidence;
-    ++destroyed;
-    circle::DeletionReceipt receipt;
-    receipt.circle = circle;
-    receipt.custodian = key;
-    if (lost_answer) return Error{Code::kUnavailable, "the line broke"};
-    if (forges) return circle::sign_receipt(testkit::make_fleet("other"), receipt);
-    return circle::sign_receipt(fleet, receipt);
-  }
-
-  circle::CustodianInfo info(const CircleId& circle) const {
-    const auto keys = testkit::make_signer("custodian of " + circle.hex());
-    return circle::sign_custodian(fleet, circle, crypto::wrap_public_key(*keys.wrap));
-  }
-
- private:
-  Result<void> here() const {
-    if (away) return Error{Code::kUnavailable, "the custodian does not answer"};
-    return Ok{};
-  }
-};
 
 Bytes blob_of(const circle::Circle& circle, const BlobId& id) {
   for (const circle::Epoch& epoch : circle.epochs())

@@ -6,6 +6,7 @@
 #include "server/service.h"
 #include "server/test_data.h"
 #include "support/circle_maker.h"
+#include "support/memory_custodian.h"
 #include "support/policies.h"
 
 namespace holdfast::server {
@@ -204,7 +205,10 @@ TEST_F(PoliciesOfAService, NobodyTurnsOnWhatIsNotOffered) {
   body.level = circle::Level::kStandard;
   body.has_log = true;
   body.lookup = crypto::mac(LookupKey::from_bytes(lookup), "holdfast/v1/lookup-hash", {});
-  body.custodian = testkit::make_custodian(circle::circle_id(body.device, body.nonce), "custodian");
+  testkit::MemoryCustodian custodian;
+  options_.custodian = &custodian;
+  start();
+  body.custodian = custodian.info(circle::circle_id(body.device, body.nonce));
   maker_ = CircleMaker(testkit::sign_genesis(body, maker_.first), nullptr);
   api::Append genesis{maker_.statements()[0], blobs_of(maker_.statements()[0]), std::nullopt};
   genesis.lookup = lookup;
@@ -224,6 +228,7 @@ TEST_F(PoliciesOfAService, NobodyTurnsOnWhatIsNotOffered) {
   ASSERT_EQ(state(circle::SetRegion{"GB"}), std::nullopt);
   EXPECT_EQ(maker_.circle().level(), circle::Level::kAdvanced);
   EXPECT_EQ(code(put(kLarge, 2)), std::nullopt);
+  service_.reset();  // before its custodian
 }
 
 TEST_F(PoliciesOfAService, AnOfferGivenBackIsTakenAgain) {
