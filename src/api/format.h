@@ -15,6 +15,7 @@ constexpr std::size_t kMaxRecordBody = 4 * 1024 * 1024;
 constexpr std::size_t kMaxErrorBody = 4 * 1024;
 constexpr std::size_t kMaxConnections = 4096;
 constexpr std::size_t kMaxReceipts = 256;
+constexpr std::size_t kMaxGrants = 8;  // of one request for help
 constexpr std::size_t kMaxLogView = 4 * 1024 * 1024;
 
 struct AdmissionBody {
@@ -216,7 +217,7 @@ struct EvidenceBody {
 struct ProposeHelpBody {
   CircleId circle;
   Bytes request;
-  wire::Bounded<Bytes, 8> grants;
+  wire::Bounded<Bytes, kMaxGrants> grants;
   EvidenceBody evidence;
   static constexpr auto kFields =
       wire::fields(&ProposeHelpBody::circle, &ProposeHelpBody::request, &ProposeHelpBody::grants,

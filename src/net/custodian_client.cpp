@@ -35,6 +35,7 @@ class HttpCustodian final : public api::Custodian {
   }
   Result<Bytes> destroy(const CircleId& circle, const ReaderId& custodian,
                         const api::CircleEvidence& evidence) override {
+    TRY(check_fits(evidence));
     api::DestroyBody body{circle,          custodian,      {},
                           evidence.lookup, evidence.roots, net::body_of(evidence.view)};
     for (const Bytes& statement : evidence.statements) body.statements.push_back(statement);
@@ -64,17 +65,22 @@ class HttpCustodian final : public api::Custodian {
 
   Result<Bytes> propose_help(const CircleId& circle, const api::HelpAsk& what,
                              const api::CircleEvidence& evidence) override {
+    TRY(check_fits(evidence));
+    if (what.grants.size() > api::kMaxGrants)
+      return Error{Code::kInvalid, "more operators granted help than its custodian takes"};
     api::ProposeHelpBody body{circle, what.request, {}, body_of(evidence)};
     for (const Bytes& grant : what.grants) body.grants.push_back(grant);
     return ask_with("/v1/propose-help", body, kMaxSmall);
   }
   Result<Bytes> list_help(const CircleId& circle, const api::HelpDue& due,
                           const api::CircleEvidence& evidence) override {
+    TRY(check_fits(evidence));
     return ask_with("/v1/list-help", body_of(circle, due, evidence), kMaxSmall);
   }
   Result<api::HelpGiven> complete_help(const CircleId& circle, const api::HelpDue& due,
                                        const std::vector<Bytes>& envelopes, BytesView batch,
                                        const api::CircleEvidence& evidence) override {
+    TRY(check_fits(evidence));
     api::CompleteHelpBody body{body_of(circle, due, evidence), {}, to_bytes(batch)};
     for (const Bytes& envelope : envelopes) body.envelopes.push_back(envelope);
     const Bytes answer = TRY(ask_with("/v1/complete-help", body, api::kMaxHelpGivenBody));
@@ -83,6 +89,12 @@ class HttpCustodian final : public api::Custodian {
   }
 
  private:
+  // How many there are an account's members decide.
+  static Result<void> check_fits(const api::CircleEvidence& evidence) {
+    if (evidence.statements.size() > api::kMaxNewStatements)
+      return Error{Code::kInvalid, "the account has more new statements than its custodian takes"};
+    return Ok{};
+  }
   static api::EvidenceBody body_of(const api::CircleEvidence& evidence) {
     api::EvidenceBody body{{}, evidence.lookup, evidence.roots, net::body_of(evidence.view)};
     for (const Bytes& statement : evidence.statements) body.statements.push_back(statement);
