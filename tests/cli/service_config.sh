@@ -12,6 +12,7 @@ declare -A other=(
   [tls-certificate]='"a.crt"' [tls-key]='"a.key"' [quota]='"7G"' [connection-log-days]=3
   [grace-days]=4 [deletion-days]=5 [max-connections]=6 [connections-per-address]=7
   [requests-per-address]=8 [signups-per-address]=10 [log]=true [log-policy]='"policy"' [policy-key]='"key"' [log-name]='"example"' [log-seconds]=9
+  [custodian]='"https://127.0.0.1:9"' [custodian-fingerprint]="\"$(printf '%064d' 7)\"" [release-hours]=12
   [log-requests]=true [json]=true)
 expect 0 config
 cp "$work/out" "$work/defaults"
@@ -37,7 +38,7 @@ for name in "${names[@]}"; do
   echo "$name = ${other[$name]}" >> "$file.all"
   make_flag "$name"
   flags+=("${flag[@]}")
-  case $name in tls-*) continue ;; esac # both or none
+  case $name in tls-* | custodian*) continue ;; esac # both or none
   echo "$name = ${other[$name]}" > "$file"
   expect 0 config "${flag[@]}"
   cp "$work/out" "$work/by-flag"

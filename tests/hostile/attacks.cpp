@@ -713,7 +713,7 @@ const std::map<std::string_view, std::function<Lies()>>& table() {
       {"newer-record",
        [] {
          return forged_snapshot(
-             [](circle::Record& record) { record.kind = circle::RecordKind::kRekey; });
+             [](circle::Record& record) { record.kind = circle::RecordKind{6}; });
        }},
       // injection
       {"ghost-device", [] { return forge_statement(ghost_admission); }},
