@@ -64,7 +64,7 @@ TEST_F(PublicLog, HasEveryKindOfEntryAndAnyoneChecksThemAll) {
   EXPECT_EQ(audit.releases, 2u);
   EXPECT_EQ(audit.policies, 1u);
   EXPECT_EQ(audit.receipts, 1u);
-  EXPECT_EQ(audit.custody_keys, 1u);
+  EXPECT_EQ(audit.custody_keys, 2u);
   ASSERT_NE(vault::find_release(audit, crypto::sha256(Bytes{1})), nullptr);
   EXPECT_EQ(vault::find_release(audit, crypto::sha256(Bytes{2})), nullptr);
   // Another policy in its place, or no sign of when something was logged.
