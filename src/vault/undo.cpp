@@ -114,11 +114,10 @@ Result<Plan> plan_undo(Account::State& account, const circle::Vault& vault, std:
   plan.kept = TRY(plan_packs(account, vault, n, segments));
   plan.added = count_new(segments.keys, newest.key_segments) +
                count_new(segments.indexes, newest.index_segments);
-  plan.changed = plan.added > 0 || segments.keys.size() != newest.key_segments.size() ||
-                 segments.indexes.size() != newest.index_segments.size();
-  if (plan.changed) return plan;
-  segments.keys = newest.key_segments;
-  segments.indexes = newest.index_segments;
+  // Their order, too: what is listed first counts first.
+  const std::vector<circle::KeySegmentRef>& keys = newest.key_segments;
+  const std::vector<PackId>& indexes = newest.index_segments;
+  plan.changed = segments.keys != keys || segments.indexes != indexes;
   return plan;
 }
 

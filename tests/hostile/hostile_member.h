@@ -195,7 +195,7 @@ class HostileMember {
     std::set<PackId> ignored;
     while (first.size() < 4) first.push_back(false_table(FalseTables::kMissingObjects, ignored));
     record([&](circle::Record& record) {
-      record.snapshot = PackId{};
+      record.kind = circle::RecordKind::kRekey;
       record.key_segments.insert(record.key_segments.begin(), first.begin(), first.end());
     });
   }
