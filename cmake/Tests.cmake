@@ -37,7 +37,7 @@ function(hf_test_program target)
   target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
   target_compile_definitions(${target} PRIVATE
     HF_VECTORS_DIR="${CMAKE_SOURCE_DIR}/tests/vectors")
-  target_compile_options(${target} PRIVATE ${hf_cold_options})
+  target_compile_options(${target} PRIVATE ${hf_test_options})
   target_link_libraries(${target} PRIVATE
     GTest::gtest GTest::gtest_main "${HF_RAPIDCHECK}" Threads::Threads)
 endfunction()
@@ -113,38 +113,42 @@ foreach(group IN LISTS groups)
     PROPERTIES LABELS journey COST 100 TIMEOUT 900 ENVIRONMENT "${hf_environment}")
 endforeach()
 
+# What runs in one process: all that a sanitizer build needs for `./dev test`.
+get_property(all_targets DIRECTORY "${CMAKE_SOURCE_DIR}" PROPERTY BUILDSYSTEM_TARGETS)
+list(FILTER all_targets INCLUDE REGEX "^test_")
+add_custom_target(in_process_tests DEPENDS ${all_targets})
+
 # The service that lies, for tools/story_hostile.
 add_executable(hostile "${CMAKE_SOURCE_DIR}/tests/hostile/service/main.cpp")
 hf_test_program(hostile)
 target_link_libraries(hostile PRIVATE attacks ${hf_all_modules})
 
+# The journeys run the same code under sanitizers in one process, the service in it, in a fraction of
+# the time: programs with sanitizers are for `./dev test --all`.
+set(hf_slow "")
+if(HOLDFAST_SANITIZE)
+  set(hf_slow ";all-only")
+endif()
+
 file(GLOB scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/cli/*.sh")
 foreach(script IN LISTS scripts)
   cmake_path(GET script STEM name)
   add_test(NAME cli.${name}${hf_suffix} COMMAND bash "${script}" "${CMAKE_BINARY_DIR}/bin")
-  hf_test_properties(cli.${name}${hf_suffix} cli 200 600)
+  hf_test_properties(cli.${name}${hf_suffix} "cli${hf_slow}" 200 600)
   set_property(TEST cli.${name}${hf_suffix} APPEND PROPERTY
     ENVIRONMENT "HOLDFAST_BIN=${CMAKE_BINARY_DIR}/bin")
 endforeach()
-
-# Every attack runs against programs with sanitizers in hostile.* too, without processes around it.
-if(HOLDFAST_SANITIZE)
-  set_tests_properties(cli.hostile_service${hf_suffix} PROPERTIES LABELS "cli;all-only")
-endif()
 
 # `./dev test --all` sets HOLDFAST_KILLS for the build without a sanitizer.
 file(GLOB scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/service/*.sh")
 foreach(script IN LISTS scripts)
   cmake_path(GET script STEM name)
   add_test(NAME service.${name}${hf_suffix} COMMAND bash "${script}" "${CMAKE_BINARY_DIR}/bin")
-  hf_test_properties(service.${name}${hf_suffix} service 300 1800)
+  hf_test_properties(service.${name}${hf_suffix} "service${hf_slow}" 300 1800)
   if(HOLDFAST_SANITIZE)
     set_property(TEST service.${name}${hf_suffix} APPEND PROPERTY ENVIRONMENT "HOLDFAST_KILLS=10")
   endif()
 endforeach()
-if(HOLDFAST_SANITIZE)
-  set_tests_properties(service.kill${hf_suffix} PROPERTIES LABELS "service;all-only")
-endif()
 
 # Go reads the files, so the build without sanitizers is enough.
 if(NOT HOLDFAST_SANITIZE)
