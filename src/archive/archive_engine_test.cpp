@@ -604,7 +604,8 @@ TEST(Archive, ReadsOnlyWhatChanged) {
   // A folder above the source is anyone's, so the names may have changed; the contents have not.
   EXPECT_LT(again->new_bytes, 100000U);
   for (const PackId& id : again->new_packs)
-    EXPECT_EQ(vault.catalog.pack_at(*vault.catalog.pack_number(id)).kind(), PackKind::kMeta);
+    EXPECT_EQ(vault.catalog.pack_at(*vault.catalog.pack_number(id)).objects.front().kind,
+              PackKind::kMeta);
 
   write_text(source + "/kept", "new text");
   const auto third = vault.backup({source}, &again->root.tree);

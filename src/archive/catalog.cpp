@@ -56,12 +56,22 @@ void PackCache::keep(const PackId& id, BytesView sealed) {
 }
 
 bool same_object(const PackObject& a, const PackObject& b) {
-  return a.name == b.name && crypto::equal(crypto::expose(a.key), crypto::expose(b.key));
+  return a.name == b.name && a.kind == b.kind &&
+         crypto::equal(crypto::expose(a.key), crypto::expose(b.key));
 }
 
 PackObject copy_of(const PackObject& object) {
   return {object.name, keys::PackKey::from_bytes(crypto::expose(object.key)), object.kind,
           object.size, object.epoch};
+}
+
+bool PackEntry::may_be(PackKind kind) const {
+  return std::ranges::find(objects, kind, &PackObject::kind) != objects.end();
+}
+
+bool is_index(const PackEntry& pack) {
+  return std::ranges::all_of(
+      pack.objects, [](const PackObject& object) { return object.kind == PackKind::kIndex; });
 }
 
 const ChunkPlace* Catalog::find(const ChunkId& id) const {
@@ -259,7 +269,8 @@ Result<void> Catalog::load_index(PackCache& cache, const VaultAccess& access, co
 
 Result<void> Catalog::rebuild(PackCache& cache, const VaultAccess& access, std::uint32_t pack) {
   const OpenPack open = TRY(open_pack(cache, access, packs_[pack], Fetch::kSealed));
-  index(pack, open.header());
+  const PackKind kind = open.header().kind;
+  if (kind == PackKind::kData || kind == PackKind::kMeta) index(pack, open.header());
   return Ok{};
 }
 
@@ -287,7 +298,7 @@ Result<Catalog> Catalog::load(PackCache& cache, const VaultAccess& access,
   if (!rebuild_needed || rebuild == Rebuild::kNo) return catalog;
   for (std::uint32_t i = 0; i < catalog.packs_.size(); ++i) {
     const PackEntry& entry = catalog.packs_[i];
-    const bool holds_content = entry.kind() == PackKind::kData || entry.kind() == PackKind::kMeta;
+    const bool holds_content = entry.may_be(PackKind::kData) || entry.may_be(PackKind::kMeta);
     if (entry.header || !holds_content) continue;
     if (auto done = catalog.rebuild(cache, access, i); !done.ok())
       findings.problems.push_back(
@@ -378,7 +389,8 @@ std::vector<SealedPack> make_index_packs(const VaultAccess& access, const Catalo
   };
   for (const std::uint32_t number : packs) {
     const PackEntry& entry = catalog.pack_at(number);
-    if (!entry.header || entry.kind() == PackKind::kIndex || entry.kind() == PackKind::kSnapshot)
+    if (!entry.header || entry.header->kind == PackKind::kIndex ||
+        entry.header->kind == PackKind::kSnapshot)
       continue;
     segment.packs.push_back({entry.id, *entry.header});
     for (const FrameInfo& frame : entry.header->frames) chunks += frame.chunks.size() + 1;
@@ -397,7 +409,7 @@ Result<Bytes> read_single_pack(PackCache& cache, const VaultAccess& access,
     return Error{Code::kCorrupt, "pack " + short_name(entry.id) + " does not hold one object"};
   const ChunkInfo& chunk = frames[0].chunks[0];
   const ChunkType wanted =
-      entry.kind() == PackKind::kIndex ? ChunkType::kIndex : ChunkType::kSnapshot;
+      pack.header().kind == PackKind::kIndex ? ChunkType::kIndex : ChunkType::kSnapshot;
   Bytes plain = TRY(pack.frame(0));
   if (chunk.type != wanted ||
       !ChunkNames(access).fits(chunk.id, static_cast<std::uint8_t>(wanted), plain))

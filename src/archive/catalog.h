@@ -41,7 +41,7 @@ struct PackObject {
   std::uint32_t size = 0;
   std::uint32_t epoch = 0;  // PackKeyEntry
 };
-bool same_object(const PackObject& a, const PackObject& b);  // of name and key
+bool same_object(const PackObject& a, const PackObject& b);  // of name, key and kind
 PackObject copy_of(const PackObject& object);
 
 // A pack by the name that indexes and records give it.
@@ -52,9 +52,13 @@ struct PackEntry {
   std::vector<PackObject> objects;
   std::optional<PackHeader> header;  // known once it is indexed
 
-  PackKind kind() const { return objects.front().kind; }
+  // Whether one of its objects is listed as of this kind, which it is only if it opens as that.
+  bool may_be(PackKind kind) const;
   std::uint32_t size() const { return objects.front().size; }
 };
+
+// An index and nothing else: one object that a thief listed must not make a pack look like one.
+bool is_index(const PackEntry& pack);
 
 // Keeps sealed objects that are read often (indexes, names, snapshots) in a local folder. What it
 // keeps is ciphertext; a file there that is not what its name says is fetched again.

@@ -209,6 +209,28 @@ TEST_F(Envelope, APackIsMissingWhereAllItsObjectsAre) {
   EXPECT_EQ(missing_packs(cache_, catalog).value(), std::vector<std::uint32_t>{0});
 }
 
+// A table may list anything in front of what a pack is.
+TEST_F(Envelope, APackIsOfTheKindOfTheObjectThatOpens) {
+  PackObject lie = pack_of("alpha");
+  const PackObject pack = copy_of(lie);
+  lie.kind = PackKind::kIndex;
+  Catalog catalog;
+  catalog.add(pack.name, copy_of(lie), std::nullopt);
+  catalog.add(pack.name, copy_of(pack), std::nullopt);
+  ASSERT_EQ(catalog.pack_at(0).objects.size(), 2U) << "of another kind it is another";
+  EXPECT_FALSE(is_index(catalog.pack_at(0)));
+  EXPECT_EQ(text_of(catalog.pack_at(0)).value(), "alpha");
+  // What indexes say of a data pack stays in the index when that is written anew.
+  SealedPack data =
+      make_single_pack(access_, PackKind::kData, ChunkType::kData, as_bytes("content"));
+  PackObject object = object_of(data, 1);
+  PackObject other = copy_of(object);
+  other.kind = PackKind::kIndex;
+  catalog.add(object.name, std::move(other), std::nullopt);
+  catalog.add(object.name, copy_of(object), data.header);
+  EXPECT_EQ(make_index_packs(access_, catalog, {1}).size(), 1U);
+}
+
 TEST_F(Envelope, TablesKeepEveryObject) {
   Catalog catalog;
   const PackObject pack = pack_of("alpha");

@@ -99,7 +99,7 @@ struct ChunkReader::State {
   Result<OpenPack> open_pack(std::uint32_t number) {
     const PackEntry& entry = catalog.pack_at(number);
     // Names are read by every command, so their packs are worth keeping on this machine.
-    const Fetch fetch = entry.kind() == PackKind::kMeta ? Fetch::kKept : Fetch::kSealed;
+    const Fetch fetch = entry.may_be(PackKind::kMeta) ? Fetch::kKept : Fetch::kSealed;
     auto pack = archive::open_pack(cache, access, entry, fetch, progress);
     if (!pack.ok() && pack.error().code == Code::kNotFound)
       return Error{Code::kCorrupt, pack.error().message};

@@ -1,21 +1,20 @@
 #include "vault/covering.h"
 
 #include <algorithm>
-#include <set>
 
 #include "archive/check.h"
 
 namespace holdfast::vault {
 namespace {
 
-// Read whole from the store when a device first sees that packs were sealed again: 64 MiB or so.
+// Read whole from the store for each record that moved packs: 64 MiB or so.
 constexpr std::size_t kSampled = 4;
 
 // An entry of other lists for the same object, which opens as much.
 bool has_one_of(const archive::PackEntry& pack, const std::vector<archive::PackObject>& objects) {
   return std::ranges::any_of(objects, [&](const archive::PackObject& object) {
     return std::ranges::any_of(pack.objects, [&](const archive::PackObject& one) {
-      return one.kind == object.kind && archive::same_object(one, object);
+      return archive::same_object(one, object);
     });
   });
 }
@@ -41,7 +40,7 @@ class ListComparison {
   Compared run() {
     for (std::uint32_t i = 0; i < before_.pack_count(); ++i) {
       const archive::PackEntry& pack = before_.pack_at(i);
-      if (pack.kind() == archive::PackKind::kIndex) continue;
+      if (archive::is_index(pack)) continue;
       const auto number = after_.pack_number(pack.id);
       const bool listed = number && (!pack.header || after_.pack_at(*number).header);
       if (listed && has_one_of(after_.pack_at(*number), pack.objects)) continue;
@@ -57,7 +56,7 @@ class ListComparison {
   // Each into an object of its own, that no other pack had.
   bool moved(const archive::PackEntry& from, const archive::PackEntry& to) {
     const archive::PackObject& object = to.objects.front();
-    return object.kind == from.kind() && !state_.dropped.contains(object.name) &&
+    return from.may_be(object.kind) && !state_.dropped.contains(object.name) &&
            used_.insert(object.name).second;
   }
   bool all_dropped(const archive::PackEntry& pack) const {
@@ -80,22 +79,26 @@ Compared compare_lists(const archive::Catalog& before, const archive::Catalog& a
   return ListComparison(before, after, state).run();
 }
 
-Result<bool> found_where_moved(archive::PackCache& cache, const archive::VaultAccess& access,
-                               const archive::Catalog& after,
-                               const std::vector<std::uint32_t>& moved) {
+Result<bool> MovedPacks::are_there(archive::PackCache& cache, const archive::VaultAccess& access,
+                                   const archive::Catalog& after,
+                                   const std::vector<std::uint32_t>& moved) {
   std::vector<PackId> names;
-  for (const std::uint32_t number : moved)
-    names.push_back(after.pack_at(number).objects.front().name);
+  std::vector<std::uint32_t> left;
+  for (const std::uint32_t number : moved) {
+    if (!there_.contains(number)) names.push_back(after.pack_at(number).objects.front().name);
+    if (!read_.contains(number)) left.push_back(number);
+  }
   if (!TRY(archive::absent_packs(cache.session(), names)).empty()) return false;
+  there_.insert(moved.begin(), moved.end());
   archive::Progress ignored;
-  std::vector<std::uint32_t> left = moved;
   for (std::size_t i = 0; i < kSampled && !left.empty(); ++i) {
     std::swap(left[random_below(left.size())], left.back());
     const archive::PackEntry& pack = after.pack_at(left.back());
-    left.pop_back();
     const auto sound = archive::check_object(cache, access, pack, pack.objects.front(), ignored);
     if (!sound.ok() && sound.error().code == Code::kUnavailable) return sound.error();
     if (!sound.ok()) return false;
+    read_.insert(left.back());
+    left.pop_back();
   }
   return true;
 }

@@ -1,6 +1,8 @@
 // Whether the lists of a vault still give what earlier ones gave.
 #pragma once
 
+#include <set>
+
 #include "vault/vault_data.h"
 
 namespace holdfast::vault {
@@ -15,11 +17,17 @@ struct Compared {
 Compared compare_lists(const archive::Catalog& before, const archive::Catalog& after,
                        const circle::VaultState& state);
 
-// Whether the packs that moved are where the lists say: the store has each of their objects, and
-// some, taken at random, are the packs that they were. A lie about many is seen by that, one about
-// few by a check that reads all.
-Result<bool> found_where_moved(archive::PackCache& cache, const archive::VaultAccess& access,
-                               const archive::Catalog& after,
-                               const std::vector<std::uint32_t>& moved);
+// Whether packs that moved are where the lists say: the store has each of their objects, and some
+// of each answer, taken at random, are the packs that they were. A lie about many is seen by that,
+// one about few by a check that reads all. For one catalog; what was found is not looked for again.
+class MovedPacks {
+ public:
+  Result<bool> are_there(archive::PackCache& cache, const archive::VaultAccess& access,
+                         const archive::Catalog& after, const std::vector<std::uint32_t>& moved);
+
+ private:
+  std::set<std::uint32_t> there_;
+  std::set<std::uint32_t> read_;
+};
 
 }  // namespace holdfast::vault

@@ -7,7 +7,7 @@ namespace holdfast::vault {
 namespace {
 
 bool holds_content(const archive::PackEntry& pack) {
-  return pack.kind() == archive::PackKind::kData || pack.kind() == archive::PackKind::kMeta;
+  return pack.may_be(archive::PackKind::kData) || pack.may_be(archive::PackKind::kMeta);
 }
 
 // Packs of the backup's catalog that the vault does not list any more, or lists where the store may

@@ -58,13 +58,11 @@ class ListJudge {
     return archive::Catalog::load(cache_, *access_, segment_refs(record), record.index_segments,
                                   ignored, archive::Rebuild::kNo);
   }
-  // Once for the first records, from which on all later ones are seen, too; this device's own it
-  // need not read.
+  // Of each record some are read, what a later one moved among them: an honest record before it
+  // vouches for nothing. This device's own it need not read.
   Result<bool> are_found(const std::vector<std::uint32_t>& moved, const LinkedRecord& record) {
-    if (moved.empty() || found_ || record.signer == account_.replica.self()) return true;
-    if (!TRY(found_where_moved(cache_, *access_, *newest_, moved))) return false;
-    found_ = true;
-    return true;
+    if (moved.empty() || record.signer == account_.replica.self()) return true;
+    return moved_.are_there(cache_, *access_, *newest_, moved);
   }
   // Of noise, of what its own writer left out again, and of what devices brought that are out,
   // nobody is told: it would be whoever undid that.
@@ -82,7 +80,7 @@ class ListJudge {
   std::set<SegmentName> still_listed_;
   std::optional<archive::VaultAccess> access_;
   std::optional<archive::Catalog> newest_;
-  bool found_ = false;
+  MovedPacks moved_;
 };
 
 // In this order, until kJudged of them have lost something; returns how many were judged.

@@ -91,19 +91,18 @@ class TableWriter {
   void apply(const Resealed& one) {
     const auto number = tables_->pack_number(one.pack);
     const auto listed = std::ranges::find(indexes_, one.pack);
-    const bool is_index = number && tables_->pack_at(*number).kind() == archive::PackKind::kIndex;
-    if (is_index && listed != indexes_.end() && one.object) {
+    if (!number || !had_no_other(one, *number)) {
+      drop_new(one);
+    } else if (one.is_index && listed == indexes_.end()) {
+      drop_new(one);
+      leave(one, *number);
+    } else if (one.is_index && one.object) {
       tables_->add(one.object->name, archive::copy_of(*one.object), std::nullopt);
       *listed = one.object->name;
       leave(one, *number);
-    } else if (is_index && listed == indexes_.end()) {
-      drop_new(one);
-      leave(one, *number);
-    } else if (number && one.object && !is_index && had_no_other(one, *number)) {
+    } else if (one.object) {
       tables_->replace_objects(*number, archive::copy_of(*one.object));
       dropped_.insert(one.opened.begin(), one.opened.end());
-    } else {
-      drop_new(one);
     }
   }
   void leave(const Resealed& one, std::uint32_t number) {

@@ -11,6 +11,8 @@ struct Resealed {
   PackId pack;
   std::vector<PackId> seen;    // the objects that it had
   std::vector<PackId> opened;  // those that are this pack indeed, and not needed any more
+  // It opened as an index, and nobody listed it as anything else.
+  bool is_index = false;
   // Where it lies now. An index is no envelope but a pack of its own, in the other one's place;
   // none: it is an index that the vault does not list.
   std::optional<archive::PackObject> object;

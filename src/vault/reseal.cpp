@@ -86,11 +86,12 @@ class Resealer {
         continue;
       const archive::PackEntry& pack = data_.catalog.pack_at(*number);
       const PackId& name = entry.object.name;
+      const archive::PackObject& old = pack.objects.front();
       if (entry.object.epoch < safe_ || absent.contains(name) || dropped_.contains(name) ||
-          pack.objects.size() != 1)
+          pack.objects.size() != 1 || old.kind != entry.object.kind)
         continue;
-      const PackId& old = pack.objects.front().name;
-      add({pack.id, {old}, {old}, std::move(entry.object)}, *number);
+      add({pack.id, {old.name}, {old.name}, archive::is_index(pack), std::move(entry.object)},
+          *number);
       ++report_.resumed_packs;
     }
     return Ok{};
@@ -109,42 +110,51 @@ class Resealer {
   // What cannot be read is damage for a check to find; the others do not wait for it.
   Result<void> reseal(std::uint32_t number) {
     const archive::PackEntry& pack = data_.catalog.pack_at(number);
-    Resealed one{pack.id, {}, {}, std::nullopt};
+    Resealed one{pack.id, {}, {}, false, std::nullopt};
     const auto inner = read_pack(pack, one);
-    if (!inner.ok()) {
-      if (inner.error().code == Code::kUnavailable) return inner.error();
-      ++report_.skipped;
-      report_.findings.problems.push_back(
-          {"pack " + pack.id.hex().substr(0, 16), inner.error().message, true});
-      return Ok{};
-    }
-    if (pack.kind() == archive::PackKind::kIndex)
+    if (!inner.ok()) return skip(pack, inner.error());
+    if (one.is_index) {
       TRY(send_index(pack, *inner, one));
-    else
-      TRY(send_envelope(pack, *inner, one));
+    } else {
+      auto envelope = archive::seal_envelope(data_.access, pack.id, inner->sealed);
+      // As large as a pack may be: an envelope is larger. No device makes such packs.
+      if (!envelope.ok()) return skip(pack, envelope.error());
+      TRY(send_envelope(pack, inner->kind, std::move(envelope).value(), one));
+    }
     add(std::move(one), number);
     return Ok{};
   }
+  Result<void> skip(const archive::PackEntry& pack, const Error& why) {
+    if (why.code == Code::kUnavailable) return why;
+    ++report_.skipped;
+    report_.findings.problems.push_back({"pack " + pack.id.hex().substr(0, 16), why.message, true});
+    return Ok{};
+  }
 
+  struct Inner {
+    archive::SealedBytes sealed;
+    archive::PackKind kind;  // of the object that opened; what others say is anybody's word
+  };
   // Of several objects each is read: one that is not this pack may be another's, and stays.
-  Result<archive::SealedBytes> read_pack(const archive::PackEntry& pack, Resealed& one) {
-    std::optional<archive::SealedBytes> inner;
+  Result<Inner> read_pack(const archive::PackEntry& pack, Resealed& one) {
+    std::optional<Inner> inner;
     std::optional<Error> why;
     for (const archive::PackObject& object : pack.objects) {
       one.seen.push_back(object.name);
       auto sealed = read_one(pack, object);
       if (!sealed.ok() && sealed.error().code == Code::kUnavailable) return sealed.error();
       if (sealed.ok()) one.opened.push_back(object.name);
-      if (sealed.ok() && !inner) inner = std::move(sealed).value();
       if (!sealed.ok() && !why) why = sealed.error();
+      if (sealed.ok() && !inner) inner = Inner{std::move(sealed).value(), object.kind};
     }
     if (!inner) return *why;
+    one.is_index = archive::is_index(pack);
     return *std::move(inner);
   }
   Result<archive::SealedBytes> read_one(const archive::PackEntry& pack,
                                         const archive::PackObject& object) {
     const auto fetch =
-        pack.kind() == archive::PackKind::kData ? archive::Fetch::kSealed : archive::Fetch::kKept;
+        object.kind == archive::PackKind::kData ? archive::Fetch::kSealed : archive::Fetch::kKept;
     auto sealed = TRY(archive::read_object(data_.cache, data_.access, pack.id, object, fetch));
     if (PackId(crypto::sha256(sealed.bytes).bytes) != pack.id)
       return Error{Code::kCorrupt, "its bytes are not what its name says"};
@@ -153,25 +163,24 @@ class Resealer {
     return sealed;
   }
 
-  Result<void> send_envelope(const archive::PackEntry& pack, const archive::SealedBytes& inner,
-                             Resealed& one) {
-    auto envelope = TRY(archive::seal_envelope(data_.access, pack.id, inner));
-    archive::PackObject object{envelope.object, std::move(envelope.key), pack.kind(),
+  Result<void> send_envelope(const archive::PackEntry& pack, archive::PackKind kind,
+                             archive::SealedEnvelope envelope, Resealed& one) {
+    archive::PackObject object{envelope.object, std::move(envelope.key), kind,
                                static_cast<std::uint32_t>(envelope.bytes.size()),
                                data_.access.epoch};
     archive::PackHeader header;  // is inside, and the vault's indexes have it
-    header.kind = pack.kind();
+    header.kind = kind;
     TRY(send(pack.id, object, header, envelope.bytes));
     one.object = std::move(object);
     return Ok{};
   }
   // Records name indexes, and drop none that they name: it is written as a pack of its own.
-  Result<void> send_index(const archive::PackEntry& pack, const archive::SealedBytes& inner,
-                          Resealed& one) {
+  Result<void> send_index(const archive::PackEntry& pack, const Inner& inner, Resealed& one) {
     const auto& listed = data_.newest()->index_segments;
     if (std::ranges::find(listed, pack.id) == listed.end()) return Ok{};
-    const auto open = TRY(archive::OpenPack::open(data_.access.circle, data_.access.vault, pack.id,
-                                                  inner.key, pack.kind(), inner.bytes));
+    const auto open =
+        TRY(archive::OpenPack::open(data_.access.circle, data_.access.vault, pack.id,
+                                    inner.sealed.key, inner.kind, inner.sealed.bytes));
     auto sealed = open.seal_again(data_.access.circle, data_.access.vault);
     archive::PackObject object = archive::object_of(sealed, data_.access.epoch);
     TRY(send(pack.id, object, sealed.header, sealed.bytes));

@@ -4,6 +4,7 @@
 
 #include "archive/packer.h"
 #include "crypto/hash.h"
+#include "crypto/seal.h"
 #include "support/journey.h"
 #include "vault/ages.h"
 #include "vault/rekey.h"
@@ -72,6 +73,16 @@ class HostileMember {
     archive::PackBuilder builder(kind);
     builder.add(frame, compressed);
     store(std::move(builder).seal(access().circle, access().vault));
+  }
+  // One of nothing but padding, for which an envelope would be larger than a pack may be.
+  void largest_pack() {
+    std::size_t size = archive::kMaxPack;
+    archive::SealedPack made = padded_pack(size);
+    while (made.bytes.size() > archive::kMaxPack) {
+      size -= made.bytes.size() - archive::kMaxPack;
+      made = padded_pack(size);
+    }
+    store(std::move(made));
   }
   // An index that says what it likes of a pack that is there.
   void index(archive::IndexSegment segment) { index_.push_back(std::move(segment)); }
@@ -189,11 +200,18 @@ class HostileMember {
     });
     return newest().tip.n;
   }
-  // As many as count for a pack, in front of those that are true; all of which stay listed.
-  void list_false_tables_first() {
+  // Of one pack alone.
+  std::uint64_t rekey_falsely_of_one(FalseTables lie) {
+    only_ = first_content();
+    const std::uint64_t n = rekey_falsely(lie);
+    only_.reset();
+    return n;
+  }
+  // In front of those that are true, all of which stay listed. Four count for a pack.
+  void list_false_tables_first(FalseTables lie, std::size_t tables) {
     std::vector<circle::KeySegmentRef> first;
     std::set<PackId> ignored;
-    while (first.size() < 4) first.push_back(false_table(FalseTables::kMissingObjects, ignored));
+    while (first.size() < tables) first.push_back(false_table(lie, ignored));
     record([&](circle::Record& record) {
       record.kind = circle::RecordKind::kRekey;
       record.key_segments.insert(record.key_segments.begin(), first.begin(), first.end());
@@ -224,13 +242,34 @@ class HostileMember {
     archive::Catalog tables;
     for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i) {
       const archive::PackEntry& pack = data_.catalog.pack_at(i);
-      const bool is_index = pack.kind() == archive::PackKind::kIndex;
+      const bool is_index = pack.objects.front().kind == archive::PackKind::kIndex;
       archive::PackObject object = archive::copy_of(pack.objects.front());
-      if (!is_index) object = false_object(i, std::move(object), lie);
+      if (lie == FalseTables::kOtherKind || (!is_index && i == only_.value_or(i)))
+        object = false_object(i, std::move(object), lie);
       if (object.name != pack.objects.front().name) left_out.insert(pack.objects.front().name);
       tables.add(pack.id, std::move(object), std::nullopt);
     }
     return write_keys(tables);
+  }
+  archive::SealedPack padded_pack(std::size_t size) const {
+    archive::PackHeader header;
+    header.kind = archive::PackKind::kData;
+    const Bytes encoded = wire::encode(header);
+    Bytes plain = {0, 0, 0, static_cast<std::uint8_t>(encoded.size())};
+    append(plain, encoded);
+    plain.resize(size);
+    auto key = keys::PackKey::random();
+    Bytes sealed = crypto::seal(key,
+                                wire::encode_array("holdfast/v1/pack", access().circle,
+                                                   access().vault, archive::PackKind::kData),
+                                plain);
+    const PackId id(crypto::sha256(sealed).bytes);
+    return {id, std::move(key), std::move(header), std::move(sealed)};
+  }
+  std::uint32_t first_content() const {
+    std::uint32_t i = 0;
+    while (data_.catalog.pack_at(i).objects.front().kind != archive::PackKind::kData) ++i;
+    return i;
   }
   archive::PackObject false_object(std::uint32_t pack, archive::PackObject object,
                                    FalseTables lie) {
@@ -244,7 +283,10 @@ class HostileMember {
       case FalseTables::kNoise:
         object.name = noise(as_bytes("noise " + std::to_string(pack)));
         break;
-      case FalseTables::kOtherKind: object.kind = archive::PackKind::kIndex; break;
+      case FalseTables::kOtherKind:
+        object.kind = object.kind == archive::PackKind::kIndex ? archive::PackKind::kData
+                                                               : archive::PackKind::kIndex;
+        break;
     }
     return object;
   }
@@ -328,6 +370,7 @@ class HostileMember {
   archive::ContentWriter names_;
   std::vector<archive::IndexSegment> index_;
   std::vector<PackId> packs_;
+  std::optional<std::uint32_t> only_;  // the one pack that tables lie about; none: all
 };
 
 }  // namespace holdfast::hostile

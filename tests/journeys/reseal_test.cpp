@@ -339,7 +339,7 @@ TEST_P(Reseal, ARekeyThatLiesIsToldAndUndone) {
 
 // All true tables stay listed, behind false ones that count first.
 TEST_P(Reseal, FalseTablesInFrontOfTrueOnesAreToldAndUndone) {
-  thief().list_false_tables_first();
+  thief().list_false_tables_first(hostile::HostileMember::FalseTables::kMissingObjects, 4);
   const auto found = losses(*laptop_);
   ASSERT_EQ(found.size(), 1U);
   EXPECT_GT(found[0].unlisted, 0U);
@@ -348,6 +348,62 @@ TEST_P(Reseal, FalseTablesInFrontOfTrueOnesAreToldAndUndone) {
   expect_all_there(*laptop_);
   backup_id(*laptop_, data());
   expect_all_there(*laptop_);
+}
+
+// What somebody lists a pack as, in front of what it is, decides nothing: the owner's reseal keeps
+// each, tells no theft, and leaves none behind.
+TEST_P(Reseal, AnObjectOfAnotherKindInFrontHidesNoPack) {
+  vault::Home desk_home = new_home(folder_ / "desk");
+  auto desk = join(*laptop_, desk_home, *store_, *clock_, "desk");
+  thief().list_false_tables_first(hostile::HostileMember::FalseTables::kOtherKind, 1);
+  EXPECT_TRUE(losses(desk).empty());
+  expect_all_there(desk);
+  must_do(laptop_->remove_devices({"nas"}));
+  const auto report = reseal(*laptop_);
+  EXPECT_EQ(report.skipped, 0U);
+  EXPECT_EQ(report.left.packs, 0U);
+  EXPECT_TRUE(losses(*laptop_).empty());
+  EXPECT_TRUE(losses(desk).empty());
+  wait_and_sweep(15 * kDay_ms);
+  expect_all_there(*laptop_);
+  expect_all_there(desk);
+  auto bare = bare_device();
+  expect_all_there(bare);
+}
+
+// An honest reseal before it vouches for nothing: of a hundred packs and one lie, the lie is read.
+TEST_P(Reseal, ALieAboutOnePackAfterAnHonestResealIsTold) {
+  if (GetParam() != Place::kDirect) GTEST_SKIP() << "it is the device that judges";
+  vault::Home desk_home = new_home(folder_ / "desk");
+  auto desk = join(*laptop_, desk_home, *store_, *clock_, "desk");
+  vault::Home old_home = new_home(folder_ / "old");
+  join(*laptop_, old_home, *store_, *clock_, "old");
+  for (int i = 0; i < 30; ++i) {
+    write(data() + "/a.txt", "alpha " + std::to_string(i));
+    backup_id(*laptop_, data());
+  }
+  must_do(laptop_->remove_devices({"old"}));
+  must_do(desk.sync());
+  EXPECT_GE(reseal(desk).packs, 90U);
+  const std::uint64_t n = thief().rekey_falsely_of_one(hostile::HostileMember::FalseTables::kNoise);
+  const auto found = losses(*laptop_);
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found.back().n, n);
+}
+
+// Nobody's pack is as large, but a thief's may be: the others do not wait for it.
+TEST_P(Reseal, APackThatIsTooLargeForAnEnvelopeIsToldAndTheOthersAreSealed) {
+  if (GetParam() != Place::kDirect) GTEST_SKIP() << "64 MiB over a line show no more";
+  auto nas = thief();
+  nas.largest_pack();
+  nas.commit();
+  must_do(laptop_->sync());
+  must_do(laptop_->remove_devices({"nas"}));
+  const auto report = reseal(*laptop_);
+  EXPECT_EQ(report.skipped, 1U);
+  EXPECT_EQ(report.left.packs, 1U);
+  ASSERT_EQ(report.findings.problems.size(), 1U);
+  EXPECT_NE(report.findings.problems[0].reason.find("too large"), std::string::npos);
 }
 
 // An epoch that its writer made up would make a key look as if it had never been read.
