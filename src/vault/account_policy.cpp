@@ -10,11 +10,21 @@ const PolicyStatus* version_of(const LogStatus& log, std::uint64_t version) {
   return found == log.policies.end() ? nullptr : &*found;
 }
 
+// What the account's devices were shown. A thief may acknowledge versions to come, or another text:
+// that silences nothing.
+std::uint64_t accepted_of(const LogStatus& log, const std::optional<circle::PolicyAck>& said) {
+  if (!said || log.policies.empty()) return 0;
+  const PolicyStatus* const mine = version_of(log, said->version);
+  const bool older = said->version < log.policies.front().version;
+  if (older || (mine != nullptr && mine->policy == said->policy)) return said->version;
+  return log.policies.back().version - 1;
+}
+
 }  // namespace
 
 PolicyHere Account::State::policy_in(const std::string& region) const {
-  const auto& said = circle().acknowledged();
-  return vault::policy_in(region, log_status.value_or(LogStatus()), said ? said->version : 0);
+  const LogStatus known = log_status.value_or(LogStatus());
+  return vault::policy_in(region, known, accepted_of(known, circle().acknowledged()));
 }
 
 PolicyHere Account::policy_in(const std::string& region) const { return state_->policy_in(region); }

@@ -58,13 +58,13 @@ class Policies : public PublicLog, public ::testing::WithParamInterface<Way> {
     return Ok{};
   }
   // A statement of this device that its program would not make.
-  void other_acknowledged(const Digest& policy) {
+  void other_acknowledged(const Digest& policy, std::uint64_t version = 1) {
     const circle::Circle& circle = account_->circle();
     const crypto::SigningKey key(crypto::derive<crypto::SigningPurpose>(home_.device_key()));
     const ReaderId self = account_->self().id;
     const auto statement = circle::sign_statement(
         {circle.id(), circle.seq() + 1, circle.head(), time_->now(),
-         circle::StatementType::kPolicyAck, self, wire::encode(circle::PolicyAck{1, policy})},
+         circle::StatementType::kPolicyAck, self, wire::encode(circle::PolicyAck{version, policy})},
         key);
     auto session = must(store_->open_account(
         "me", {self, std::make_shared<const crypto::SigningKey>(
@@ -200,6 +200,32 @@ TEST_P(Policies, AnAccountIsBoundByTheRegionThatItSaysAtEachAct) {
   EXPECT_EQ(back_up(*account_, folder_ / "data").error().code, Code::kDenied);
   must_do(account_->set_region("FR"));
   must_do(back_up(*account_, folder_ / "data"));
+}
+
+// Nor does a thief who acknowledges versions to come silence those that come, nor their end.
+TEST_P(Policies, AnAcknowledgementOfWhatNobodyWasShownSilencesNothing) {
+  must_do(account_->set_region("GB"));
+  publish(offered_everywhere());
+  other_acknowledged(Digest{}, 99);
+  const std::uint64_t withdrawn = publish(withdrawn_in("GB", "No new users in GB."));
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->policy_here().news());
+  wait_until(withdrawn);
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->policy_here().news());
+  EXPECT_EQ(must(account_->acknowledge_policy()), 2u);
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->policy_here().news());
+  // The end of what was acknowledged is news again, though the device has the old one no more.
+  wait_until(publish(offered_everywhere()));
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->policy_here().news());
+  other_acknowledged(Digest{}, 99);
+  must_do(account_->sync());
+  EXPECT_TRUE(account_->policy_here().news());
+  EXPECT_EQ(must(account_->acknowledge_policy()), 3u);
+  must_do(account_->sync());
+  EXPECT_FALSE(account_->policy_here().news());
 }
 
 // The policy key signs for whoever holds it: what no two people can be shown is two of one version.
