@@ -273,7 +273,9 @@ Result<int> run_recover(const Common& common, const RecoverArgs& args, Console& 
   const auto fresh = TRY(open_fresh(common, store::Create::kNo, "", console));
   vault::Recovery recovery =
       TRY(vault::Recovery::find(fresh->home, *fresh->store, fresh->clock, key));
-  const bool go_on = TRY(tell_how_old(recovery.shown(), console));
+  const vault::Recovery::Shown shown = recovery.shown();
+  if (!shown.foreign_custodian.empty()) console.warn(shown.foreign_custodian + ".");
+  const bool go_on = TRY(tell_how_old(shown, console));
   if (!go_on) {
     console.warn("Nothing was changed.");
     return kFailed;

@@ -155,7 +155,6 @@ Result<void> Account::State::sync() {
   roots = TRY(trust_roots(home, circle()));
   roots_now = TRY(roots_in_effect(home, roots));
   TRY(check_store(roots_now, store));
-  TRY(check_custodian());
   TRY(note_losses());
   if (roots.log.empty()) return Ok{};
   return ask_log();
@@ -171,6 +170,8 @@ Result<void> Account::State::ask_log() {
   TRY(close_until_included());
   if (!log_status) return Ok{};
   compare_acknowledged();
+  if (const auto trusted = check_custodian(); !trusted.ok())
+    log_status->alarms.push_back(trusted.error().message + ".");
   const auto compared = compare_with_others(*this);
   if (compared.ok()) return compared;
   log_status.reset();
@@ -249,23 +250,28 @@ Result<void> Account::State::promised(const circle::LinkedRecord& linked,
                         now);
 }
 
-Result<void> Account::State::check_sends() const {
+Result<void> Account::State::check(Needs needs) const {
   if (helped)
     return Error{Code::kDenied,
                  "this device is no member of the account: it reads what the provider could read, "
                  "and changes nothing. Restore what you need, and begin a new account with it"};
+  if (needs == Needs::kNothing) return Ok{};
   if (contradiction) return stopped_by(*contradiction);
-  if (withheld.empty()) return Ok{};
-  return Error{Code::kUnavailable,
-               "the service's log could not be checked, so nothing is sent there: " + withheld +
-                   ". Try again soon; if this lasts, ask the operator, by another way, why"};
+  if (!withheld.empty())
+    return Error{Code::kUnavailable,
+                 "the service's log could not be checked, so nothing is sent there: " + withheld +
+                     ". Try again soon; if this lasts, ask the operator, by another way, why"};
+  return needs == Needs::kAll ? check_custodian() : Result<void>(Ok{});
 }
 
-// Nobody gains by it, whatever the log says.
-bool Account::State::only_takes_away(circle::StatementType type) const {
-  const bool raises =
-      type == circle::StatementType::kSetLevel && circle().level() == circle::Level::kStandard;
-  return raises || type == circle::StatementType::kRemove || type == circle::StatementType::kCancel;
+// By some nobody gains, whatever the log says. A first recovery key gives a custodian nothing, and
+// without one the level is not raised.
+Account::State::Needs Account::State::needs(circle::StatementType type) const {
+  using Type = circle::StatementType;
+  const bool raises = type == Type::kSetLevel && circle().level() == circle::Level::kStandard;
+  if (raises || type == Type::kRemove || type == Type::kCancel) return Needs::kNothing;
+  if (type == Type::kSetRecovery && !circle().recovery()) return Needs::kLog;
+  return Needs::kAll;
 }
 
 const std::optional<LogStatus>& Account::log_status() const { return state_->log_status; }
@@ -312,6 +318,7 @@ Result<void> Account::sync() {
 // A key that was given out opens what is written under it until the epoch is another.
 Result<void> Account::answer_releases() {
   if (!state_->log_status || state_->log_status->stops_approvals()) return Ok{};
+  if (!state_->check_custodian().ok()) return Ok{};  // a new epoch would be wrapped to it
   const auto& released = state_->log_status->released;
   if (std::ranges::none_of(released,
                            [&](const Released& r) { return r.what.epoch >= circle().epoch(); }))
@@ -341,8 +348,8 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
   if (helped) return check_sends();
   for (unsigned attempt = 0; attempt < kRebases; ++attempt) {
     Made made = TRY(make());
-    const bool takes_away = only_takes_away(made.type);
-    if (!takes_away) TRY(check_sends());
+    const Needs before = needs(made.type);
+    TRY(check(before));
     const std::uint64_t seq = circle().seq() + 1;
     circle::SignedStatement statement =
         circle::sign_statement({circle().id(), seq, circle().head(), clock.now(), made.type,
@@ -362,7 +369,7 @@ Result<void> Account::State::append(const std::function<Result<Made>()>& make) {
     if (!receipt.ok()) continue;
     TRY(replica.expect_statement(seq, append.statement, home));
     TRY(kept);
-    return takes_away ? Result<void>(Ok{}) : check_sends();
+    return check(before);
   }
   return Error{Code::kConflict, "other devices keep changing the account; try again"};
 }

@@ -45,7 +45,8 @@ struct Account::State {
   Result<void> append(const std::function<Result<Made>()>& make);
   // A statement that waits; gives its number.
   Result<std::uint64_t> propose(const std::function<Result<circle::Propose>()>& make);
-  // kUnsafe: the circle has a custodian of another provider than the account trusts.
+  // kUnsafe: the circle has a custodian of another provider than the account trusts. What would be
+  // sent then waits; reading and raising the level do not.
   Result<void> check_custodian() const;
   // A record that would follow the newest one of a vault as this device knows it; its kind, what
   // belongs to that and the segments are the caller's.
@@ -66,10 +67,12 @@ struct Account::State {
   Result<void> look();
   Result<void> withhold(const Error& why);
   Result<void> close_until_included();
-  // kUnsafe while a contradiction stands, kUnavailable while the log is withheld. Statements that
-  // only take away are made all the same.
-  Result<void> check_sends() const;
-  bool only_takes_away(circle::StatementType type) const;
+  // What must be right before something is sent. kUnsafe while a contradiction stands or
+  // check_custodian() fails, kUnavailable while the log is withheld.
+  enum class Needs { kNothing, kLog, kAll };
+  Needs needs(circle::StatementType type) const;
+  Result<void> check(Needs needs) const;
+  Result<void> check_sends() const { return check(Needs::kAll); }
   // kDenied while the service's policy lets this account keep nothing new. (account_policy.cpp)
   Result<void> check_keeps() const;
   // Red, where another device acknowledged another policy than this one is shown.

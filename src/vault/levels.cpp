@@ -42,11 +42,9 @@ Result<Bytes> prove_week(Account::State& state, const LogAges& ages, std::uint64
 
 }  // namespace
 
-Result<void> check_fleet(const circle::CustodianInfo& custodian, const circle::TrustRoots& roots,
-                         const circle::TrustRoots& roots_now) {
-  for (const circle::TrustRoots* const known : {&roots, &roots_now})
-    if (!known->fleet_key.empty() && crypto::equal(known->fleet_key, custodian.fleet_key))
-      return Ok{};
+Result<void> check_fleet(const circle::CustodianInfo& custodian, const std::vector<Bytes>& fleets) {
+  for (const Bytes& known : fleets)
+    if (!known.empty() && crypto::equal(known, custodian.fleet_key)) return Ok{};
   return Error{Code::kUnsafe,
                "the custodian's key is not of the provider that this account trusts"};
 }
@@ -56,14 +54,25 @@ Result<circle::CustodianInfo> ask_custodian(api::Visitor& store, const CircleId&
   const Bytes bytes = TRY(store.custodian_key(circle));
   auto custodian = TRY(wire::decode<circle::CustodianInfo>(bytes));
   TRY(circle::verify_custodian(circle, custodian));
-  TRY(check_fleet(custodian, roots, roots));
+  TRY(check_fleet(custodian, {roots.fleet_key}));
   return custodian;
 }
 
-Result<void> Account::State::check_custodian() const {
-  const circle::Custodian* const custodian = circle().custodian();
+// No reason to keep a person from their data, nor from ending it.
+Result<void> check_custodian(const Home& home, const circle::Circle& circle,
+                             const circle::TrustRoots& genesis) {
+  const circle::Custodian* const custodian = circle.custodian();
   if (custodian == nullptr) return Ok{};
-  return check_fleet(custodian->info, roots, roots_now);
+  const auto fleets = TRY(fleet_keys(home, genesis));
+  if (check_fleet(custodian->info, fleets).ok()) return Ok{};
+  return Error{Code::kUnsafe,
+               "the custodian that can read this account is not of the provider that it trusts: "
+               "somebody with one of your devices made it a reader. Nothing is saved there until "
+               "it is none any more: holdfast protection advanced; and remove that device"};
+}
+
+Result<void> Account::State::check_custodian() const {
+  return vault::check_custodian(home, circle(), roots);
 }
 
 std::vector<Account::Ready> Account::readiness() const {

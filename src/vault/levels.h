@@ -6,11 +6,14 @@
 namespace holdfast::vault {
 
 // A custodian's key for this account, as its service gives it out: of the fleet that the account
-// trusts. kNotFound: the service has no custodian. kUnsafe: it is somebody else's.
+// trusts now. kNotFound: the service has no custodian. kUnsafe: it is somebody else's.
 Result<circle::CustodianInfo> ask_custodian(api::Visitor& store, const CircleId& circle,
                                             const circle::TrustRoots& roots);
-// kUnsafe unless the fleet key is one that the account trusts, by its genesis or by changes since.
-Result<void> check_fleet(const circle::CustodianInfo& custodian, const circle::TrustRoots& roots,
-                         const circle::TrustRoots& roots_now);
+// kUnsafe unless its fleet key is one of these.
+Result<void> check_fleet(const circle::CustodianInfo& custodian, const std::vector<Bytes>& fleets);
+// Of one that is a reader already: kUnsafe unless a key that the account trusts, or ever did,
+// issued it. A device that was stolen can take in any.
+Result<void> check_custodian(const Home& home, const circle::Circle& circle,
+                             const circle::TrustRoots& genesis);
 
 }  // namespace holdfast::vault

@@ -80,6 +80,9 @@ Result<std::optional<TimeMs>> newest_proven(const Home& home, const circle::Trus
 // The trust roots that count now, for an account that began with `genesis`: each change since is
 // followed once its notice is over. kUnsafe: what this device keeps of them is none.
 Result<circle::TrustRoots> roots_in_effect(const Home& home, const circle::TrustRoots& genesis);
+// The provider's fleet keys: the genesis's, and that of each change since that was followed. A
+// custodian stays who it is when the provider signs with another key.
+Result<std::vector<Bytes>> fleet_keys(const Home& home, const circle::TrustRoots& genesis);
 // Follows the next change whose time has come, if the service shows one. False: there is none.
 Result<bool> follow_trust_change(Home& home, api::Visitor& files, const circle::TrustRoots& now_in,
                                  TimeMs now);

@@ -12,6 +12,7 @@ constexpr std::uint64_t kDay_s = 24 * 60 * 60;
 constexpr std::uint64_t kOpeningGrace_s = kDay_s;
 constexpr const char* kRootsNow = "trust_roots_now";
 constexpr const char* kRootsSeen = "trust_change_seen";
+constexpr const char* kFleets = "fleet_keys_since";
 
 std::uint64_t due_s(const tlog::ReleaseBatch& batch, std::uint64_t now_s) {
   return now_s + batch.open_days * kDay_s;
@@ -220,6 +221,31 @@ Result<circle::TrustRoots> roots_in_effect(const Home& home, const circle::Trust
   return roots;
 }
 
+Result<std::vector<Bytes>> fleet_keys(const Home& home, const circle::TrustRoots& genesis) {
+  std::vector<Bytes> keys;
+  const std::string stored = home.setting(kFleets);
+  if (!stored.empty()) {
+    auto since = wire::decode<std::vector<Bytes>>(as_bytes(stored));
+    if (!since.ok()) return std::move(since).error().in("the state of this device");
+    keys = std::move(since).value();
+  }
+  keys.insert(keys.begin(), genesis.fleet_key);
+  return keys;
+}
+
+namespace {
+
+Result<void> remember_roots(Home& home, const circle::TrustRoots& roots, BytesView encoded) {
+  auto fleets = TRY(fleet_keys(home, {}));
+  fleets.erase(fleets.begin());
+  if (std::ranges::find(fleets, roots.fleet_key) == fleets.end()) fleets.push_back(roots.fleet_key);
+  const Bytes bytes = wire::encode(fleets);
+  TRY(home.set_setting(kFleets, std::string(as_text(bytes))));
+  return home.set_setting(kRootsNow, std::string(as_text(encoded)));
+}
+
+}  // namespace
+
 Result<bool> follow_trust_change(Home& home, api::Visitor& files, const circle::TrustRoots& now_in,
                                  TimeMs now) {
   const Bytes standing = wire::encode(now_in);
@@ -249,7 +275,7 @@ Result<bool> follow_trust_change(Home& home, api::Visitor& files, const circle::
     const std::uint64_t from = std::strtoull(seen.c_str() + name.size(), nullptr, 10);
     if (now_s < from + tlog::kNotice_s) return false;
   }
-  TRY(home.set_setting(kRootsNow, std::string(as_text(change.roots))));
+  TRY(remember_roots(home, next, change.roots));
   return true;
 }
 

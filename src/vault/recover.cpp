@@ -5,6 +5,7 @@
 #include "crypto/seal.h"
 #include "vault/account_state.h"
 #include "vault/ages.h"
+#include "vault/levels.h"
 #include "vault/vault_data.h"
 
 namespace holdfast::vault {
@@ -59,7 +60,10 @@ Result<void> check_found(Replica& replica, const Found& found) {
   return Ok{};
 }
 
-// The statement that makes this device a member and removes all that are not kept.
+// The statement that makes this device a member and removes all that are not kept. Its epoch has an
+// envelope for a custodian, whosever it is: the circle takes it no other way, and refusing would
+// let a thief keep the person out. Of another provider's it gives nothing away: it could read all
+// that was there before, and no device saves anything in an epoch that it can read.
 Result<api::Append> make_recover(const Home& home, Replica& replica, const Clock& clock,
                                  const crypto::SigningKey& signing, const RecoverOptions& options) {
   const circle::Circle& circle = replica.circle();
@@ -102,6 +106,7 @@ struct Recovery::State {
   Replica replica;
   std::int64_t newest_ms = 0;       // of the newest statement, by its signer's clock
   std::optional<LogSight> sight{};  // none: the account has no log
+  std::string foreign{};            // Shown::foreign_custodian
 
   // Everything that can be verified, before a key of the account is opened or anything is changed.
   Result<void> look() {
@@ -123,6 +128,8 @@ struct Recovery::State {
       seen = look_at_log(home, replica, store, roots, *found.lookup, clock.now(), Look::kAgain);
     }
     sight = TRY(std::move(seen));
+    const auto trusted = check_custodian(home, replica.circle(), roots);
+    foreign = trusted.ok() ? "" : trusted.error().message;
     return check_admits(sight->status);
   }
   Result<void> read_time() {
@@ -164,6 +171,7 @@ Recovery::Shown Recovery::shown() const {
     for (const TakenRecord& taken : taken_records(state_->replica.chain(vault.id)))
       shown.record_ms = std::max(shown.record_ms.value_or(INT64_MIN), taken.record->time_ms);
   if (state_->sight) shown.log = state_->sight->status;
+  shown.foreign_custodian = state_->foreign;
   return shown;
 }
 

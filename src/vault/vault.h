@@ -360,6 +360,8 @@ class Recovery {
     std::int64_t statement_ms = 0;            // the newest, by its signer's clock
     std::optional<std::int64_t> record_ms{};  // of the newest snapshot; none: there is none
     std::optional<LogStatus> log{};           // none: the account has no log
+    // Not empty: a thief's device made somebody a reader, who is one until the level is raised.
+    std::string foreign_custodian{};
     // By when others vouch for it; else only the person can tell whether it is the newest state.
     bool witnessed() const { return log && log->age_s; }
   };

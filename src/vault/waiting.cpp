@@ -112,7 +112,7 @@ Result<void> Account::complete_waiting(std::uint64_t number) {
       if (circle().recovery()) readers.full.erase(circle().recovery()->id);
       readers.full[circle::reader_id(*recovery)].bytes = recovery->wrap_key;
     } else if (const auto* const custodian = proposal.custodian()) {
-      TRY(check_fleet(*custodian, state_->roots, state_->roots_now));
+      TRY(check_fleet(*custodian, {state_->roots_now.fleet_key}));
       readers.of_vaults[circle::reader_id(*custodian)].bytes = custodian->wrap_key;
     } else {
       return Error{Code::kInvalid, "help for an owner without devices is the provider's to give"};

@@ -9,7 +9,6 @@
 #include "support/direct_service.h"
 #include "support/test_token.h"
 #include "vault/account_state.h"
-#include "vault/ages.h"
 
 namespace holdfast {
 namespace {
@@ -202,48 +201,6 @@ TEST_P(Levels, ASwappedCustodianKeyIsRefused) {
     return wire::encode(testkit::make_custodian(circle, "the provider's own"));
   });
   refused("carl", [&](const CircleId&) { return wire::encode(ann_->circle().custodian()->info); });
-}
-
-// A member whose device is stolen takes in a custodian of its own making. The circle's rules cannot
-// know the fleet; every other device does.
-TEST_P(Levels, ACustodianOfAnotherFleetStopsEveryDevice) {
-  raise();
-  const auto ages = must(vault::log_ages(ann_home_));
-  pass(7 * kOneDay_s + kOneHour_s);
-  step();
-  vault::Account::State thief{
-      ann_home_, *store_, clock_, vault::signing_key(ann_home_.device_key()),
-      vault::Replica(must(store_->open_account("ann", vault::caller(ann_home_.device_key()))),
-                     ann_->self().id, crypto::derive<crypto::WrapPurpose>(ann_home_.device_key()),
-                     ages)};
-  must_do(thief.replica.sync(&ann_home_));
-  circle::SetLevel body;
-  body.level = circle::Level::kStandard;
-  body.custodian = testkit::make_custodian(thief.circle().id(), "ghost");
-  body.evidence.push_back(
-      must(thief.replica.session().prove_age(thief.circle().recovery()->set_seq)));
-  auto readers = thief.replica.readers();
-  readers.of_vaults[circle::reader_id(*body.custodian)].bytes = body.custodian->wrap_key;
-  auto draft = must(thief.replica.next_epoch(readers));
-  body.epoch = draft.info;
-  auto statement = circle::sign_statement(
-      {thief.circle().id(), thief.circle().seq() + 1, thief.circle().head(), clock_.now(),
-       circle::StatementType::kSetLevel, ann_->self().id, wire::encode(body)},
-      thief.signing);
-  circle::cosign(statement, thief.circle().recovery()->id,
-                 crypto::SigningKey(crypto::derive<crypto::SigningPurpose>(*paper_)));
-  const auto taken = thief.replica.session().append(
-      {wire::encode(statement), draft.blobs, std::nullopt, std::nullopt});
-  // An honest service has no such key of its custodian's, and takes it not even from a member.
-  EXPECT_FALSE(taken.ok());
-  Lies lies;
-  lies.circle = [&](Lies::Honest&, std::uint64_t, std::vector<Bytes>& page) {
-    page.push_back(wire::encode(statement));
-  };
-  HostileStore lying(*store_, lies);
-  const auto opened = vault::Account::open(ann_home_, lying, clock_);
-  ASSERT_FALSE(opened.ok());
-  EXPECT_EQ(opened.error().code, Code::kUnsafe) << opened.error().message;
 }
 
 // There is no message by which the service lowers a level: what it signs itself, what it replays,
