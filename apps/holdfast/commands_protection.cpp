@@ -30,7 +30,8 @@ void show_former(const vault::Account::Custody& custody, Console& console) {
         .flag("destroyed", former.receipt.has_value());
     if (former.receipt)
       object.integer("destroyed_ms", static_cast<std::int64_t>(former.receipt->time_s) * 1000)
-          .text("receipt", former.receipt_hash.hex());
+          .text("receipt", former.receipt_hash.hex())
+          .flag("logged", former.logged);
     console.event(object);
     const std::string until = "The custodian that could read since " +
                               human_time(former.custodian.since_ms) + " is no reader any more. ";
@@ -38,6 +39,10 @@ void show_former(const vault::Account::Custody& custody, Console& console) {
       console.print(until + "The provider states that it destroyed its key on " +
                     human_time(static_cast<TimeMs>(former.receipt->time_s) * 1000) +
                     "; its signed receipt is kept here. That it kept no copy, nothing can prove.");
+      if (!former.logged)
+        console.warn(
+            "The service's log does not have that receipt, as far as this device can see. It must "
+            "within minutes; if it never does, the provider keeps from others what it told you.");
     } else {
       console.warn(until + "Its key is not known to be destroyed" +
                    (custody.pending_since

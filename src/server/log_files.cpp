@@ -31,7 +31,8 @@ bool is_public(std::string_view path) {
   if (path == "policy-key" || path == "fleet-key") return true;
   for (const std::string_view folder : {"map/", "notice/", "policy/"})
     if (path.starts_with(folder)) return is_number(path.substr(folder.size()));
-  if (path.starts_with("trust/")) return is_hash(path.substr(6));
+  for (const std::string_view folder : {"trust/", "receipt/"})
+    if (path.starts_with(folder)) return is_hash(path.substr(folder.size()));
   return tlog::parse_tile_path(path).ok();
 }
 
@@ -41,7 +42,7 @@ std::string parent(const std::string& path) { return path.substr(0, path.rfind('
 
 Result<LogFiles> LogFiles::make(std::string folder) {
   TRY(make_dirs(folder, 0755));
-  for (const char* const name : {"/map", "/notice", "/trust", "/policy"})
+  for (const char* const name : {"/map", "/notice", "/trust", "/policy", "/receipt"})
     TRY(make_dirs(folder + name, 0755));
   return LogFiles(std::move(folder));
 }

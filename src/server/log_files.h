@@ -7,6 +7,7 @@
 //   audit                 the newest encoded tlog::SignedAudit
 //   notice/<index>        encoded tlog::LeafProof of what gives notice, as first cosigned
 //   trust/<hex>           the same of the change of the trust roots with this SHA-256
+//   receipt/<hex>         the same of the receipt with this hash
 //   policy/<version>      encoded tlog::SignedPolicy
 //   policy-key, fleet-key  32 bytes each, trust roots of new accounts, where there are such
 //

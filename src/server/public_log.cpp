@@ -515,7 +515,9 @@ Result<void> PublicLog::write_notices(const LogStep& step, const Bytes& note) {
   for (std::size_t i = 0; i < step.leaves.size(); ++i) {
     const tlog::Leaf leaf = TRY(tlog::decode_leaf(step.leaves[i]));
     const auto* const change = std::get_if<tlog::TrustChange>(&leaf);
-    if (change == nullptr && !std::holds_alternative<tlog::PolicyLeaf>(leaf) &&
+    const auto* const receipt = std::get_if<tlog::DeletionReceipt>(&leaf);
+    if (change == nullptr && receipt == nullptr &&
+        !std::holds_alternative<tlog::PolicyLeaf>(leaf) &&
         !std::holds_alternative<tlog::CustodyKey>(leaf))
       continue;
     tlog::LeafProof proof;
@@ -526,6 +528,10 @@ Result<void> PublicLog::write_notices(const LogStep& step, const Bytes& note) {
       proof.inclusion.push_back(hash);
     proof.checkpoint = note;
     const Bytes bytes = wire::encode(proof);
+    if (receipt != nullptr) {
+      TRY(files_.put("receipt/" + receipt->receipt.hex(), bytes));
+      continue;
+    }
     TRY(files_.put("notice/" + std::to_string(proof.index), bytes));
     if (change != nullptr) TRY(files_.put("trust/" + change->previous.hex(), bytes));
   }

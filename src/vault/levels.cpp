@@ -31,6 +31,24 @@ Result<circle::CustodianInfo> next_custodian(Account::State& state) {
   return custodian;
 }
 
+// Destroyed before it left, or on a fork, it would be a receipt of nothing.
+bool is_of_this_history(const circle::Circle& circle, const circle::Custodian& one,
+                        const circle::DeletionReceipt& receipt) {
+  return receipt.seq >= *one.left_seq && receipt.seq <= circle.seq() &&
+         receipt.head == circle.head_at(receipt.seq);
+}
+
+// Once the log had it, it has it for ever.
+Result<bool> is_logged(Account::State& state, const ReaderId& custodian, const Digest& receipt) {
+  const std::string setting = "custodian_receipt_logged:" + custodian.hex();
+  if (state.home.setting(setting) == receipt.hex()) return true;
+  if (!state.log_status) return false;  // what the service says now counts for nothing
+  const auto logged = log_has_receipt(state.home, state.store, receipt);
+  if (!logged.ok() || !*logged) return false;
+  TRY(state.home.set_setting(setting, receipt.hex()));
+  return true;
+}
+
 // Evidence that statement `seq` has stood for a week.
 Result<Bytes> prove_week(Account::State& state, const LogAges& ages, std::uint64_t seq,
                          const std::string& what) {
@@ -176,12 +194,12 @@ Result<Account::Custody> Account::custody() {
     if (!kept.empty()) given.push_back(to_bytes(as_bytes(kept)));
     for (const Bytes& bytes : given) {
       auto receipt = circle::verify_receipt(circle().id(), one.info, bytes);
-      // Destroyed before it left, it would be a receipt of nothing.
-      if (!receipt.ok() || receipt->seq < *one.left_seq) continue;
+      if (!receipt.ok() || !is_of_this_history(circle(), one, *receipt)) continue;
       former.receipt = std::move(receipt).value();
       former.receipt_hash = crypto::sha256(bytes);
       if (kept.empty())
         TRY(state_->home.set_setting(receipt_setting(one.id), std::string(as_text(bytes))));
+      former.logged = TRY(is_logged(*state_, one.id, former.receipt_hash));
       break;
     }
     custody.former.push_back(std::move(former));

@@ -9,33 +9,17 @@
 #include "tlog/map_labels.h"
 #include "tlog/promise.h"
 #include "tlog/tile_tree.h"
-#include "vault/log_format.h"
 #include "vault/log_notices.h"
+#include "vault/log_pins.h"
 
 namespace holdfast::vault {
 namespace {
 
-constexpr const char* kPins = "log_pins";
 constexpr int kMaxPages = 10'000;
 constexpr TimeMs kGraceMs = 1000LL * (tlog::kMaxPromise_s + tlog::kClockTolerance_s);
 
 Error withheld(const std::string& what) {
   return {Code::kUnavailable, "the service does not show all of its log: " + what};
-}
-
-Result<LogPins> load_pins(const Home& home) {
-  const std::string stored = home.setting(kPins);
-  LogPins pins;
-  pins.root = tlog::empty_root();
-  if (stored.empty()) return pins;
-  auto known = wire::decode<LogPins>(as_bytes(stored));
-  if (!known.ok()) return std::move(known).error().in("the state of this device");
-  return known;
-}
-
-Result<void> save_pins(Home& home, const LogPins& pins) {
-  const Bytes bytes = wire::encode(pins);
-  return home.set_setting(kPins, std::string(as_text(bytes)));
 }
 
 Error saved(Home& home, const Evidence& evidence, std::string sentence) {
@@ -424,26 +408,6 @@ Result<LogStatus> check_log(Home& home, Replica& replica, api::Visitor& files,
       .run();
 }
 
-Result<std::uint64_t> included_so_far(const Home& home) {
-  const LogPins pins = TRY(load_pins(home));
-  return pins.included;
-}
-
-Result<Bytes> forget_log(Home& home) {
-  Bytes known = to_bytes(as_bytes(home.setting(kPins)));
-  TRY(home.set_setting(kPins, ""));
-  return known;
-}
-
-Result<void> put_log_back(Home& home, BytesView known) {
-  return home.set_setting(kPins, std::string(as_text(known)));
-}
-
-Result<Bytes> newest_checkpoint(const Home& home) {
-  const LogPins pins = TRY(load_pins(home));
-  return pins.checkpoint;
-}
-
 Result<std::optional<TimeMs>> newest_proven(const Home& home, const circle::TrustRoots& trust) {
   const auto roots = TRY(wire::decode<tlog::LogRoots>(trust.log));
   const auto trusted = TRY(tlog::TrustedLog::open(roots));
@@ -480,68 +444,6 @@ Result<void> compare_seen(Home& home, api::Visitor& files, const circle::TrustRo
   if (!tlog::verify_consistency(seen->head(), mine, *proof).ok())
     return differs(EvidenceKind::kInconsistent, "what that one saw is not in it");
   return Ok{};
-}
-
-namespace {
-
-Error wrong_promise() {
-  return {Code::kUnsafe, "the service promises something else than what was sent"};
-}
-
-// A device cannot tell a promise for too late from a clock of its own that is behind, so nobody is
-// accused. Nothing is lost by that: the promise is kept, and what the log lacks for long is noticed
-// without one (Check::wait_for).
-Result<void> check_include_by(std::uint64_t include_by_s, TimeMs now) {
-  if (include_by_s <=
-      static_cast<std::uint64_t>(now / 1000) + tlog::kMaxPromise_s + tlog::kClockTolerance_s)
-    return Ok{};
-  return Error{Code::kInvalid,
-               "your clock: by it the service promises to log what was sent later than in ten "
-               "minutes, at " +
-                   human_time(static_cast<TimeMs>(include_by_s) * 1000) +
-                   ". Set this device's clock; if it is right, the service's is not, and its "
-                   "operator must hear of it. What was sent is in the account"};
-}
-
-// One that cannot be read is as bad as one of something else: nothing is damaged on the way from a
-// service that this device knows by its key.
-template <class T>
-Result<T> readable(Result<T> promise) {
-  if (promise.ok() || promise.error().code == Code::kUnsafe) return promise;
-  return Error{Code::kUnsafe,
-               "the service's promise for its log cannot be read: " + promise.error().message};
-}
-
-Result<void> keep(Home& home, wire::Bounded<Bytes, 64> LogPins::* where, const Bytes& promise) {
-  LogPins pins = TRY(load_pins(home));
-  if ((pins.*where).size() == 64) return Ok{};  // the first ones are due first
-  (pins.*where).push_back(promise);
-  return save_pins(home, pins);
-}
-
-}  // namespace
-
-Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
-                          std::uint64_t seq, const Digest& head,
-                          const std::optional<Bytes>& promise, TimeMs now) {
-  const auto trusted = TRY(tlog::TrustedLog::open(roots));
-  if (!promise) return Error{Code::kUnsafe, "the service gives no promise for its log"};
-  const tlog::Promise said = TRY(readable(tlog::verify_promise(trusted, *promise)));
-  if (said.circle != circle || said.seq != seq || said.head != head) return wrong_promise();
-  TRY(keep(home, &LogPins::promises, *promise));
-  return check_include_by(said.include_by_s, now);
-}
-
-Result<void> keep_promise(Home& home, const tlog::LogRoots& roots, const CircleId& circle,
-                          const circle::VaultHead& head, const std::optional<Bytes>& promise,
-                          TimeMs now) {
-  const auto trusted = TRY(tlog::TrustedLog::open(roots));
-  if (!promise) return Error{Code::kUnsafe, "the service gives no promise for its log"};
-  const tlog::RecordPromise said = TRY(readable(tlog::verify_record_promise(trusted, *promise)));
-  if (said.circle != circle || circle::VaultHead{said.vault, said.n, said.head} != head)
-    return wrong_promise();
-  TRY(keep(home, &LogPins::record_promises, *promise));
-  return check_include_by(said.include_by_s, now);
 }
 
 }  // namespace holdfast::vault

@@ -74,6 +74,9 @@ Result<Bytes> forget_log(Home& home);
 Result<void> put_log_back(Home& home, BytesView known);
 // The checkpoint that this device saw last; empty before the first.
 Result<Bytes> newest_checkpoint(const Home& home);
+// Whether the tree that this device replayed last has the entry of this receipt. kUnavailable: the
+// log's files cannot be read now.
+Result<bool> log_has_receipt(const Home& home, api::Visitor& files, const Digest& receipt);
 // When that was surely the newest; none: nothing proves it, to these roots.
 Result<std::optional<TimeMs>> newest_proven(const Home& home, const circle::TrustRoots& trust);
 

@@ -129,7 +129,8 @@ class Account {
     circle::Custodian custodian;
     // The provider's word that it destroyed the key, verified and kept in the home.
     std::optional<circle::DeletionReceipt> receipt = {};
-    Digest receipt_hash = {};  // as it stands in the log
+    Digest receipt_hash = {};
+    bool logged = false;  // the log, as this device replayed it, has that hash
   };
   struct Custody {
     std::vector<FormerCustodian> former;  // the oldest first

@@ -2,6 +2,7 @@
 // log and a witness, devices. And what a provider may try to lower a level.
 #include "circle/custody.h"
 #include "crypto/hash.h"
+#include "crypto/key_file.h"
 #include "custody/custodian.h"
 #include "log_scene.h"
 #include "sql/sqlite.h"
@@ -41,6 +42,10 @@ class Levels : public PublicLog, public ::testing::WithParamInterface<Over> {
     ann_.emplace(std::move(begun.account));
     backup_id(*ann_, folder_ / "data");
     step();
+  }
+  // As whoever has the custodian's files signs.
+  crypto::Ed25519Key fleet() const {
+    return crypto::Ed25519Key(must(crypto::load_or_make_key(folder_ / "custodian/fleet.key")));
   }
   // Objects of accounts' keys in the token.
   std::uint64_t live() { return must(real_->counts()).live; }
@@ -120,21 +125,59 @@ TEST_P(Levels, TheReceiptIsKeptWhateverTheServiceSaysLater) {
   EXPECT_TRUE(must(account.custody()).former[0].receipt);
 }
 
-// A receipt of another account, of another fleet, or none: the device calls the key not destroyed.
+// A receipt of another fleet, of a time before it left, of a fork: the device calls the key not
+// destroyed.
 TEST_P(Levels, AForgedReceiptCountsAsNone) {
   raise();
+  const circle::Circle& circle = ann_->circle();
   circle::DeletionReceipt receipt;
-  receipt.circle = ann_->circle().id();
-  receipt.custodian = ann_->circle().custodians()[0].id;
-  receipt.seq = ann_->circle().seq();
+  receipt.circle = circle.id();
+  receipt.custodian = circle.custodians()[0].id;
+  receipt.seq = circle.seq();
+  receipt.head = circle.head();
+  const auto counts = [&](const crypto::Ed25519Key& fleet) {
+    Lies lies;
+    lies.custody = [&](Result<api::CustodyStatus>& custody) {
+      custody = api::CustodyStatus{{}, {circle::sign_receipt(fleet, receipt)}};
+    };
+    HostileStore lying(*store_, lies);
+    auto account = must(vault::Account::open(ann_home_, lying, clock_));
+    return must(account.custody()).former[0].receipt.has_value();
+  };
+  EXPECT_FALSE(counts(testkit::make_fleet("another")));
+  const crypto::Ed25519Key own = fleet();
+  receipt.seq = circle.seq() - 1;
+  receipt.head = circle.head_at(receipt.seq);
+  EXPECT_FALSE(counts(own)) << "it was a reader then";
+  receipt.seq = circle.seq();
+  EXPECT_FALSE(counts(own)) << "of a fork";
+  receipt.seq = circle.seq() + 1;
+  receipt.head = circle.head();
+  EXPECT_FALSE(counts(own)) << "of statements that are none";
+  receipt.seq = circle.seq();
+  EXPECT_TRUE(counts(own));
+}
+
+// A provider that says so to this person and to nobody else.
+TEST_P(Levels, AReceiptThatTheLogDoesNotHaveIsTold) {
+  raise();
+  work();
+  must_do(ann_->sync());
   Lies lies;
-  lies.custody = [&](Result<api::CustodyStatus>& custody) {
-    custody =
-        api::CustodyStatus{{}, {circle::sign_receipt(testkit::make_fleet("another"), receipt)}};
+  lies.log_file = [&](const std::string& path, Result<Bytes>& file) {
+    if (!path.starts_with("receipt/")) return;
+    auto place = must(wire::decode<tlog::LeafProof>(must(std::move(file))));
+    place.index = 0;
+    file = wire::encode(place);
   };
   HostileStore lying(*store_, lies);
   auto account = must(vault::Account::open(ann_home_, lying, clock_));
-  EXPECT_FALSE(must(account.custody()).former[0].receipt);
+  ASSERT_TRUE(must(account.custody()).former[0].receipt);
+  EXPECT_FALSE(must(account.custody()).former[0].logged);
+  EXPECT_TRUE(must(ann_->custody()).former[0].logged);
+  // Seen once, it is there for good.
+  EXPECT_TRUE(
+      must(must(vault::Account::open(ann_home_, lying, clock_)).custody()).former[0].logged);
 }
 
 TEST_P(Levels, TheRecoveryKeyLowersAtOnceAfterAWeek) {
