@@ -1,8 +1,8 @@
-// Every lie that the hostile service knows, by name: one table, in attacks.cpp. Test-only.
+// Every lie that the hostile service knows, by name: in tables, a file for each sort. Test-only.
 //
 // An attack on stored bytes is spelled HOW:WHAT, for example "flip:data" (see kMutations and
-// kObjects); "taken-but:CODE" takes every change and answers with an error of that code; the others
-// have a name of their own.
+// kObjects); "taken-but:CODE" takes every change and answers with an error of that code;
+// "level-by-fleet:FILE" signs with the fleet key in that file; the others have a name of their own.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Lies about the public log; attacks.cpp has them in its table. Test-only.
+// Lies about the public log; as the tables in attack_parts.h. Test-only.
 #pragma once
 
 #include <atomic>
