@@ -101,6 +101,7 @@ foreach(group IN LISTS groups)
   target_link_libraries(test_${group} PRIVATE ${hf_all_modules})
   if(group STREQUAL "hostile")
     target_link_libraries(test_hostile PRIVATE attacks)
+    target_sources(test_hostile PRIVATE "${CMAKE_SOURCE_DIR}/tests/journeys/log_scene.cpp")
   endif()
   # Thousands of trials of a statistic: a sanitizer sees nothing there that it does not see in one.
   set(filter "")
@@ -118,8 +119,9 @@ get_property(all_targets DIRECTORY "${CMAKE_SOURCE_DIR}" PROPERTY BUILDSYSTEM_TA
 list(FILTER all_targets INCLUDE REGEX "^test_")
 add_custom_target(in_process_tests DEPENDS ${all_targets})
 
-# The service that lies, for tools/story_hostile.
-add_executable(hostile "${CMAKE_SOURCE_DIR}/tests/hostile/service/main.cpp")
+# The service that lies, and what a provider does with its own keys; for tools/story_hostile.
+file(GLOB hostile_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/hostile/service/*.cpp")
+add_executable(hostile ${hostile_sources})
 hf_test_program(hostile)
 target_link_libraries(hostile PRIVATE attacks ${hf_all_modules})
 

@@ -147,7 +147,8 @@ circle::Circle circle_of(api::Session& honest) {
   if (const auto found = known.find(head); found != known.end()) return found->second;
   std::optional<Circle> circle;
   for (const Bytes& statement : all)
-    circle = sure(circle ? circle->apply(statement) : Circle::start(statement, std::make_shared<const AnyAge>()));
+    circle = sure(circle ? circle->apply(statement)
+                         : Circle::start(statement, std::make_shared<const AnyAge>()));
   return known.emplace(head, *std::move(circle)).first->second;
 }
 

@@ -112,14 +112,13 @@ Bytes lowering_statement(Honest& honest, const Circle& circle, const crypto::Ed2
   body.level = circle::Level::kStandard;
   body.custodian =
       circle::sign_custodian(fleet, circle.id(), crypto::wrap_public_key(*ghost().wrap));
-  const std::size_t blobs = circle::epoch_slots(circle.vaults(), circle.readers(),
-                                                {circle::reader_id(*body.custodian)})
-                                .size();
+  const std::size_t blobs =
+      circle::epoch_slots(circle.vaults(), circle.readers(), {circle::reader_id(*body.custodian)})
+          .size();
   body.epoch = standing_epoch(honest, circle, blobs);
   ++body.epoch.epoch;
   circle::Draft draft = next_draft(circle, StatementType::kSetLevel, wire::encode(body));
-  if (by == LoweredBy::kGhost)
-    return wire::encode(circle::sign_statement(draft, *ghost().key));
+  if (by == LoweredBy::kGhost) return wire::encode(circle::sign_statement(draft, *ghost().key));
   if (by == LoweredBy::kFleet) draft.signer = circle::reader_id(*body.custodian);
   return wire::encode(circle::sign_statement(draft, fleet));
 }

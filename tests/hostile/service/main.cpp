@@ -1,12 +1,14 @@
 // A service that is hostile, as a program, for the real programs to talk to over HTTPS; and a
 // member that is, who writes snapshots that no honest device would. tools/story_hostile runs them.
 //
-//   hostile serve --data DIR --attack NAME [--log begin|grow]
-//                    prints where it listens, as holdfastd --json. SIGUSR1: lies that wait begin.
-//                    --log: keeps a public log, with a witness that is its friend; grow: one entry
-//                    more in it. What was begun is kept.
-//   does hostile write --home DIR --server URL --pin HEX --what NAME --outside DIR hostile list the
-//   names of all attacks
+//   hostile serve --data DIR --attack NAME [--log begin|grow|before]
+//                 [--custodian URL --custodian-pin HEX]
+//       prints where it listens, as holdfastd --json. SIGUSR1: lies that wait begin. --log: keeps a
+//       public log, with a witness that is its friend; grow: one entry more in it; before: as the
+//       real service and its witnesses left it. What was begun is kept. --custodian: a real one.
+//   hostile write --home DIR --server URL --pin HEX --what NAME --outside DIR
+//   hostile list   the names of all attacks
+//   hostile forge|leaf|kept|demand   provider.h
 #include <csignal>
 #include <cstdio>
 
@@ -14,8 +16,10 @@
 #include "hostile/hostile_member.h"
 #include "hostile/log_attacks.h"
 #include "net/client.h"
+#include "net/custodian_client.h"
 #include "net/http_server.h"
 #include "net/routes.h"
+#include "provider.h"
 #include "server/service.h"
 #include "sql/sqlite.h"
 #include "witness/witness.h"
@@ -23,7 +27,6 @@
 namespace holdfast::hostile {
 namespace {
 
-using Options = std::map<std::string, std::string>;
 constexpr std::uint64_t kSeed = 1;
 
 sigset_t block_signals() {
@@ -148,6 +151,16 @@ Result<void> grow(server::Service& service) {
   return service.log()->append_leaf(entry);
 }
 
+// Null: there is none.
+Result<std::unique_ptr<api::Custodian>> real_custodian(const Options& options,
+                                                       const std::string& data) {
+  if (!options.contains("--custodian")) return std::unique_ptr<api::Custodian>();
+  const auto pin = from_hex(options.at("--custodian-pin"));
+  if (!pin) return Error{Code::kInvalid, "--custodian-pin takes hexadecimal digits"};
+  return net::open_custodian(TRY(net::parse_address(options.at("--custodian"))), *pin,
+                             TRY(net::ServerTls::load_or_make(data)));
+}
+
 Result<void> serve(const Options& options) {
   const sigset_t signals = block_signals();
   const auto lies = attack(options.at("--attack"), kSeed);
@@ -164,14 +177,19 @@ Result<void> serve(const Options& options) {
     if (net::HttpServer* const server = front.load()) server->wake(account);
   };
   const auto log = options.find("--log");
-  if (log != options.end() || exists(data + "/log.key")) {
+  const bool before = log != options.end() && log->second == "before";
+  if (before) {
+    wanted.log = TRY(log_of_before(data));
+  } else if (log != options.end() || exists(data + "/log.key")) {
     wanted.log = TRY(log_options(data));
     if (lies->stops_log) wanted.log->promise_s = 1;
   }
+  const auto custodian = TRY(real_custodian(options, data));
+  wanted.custodian = custodian.get();
   const auto honest =
       TRY(server::Service::open(std::move(wanted), std::make_shared<SystemClock>()));
   std::unique_ptr<LogKeeper> keeper;
-  if (honest->log() != nullptr) {
+  if (honest->log() != nullptr && !before) {
     if (log != options.end() && log->second == "grow") TRY(grow(*honest));
     keeper = TRY(LogKeeper::start(*honest, *lies, data));
   }
@@ -308,6 +326,10 @@ Result<void> run(const std::string& command, const Options& options) {
   if (command == "serve" && options.contains("--data") && options.contains("--attack"))
     return serve(options);
   if (command == "write" && options.size() == 5) return write(options);
+  if (command == "forge" && options.size() == 4) return forge(options);
+  if (command == "leaf" && options.size() == 1) return leaf(options);
+  if (command == "kept" && options.size() == 6) return kept(options);
+  if (command == "demand" && options.size() == 3) return demand(options);
   if (command != "list") return Error{Code::kInvalid, "hostile serve|write|list; see main.cpp"};
   for (const std::string& name : attack_names()) std::printf("%s\n", name.c_str());
   for (const auto& [name, plant] : plants()) std::printf("%s\n", name.c_str());
