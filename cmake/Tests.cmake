@@ -141,6 +141,9 @@ foreach(script IN LISTS scripts)
     ENVIRONMENT "HOLDFAST_BIN=${CMAKE_BINARY_DIR}/bin")
 endforeach()
 
+# A hundred attacks, each with programs of its own; on a crowded machine that takes a while.
+set_tests_properties(cli.hostile_service${hf_suffix} PROPERTIES TIMEOUT 1500)
+
 # `./dev test --all` sets HOLDFAST_KILLS for the build without a sanitizer.
 file(GLOB scripts CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/service/*.sh")
 foreach(script IN LISTS scripts)

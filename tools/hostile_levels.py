@@ -314,6 +314,24 @@ def release_not_logged(stage, _):
     return said("custodian", began, 1, told["message"])
 
 
+def batches(stage, service, device):
+    text = stage.must(service, device, "log", "--json").text
+    return next(json.loads(line)["batches"] for line in text.splitlines() if '"log"' in line)
+
+
+def batch_denied(stage, lie):
+    """A batch came since Bob looked; at his position, he is told, there is nothing."""
+    with stage.real() as service:
+        first = batches(stage, service, "bob")
+        for _ in range(300):
+            if batches(stage, service, "bob") > first:
+                break
+            time.sleep(0.1)
+        else:
+            raise Broken("no release batch comes")
+    return look_then_send("bob-before")(stage, lie)
+
+
 def opening_overdue(stage, _):
     """The service keeps what its custodian opens to Bob; he looks again after a day and more."""
     stage.edit("CREATE TRIGGER never AFTER UPDATE OF opening ON log_position WHEN new.opening IS NOT "
@@ -412,7 +430,7 @@ ROWS = [
     ("a policy without notice", "honest", policy_without_notice, 0, "seven days"),
     ("a release whose batch is not logged", "honest", release_not_logged, 1,
      "must first stand in a release batch"),
-    ("a release batch: nothing of yours in it", "batch-denied", look_then_send("ann-before"), 4,
+    ("a release batch: nothing of yours in it", "batch-denied", batch_denied, 4,
      "at this account's position"),
     ("an opening that does not come", "honest", opening_overdue, 0, "should have been opened"),
     ("a kept copy of the key: what is new", "honest", key_was_kept, 0, "level advanced"),

@@ -276,7 +276,8 @@ def now(stage):
         stage.must(service, "ann", "backup", stage.path(DATA))
         for one in ("ann", "bob", "carl"):
             all_in(stage, service, one)
-        shutil.copytree(stage.path("ann"), stage.path("ann-before"))
+        for one in ("ann", "bob"):
+            shutil.copytree(stage.path(one), stage.path(one + "-before"))
     shutil.copytree(stage.path("custodian"), stage.path("custodian-kept"))
     shutil.copytree(stage.path("token"), stage.path("token-kept"))
     with stage.real() as service:

@@ -402,6 +402,14 @@ TEST_F(ProviderEditsItsDatabase, NoEditLowersTheLevel) {
     edits = edits_towards(db);
   }
   ASSERT_GT(edits.size(), 20u);
+  {
+    // Asked of what stood before, the answer is another: the question can be failed.
+    const testkit::TempDir place(testkit::Where::kMemory);
+    fs::copy(folder_ / "before", place / "service", fs::copy_options::recursive);
+    const auto service = must(open_service(place / "service"));
+    testkit::DirectStore store(*service, pin_);
+    EXPECT_TRUE(lowered(store, "earlier", place / "earlier"));
+  }
   int refused = 0;
   for (const Edit& edit : edits) {
     const testkit::TempDir place(testkit::Where::kMemory);
