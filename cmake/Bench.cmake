@@ -10,6 +10,13 @@ target_link_libraries(bench_service PRIVATE
 add_executable(bench_log EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/log/bench_log.cpp")
 target_link_libraries(bench_log PRIVATE hf_server hf_vault)
 
-# bench_rekey: the tables of pack keys of a large account, ./dev bench rekey.
-add_executable(bench_rekey EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/rekey/bench_rekey.cpp")
-target_link_libraries(bench_rekey PRIVATE hf_vault hf_store)
+# bench_rekey: what a large account does when somebody may read no more, ./dev bench rekey.
+file(GLOB bench_rekey_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/bench/rekey/*.cpp")
+add_executable(bench_rekey EXCLUDE_FROM_ALL ${bench_rekey_sources})
+target_include_directories(bench_rekey PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+target_link_libraries(bench_rekey PRIVATE ${hf_all_modules} GTest::gtest)
+
+# bench_custody: the custodian's token, ./dev bench custody.
+add_executable(bench_custody EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/custody/bench_custody.cpp")
+target_include_directories(bench_custody PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+target_link_libraries(bench_custody PRIVATE ${hf_all_modules} GTest::gtest)
