@@ -45,6 +45,9 @@ int main(int argc, char** argv) {
   measure(std::string(argv[1]) + "/once", Sealed::kOnce, "never sealed again");
   measure(std::string(argv[1]) + "/again", Sealed::kAgain, "all sealed again");
   for (int run = 1; run <= kRuns; ++run)
-    measure_whole(std::string(argv[1]) + "/whole-" + std::to_string(run));
+    for (const First first : {First::kRaise, First::kRemove})
+      measure_whole(std::string(argv[1]) + "/whole-" + std::to_string(run) +
+                        (first == First::kRaise ? "-raise" : "-remove"),
+                    first);
   return 0;
 }
