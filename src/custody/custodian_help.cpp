@@ -83,7 +83,7 @@ Result<void> Custodian::opened(std::uint64_t batch, const CircleId& last) {
   const Lock one(mutex_);
   const std::uint64_t logged = TRY(logged_batch());
   if (batch > logged) return Error{Code::kInvalid, "nothing of that batch was given out yet"};
-  return Releases(tables_.database()).opened(batch, last);
+  return Releases(tables_.database()).opened(batch, last, clock_->now());
 }
 
 // ---- the proposal ----

@@ -197,7 +197,8 @@ TEST(Help, TakesTwoOperatorsThatTheCustodianKnows) {
   EXPECT_EQ(code_of(h.propose({h.grant(h.first), h.grant(h.first)})), Code::kDenied);
   EXPECT_EQ(code_of(h.propose({h.grant(h.first), h.grant(foreign)})), Code::kDenied);
   EXPECT_EQ(code_of(h.propose({h.grant(foreign), h.grant(make_signer("another"))})), Code::kDenied);
-  const Bytes statement = h.propose({h.grant(h.first), h.grant(h.second)}).value();
+  const Bytes statement =
+      h.propose({h.grant(foreign), h.grant(h.first), h.grant(h.second)}).value();
   EXPECT_TRUE(h.account->maker().circle().apply(statement).ok());
 }
 

@@ -196,7 +196,11 @@ Result<api::DueOpenings> Releases::due(std::uint64_t logged, TimeMs now) {
   }
 }
 
-Result<void> Releases::opened(std::uint64_t n, const CircleId& last) {
+Result<void> Releases::opened(std::uint64_t n, const CircleId& last, TimeMs now) {
+  auto due = TRY(bound(database_, "SELECT 1 FROM batch WHERE n = ? AND open_ms <= ?", signed_of(n),
+                       std::int64_t{now}));
+  if (!TRY(due.step()))
+    return Error{Code::kInvalid, "that batch is not to be opened yet, so none of it was shown"};
   auto transaction = TRY(sql::Transaction::begin(database_));
   TRY(run(database_, "DELETE FROM opening WHERE batch = ? AND circle <= ? AND length(proof) = 0",
           signed_of(n), last.view()));

@@ -46,7 +46,7 @@ class Releases {
   // Of batches up to `logged`, whose time has come.
   Result<api::DueOpenings> due(std::uint64_t logged, TimeMs now);
   // Empty lists are forgotten; the others are evidence.
-  Result<void> opened(std::uint64_t n, const CircleId& last);
+  Result<void> opened(std::uint64_t n, const CircleId& last, TimeMs now);
 
  private:
   Result<std::vector<tlog::BatchEntry>> entries();
