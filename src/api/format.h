@@ -15,7 +15,7 @@ constexpr std::size_t kMaxRecordBody = 4 * 1024 * 1024;
 constexpr std::size_t kMaxErrorBody = 4 * 1024;
 constexpr std::size_t kMaxConnections = 4096;
 constexpr std::size_t kMaxReceipts = 256;
-constexpr std::size_t kMaxGrants = 8;  // of one request for help
+constexpr std::size_t kMaxGrants = 64;  // of one request for help
 constexpr std::size_t kMaxLogView = 4 * 1024 * 1024;
 
 struct AdmissionBody {

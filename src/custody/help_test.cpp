@@ -174,6 +174,7 @@ TEST(Releases, AListIsOpenedOnceItIsInTheLogAndDue) {
   ASSERT_TRUE(h.custodian().follow(h.evidence().view).ok());
   h.world.clock->advance(kNow + kDay - 1 - h.now());
   EXPECT_EQ(h.custodian().due_openings().value().batch, 0U);  // not for a day
+  EXPECT_EQ(code_of(h.custodian().opened(1, h.id())), Code::kInvalid);
   h.world.clock->advance(kNow + kDay - h.now());
   const api::DueOpenings due = h.custodian().due_openings().value();
   ASSERT_EQ(due.batch, 1U);

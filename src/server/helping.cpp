@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/format.h"
 #include "crypto/hash.h"
 #include "server/evidence.h"
 #include "server/rows.h"
@@ -9,6 +10,7 @@
 namespace holdfast::server {
 namespace {
 
+constexpr TimeMs kGrantedMs = 10LL * 24 * 60 * 60 * 1000;
 constexpr TimeMs kLookMs = 20'000;  // replaying an account is no work for every second
 constexpr TimeMs kFailedPauseMs = 300'000;
 constexpr TimeMs kClockSlackMs = 24LL * 60 * 60 * 1000;
@@ -167,9 +169,10 @@ Result<void> Helping::refuse(const HelpRow& row, BytesView entry) {
   });
 }
 
-// Of operators that are some now: who was revoked meanwhile granted nothing.
-Result<bool> Helping::granted_by_two(const HelpRow& row, const CircleId& circle) {
-  if (row.grants.size() < circle::kHelpGrants) return false;
+// Those of operators that are some now: who was revoked meanwhile granted nothing. None: they are
+// not enough.
+Result<std::vector<Bytes>> Helping::good_grants(const HelpRow& row, const CircleId& circle) {
+  if (row.grants.size() < circle::kHelpGrants) return std::vector<Bytes>();
   const auto entries = TRY(operators_.entries());
   const Trail trail = TRY(Trail::verify(entries));
   circle::OperatorKeys now;
@@ -177,9 +180,11 @@ Result<bool> Helping::granted_by_two(const HelpRow& row, const CircleId& circle)
   std::vector<Bytes> theirs;
   for (const Bytes& grant : row.grants) {
     const auto outer = TRY(outer_of(grant));
-    if (now.contains(outer.operator_key)) theirs.push_back(grant);
+    if (now.contains(outer.operator_key) && theirs.size() < api::kMaxGrants)
+      theirs.push_back(grant);
   }
-  return circle::check_help_granted(circle, row.request, theirs, now).ok();
+  if (!circle::check_help_granted(circle, row.request, theirs, now).ok()) theirs.clear();
+  return theirs;
 }
 
 // ---- the work ----
@@ -218,8 +223,8 @@ Result<Helping::Next> Helping::work(const HelpRow& row, PublicLog& log, Loaded& 
   const auto in = TRY(loaded.find(row.account));
   if (!in) return Next::kOver;
   const circle::Circle circle = TRY(in->circle());
-  const bool granted = TRY(granted_by_two(row, circle.id()));
-  if (!granted) return Next::kWait;
+  const std::vector<Bytes> grants = TRY(good_grants(row, circle.id()));
+  if (grants.empty()) return Next::kWait;
   const auto request = TRY(circle::verify_help_request(row.request));
   const ReaderId helped = circle::reader_id(request.device);
   for (const circle::Helped& one : circle.helped())
@@ -235,7 +240,7 @@ Result<Helping::Next> Helping::work(const HelpRow& row, PublicLog& log, Loaded& 
   if (before) return Next::kOver;
   const auto evidence = TRY(gather_evidence(*custodian_, log, row.account, *in, circle));
   api::Append out;
-  out.statement = TRY(custodian_->propose_help(circle.id(), {row.request, row.grants}, evidence));
+  out.statement = TRY(custodian_->propose_help(circle.id(), {row.request, grants}, evidence));
   const auto appended = append(*in, row.account, out);
   if (!appended.ok() && appended.error().code == Code::kConflict) return Next::kWait;
   TRY(appended);
@@ -281,12 +286,15 @@ Result<void> Helping::drop(const HelpRow& row) {
 // Three days and some batches more where two had granted it in time.
 Result<void> Helping::sweep(TimeMs now) {
   const TimeMs before = now - circle::kHelpRequestMs;
+  // One that was granted in time has three days and some batches before it.
+  const TimeMs granted = before - kGrantedMs;
+  const std::string over =
+      "received_ms <= ? AND (received_ms <= ? OR "
+      "(SELECT count(*) FROM help_grant g WHERE g.id = help_request.id) < 2)";
   return writer_.write([&](sql::Database& db) -> Result<void> {
-    TRY(run(db,
-            "DELETE FROM help_grant WHERE id IN "
-            "(SELECT id FROM help_request WHERE received_ms <= ?)",
-            std::int64_t{before}));
-    return run(db, "DELETE FROM help_request WHERE received_ms <= ?", std::int64_t{before});
+    TRY(run(db, "DELETE FROM help_request WHERE " + over, std::int64_t{before},
+            std::int64_t{granted}));
+    return run(db, "DELETE FROM help_grant WHERE id NOT IN (SELECT id FROM help_request)");
   });
 }
 

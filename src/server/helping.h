@@ -68,7 +68,7 @@ class Helping {
 
  private:
   enum class Next { kWait, kProposed, kGiven, kOver };
-  Result<bool> granted_by_two(const HelpRow& row, const CircleId& circle);
+  Result<std::vector<Bytes>> good_grants(const HelpRow& row, const CircleId& circle);
   Result<Next> work(const HelpRow& row, PublicLog& log, Loaded& loaded, const AppendTo& append,
                     TimeMs now);
   Result<Next> give(const HelpRow& row, const circle::Circle& circle, std::uint64_t proposal,

@@ -234,6 +234,41 @@ TEST_F(Help, IsNotGrantedByOperatorsThatTheServiceInvents) {
   EXPECT_TRUE(done.proposed.empty());
   ASSERT_TRUE(done.failed);
   EXPECT_EQ(done.failed->code, Code::kDenied);
+  // Nor do they spoil what two whom it knows granted.
+  must_do(grant(code, two));
+  pass(kHelpHour);
+  EXPECT_EQ(turn().proposed.size(), 1u);
+}
+
+// Those whom the custodian knows are among those that it is shown.
+TEST_F(Help, IsGrantedByAnyNumberOfOperators) {
+  const std::string code = ask();
+  must_do(grant(code, one));
+  must_do(grant(code, two));
+  for (std::size_t i = 0; i < 8; ++i) {
+    const Signer more = make_signer("more " + std::to_string(i));
+    add_operator("more" + std::to_string(i), more, one);
+    must_do(grant(code, more));
+  }
+  const auto done = turn();
+  EXPECT_EQ(done.proposed.size(), 1u) << (done.failed ? done.failed->message : "");
+}
+
+// Three days and some batches are no reason to forget what was granted in the last of the thirty.
+TEST_F(Help, IsGivenAlsoWhereItWasGrantedLate) {
+  const std::string code = ask();
+  const std::string other = must(vault::ask_for_help(found_, *store_, clock_, "nobody", "found"));
+  pass(29 * 24 * kHelpHour);
+  must_do(grant(code, one));
+  must_do(grant(code, two));
+  EXPECT_EQ(turn().proposed.size(), 1u);
+  wait_hours(72);
+  must_do(service().sweep());
+  EXPECT_EQ(must(service().helping().list()).size(), 1u);  // the other one is thirty days old
+  EXPECT_TRUE(becomes_given());
+  pass(11 * 24 * kHelpHour);
+  must_do(service().sweep());
+  EXPECT_TRUE(must(service().helping().list()).empty());
 }
 
 // Nobody learns from the answers whether there is such an account.
