@@ -62,6 +62,16 @@ foreach(module IN LISTS HF_MODULES)
   endif()
 endforeach()
 
+# A token that fails on demand, for the custodian's tests.
+add_library(failing_module MODULE "${CMAKE_SOURCE_DIR}/tests/support/failing_module.cpp")
+set_target_properties(failing_module PROPERTIES
+  LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+target_include_directories(failing_module PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+target_link_libraries(failing_module PRIVATE hf_pkcs11_header)
+add_dependencies(test_custody failing_module)
+set_source_files_properties("${CMAKE_SOURCE_DIR}/src/custody/trouble_test.cpp" PROPERTIES
+  COMPILE_DEFINITIONS "HF_FAILING_MODULE=\"$<TARGET_FILE:failing_module>\"")
+
 foreach(app IN LISTS HF_APPS)
   file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/apps/${app}/*_test.cpp")
   if(tests)

@@ -19,6 +19,8 @@ class Nobody final : public api::Custodian {
   Result<void> keep(const CircleId&, const ReaderId&, BytesView) override { return Ok{}; }
   Result<api::CustodianSeen> seen(const CircleId&) override { return api::CustodianSeen{}; }
   Result<void> follow(const api::LogView&) override { return Ok{}; }
+  Result<void> show(const CircleId&, const api::CircleEvidence&) override { return Ok{}; }
+  Result<void> retire(const CircleId&, const ReaderId&) override { return Ok{}; }
   Result<Bytes> destroy(const CircleId&, const ReaderId&, const api::CircleEvidence&) override {
     return Error{Code::kDenied, "no"};
   }
@@ -55,10 +57,10 @@ class Whole final : public net::Body {
   BytesView bytes_;
 };
 
-constexpr std::array kTargets = {"/v1/fleet-key",    "/v1/issue",        "/v1/keep",
-                                 "/v1/seen",         "/v1/follow",       "/v1/destroy",
-                                 "/v1/next-batch",   "/v1/due-openings", "/v1/opened",
-                                 "/v1/propose-help", "/v1/list-help",    "/v1/complete-help"};
+constexpr std::array kTargets = {
+    "/v1/fleet-key", "/v1/issue",         "/v1/keep",         "/v1/seen",   "/v1/follow",
+    "/v1/destroy",   "/v1/next-batch",    "/v1/due-openings", "/v1/opened", "/v1/propose-help",
+    "/v1/list-help", "/v1/complete-help", "/v1/show",         "/v1/retire"};
 
 void ask(std::uint8_t which, BytesView content) {
   static Nobody nobody;
@@ -97,8 +99,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                           api::CustodyBody, custody::Pins, api::NextBatchBody, api::OpeningsBody,
                           api::OpenedBody, api::ProposeHelpBody, api::ListHelpBody,
                           api::CompleteHelpBody, api::HelpGivenBody, circle::SignedHelpRequest,
-                          circle::HelpRequest, circle::SignedHelpGrant, circle::HelpGrant>(data,
-                                                                                           size);
+                          circle::HelpRequest, circle::SignedHelpGrant, circle::HelpGrant,
+                          api::ShowBody, api::RetireBody>(data, size);
   if (size == 0) return 0;
   const BytesView content = BytesView(data, size).subspan(1);
   ask(data[0], content);

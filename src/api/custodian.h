@@ -16,6 +16,7 @@
 namespace holdfast::api {
 
 constexpr std::size_t kMaxNewStatements = 4096;             // in one piece of evidence
+constexpr std::size_t kMaxNewBytes = 16U * 1024 * 1024;     // of these statements
 constexpr std::size_t kMaxDestroyBody = 32U * 1024 * 1024;  // of all of it
 constexpr std::size_t kMaxBatchAccounts = 1'000'000;
 constexpr std::size_t kMaxOpenings = 1000;  // in one answer
@@ -80,12 +81,12 @@ class Custodian {
   virtual Result<Bytes> fleet_key() = 0;
 
   // The custodian's key for an account: an encoded circle::CustodianInfo. The same one until it is
-  // destroyed, then another. A key that nobody keep()s is destroyed after a day.
+  // destroyed, then another. A key that nobody keep()s is destroyed after an hour.
   virtual Result<Bytes> issue(const CircleId& circle) = 0;
 
-  // To be called before a statement is stored that names this key. From then on only destroy()
-  // ends it. kNotFound: there is no such key any more. kInvalid, kUnsafe: the genesis is not this
-  // circle's.
+  // To be called before a statement is stored that names this key. From then on only destroy() and
+  // retire() end it. kNotFound: there is no such key any more. kInvalid, kUnsafe: the genesis is
+  // not this circle's.
   virtual Result<void> keep(const CircleId& circle, const ReaderId& custodian,
                             BytesView genesis) = 0;
 
@@ -95,6 +96,20 @@ class Custodian {
   // rest of `view` but its checkpoint does not count. kUnsafe: the log contradicts what the
   // custodian saw of it.
   virtual Result<void> follow(const LogView& view) = 0;
+
+  // How many statements one piece of evidence may have, kMaxNewStatements at most.
+  virtual std::size_t page() const { return kMaxNewStatements; }
+  // Statements from CustodianSeen::statements on, where there are more of them than that; the view
+  // does not count. seen() counts them from then on, until evidence shows that the log has others,
+  // or the custodian starts again. kNotFound: it has no key of this account. kUnsafe, kConflict:
+  // they do not follow.
+  virtual Result<void> show(const CircleId& circle, const CircleEvidence& evidence) = 0;
+
+  // That the service has this account no more: the key is destroyed thirty days later, without a
+  // receipt. It is the service's word alone. One that lies ends help for the account, which it
+  // could withhold as well, and nothing else; until then keep(), and evidence that has the key as
+  // the account's, take it back. No such key is success.
+  virtual Result<void> retire(const CircleId& circle, const ReaderId& custodian) = 0;
 
   // Destroys the key of a custodian that is a reader no more, and gives the receipt: an encoded
   // circle::SignedReceipt, always the same one. The key is gone for good before it returns.

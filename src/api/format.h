@@ -173,6 +173,21 @@ struct DestroyBody {
                    &DestroyBody::lookup, &DestroyBody::roots, &DestroyBody::view);
 };
 
+struct ShowBody {
+  CircleId circle;
+  wire::Bounded<Bytes, kMaxNewStatements> statements;
+  Bytes lookup;
+  Bytes roots;
+  static constexpr auto kFields =
+      wire::fields(&ShowBody::circle, &ShowBody::statements, &ShowBody::lookup, &ShowBody::roots);
+};
+
+struct RetireBody {
+  CircleId circle;
+  ReaderId custodian;
+  static constexpr auto kFields = wire::fields(&RetireBody::circle, &RetireBody::custodian);
+};
+
 struct PositionBody {
   Digest label;
   Digest value;

@@ -79,7 +79,8 @@ Result<std::unique_ptr<Custodian>> Custodian::open(CustodianOptions options,
                     fleet, std::move(token), std::move(follower)));
   const Lock one(custodian->mutex_);
   TRY(custodian->check_token());
-  TRY(custodian->finish_all());
+  // One that cannot be ended now is no reason to leave the others alone: sweep() tells.
+  static_cast<void>(custodian->finish_all(TRY(custodian->tables_.ending_keys())));
   return custodian;
 }
 
@@ -135,20 +136,30 @@ Result<Bytes> Custodian::make_key(const CircleId& circle, std::uint64_t number) 
   const std::uint64_t unused = TRY(tables_.count_unused());
   if (unused >= kMaxUnused)
     return Error{Code::kUnavailable,
-                 "too many keys were asked for that nobody used: try again in a few hours"};
+                 "too many keys were asked for that nobody used: try again in an hour"};
   KeyRow row;
   row.circle = circle;
   row.number = number;
   row.issued_ms = clock_->now();
   TRY(tables_.put_key(row));
   auto made = token_->make(object_of(row));
-  if (!made.ok() && made.error().code == Code::kConflict)
+  if (!made.ok() && made.error().code == Code::kConflict) {
+    TRY(tables_.erase_key(row));  // that object is not this row's to end
     return Error{Code::kUnsafe,
                  "the token has a key of this account that the custodian's memory does not know: "
                  "it was put back from an older copy"};
-  TRY(made);
+  }
+  if (!made.ok()) {
+    static_cast<void>(finish(row));  // else the sweep does
+    return std::move(made).error();
+  }
   const auto seed = crypto::Key<crypto::WrapPurpose>::random();
-  row.seed = TRY(token_->seal(object_of(row), seed_context(row), seed));
+  auto sealed = token_->seal(object_of(row), seed_context(row), seed);
+  if (!sealed.ok()) {
+    static_cast<void>(finish(row));
+    return std::move(sealed).error();
+  }
+  row.seed = std::move(sealed).value();
   const auto info = circle::sign_custodian(fleet_, circle, crypto::wrap_public_key(seed));
   row.reader = circle::reader_id(info);
   row.info = wire::encode(info);
@@ -166,19 +177,33 @@ Result<void> Custodian::keep(const CircleId& id, const ReaderId& custodian, Byte
   const Lock one(mutex_);
   const auto row = TRY(tables_.key(id, custodian));
   if (!row || row->state != KeyState::kLive) return no_such_key();
-  return tables_.keep(id);
+  return tables_.keep(id, custodian);
 }
 
-// Rows that end without a receipt: nobody was given it for use.
+Result<void> Custodian::retire(const CircleId& circle, const ReaderId& custodian) {
+  const Lock one(mutex_);
+  return tables_.retire(circle, custodian, clock_->now());
+}
+
 Result<std::size_t> Custodian::sweep() {
   const Lock one(mutex_);
-  const auto unused = TRY(tables_.unused_keys(clock_->now() - kUnusedMs, kSweptAtOnce));
-  for (KeyRow row : unused) {
+  const TimeMs now = clock_->now();
+  const auto finished = finish_all(TRY(tables_.ending_keys()));
+  const auto unused = end_all(TRY(tables_.unused_keys(now - kUnusedMs, kSweptAtOnce)));
+  const auto retired = end_all(TRY(tables_.retired_keys(now - kRetiredMs, kSweptAtOnce)));
+  TRY(finished);
+  return TRY(unused) + TRY(retired);
+}
+
+// Rows that end without a receipt: nobody was given it for use, or nobody is left to give one to.
+Result<std::size_t> Custodian::end_all(std::vector<KeyRow> rows) {
+  const std::size_t count = rows.size();
+  for (KeyRow& row : rows) {
     row.state = KeyState::kEnding;
     TRY(tables_.put_key(row));
-    TRY(finish(std::move(row)));
   }
-  return unused.size();
+  TRY(finish_all(std::move(rows)));
+  return count;
 }
 
 Result<Tables::Counts> Custodian::counts() {
@@ -199,6 +224,20 @@ Result<void> Custodian::follow(const api::LogView& view) {
   return Ok{};
 }
 
+// Checked as far as it goes: by the account's own rules. Whether the log has it, is asked at the
+// end.
+Result<void> Custodian::show(const CircleId& id, const api::CircleEvidence& evidence) {
+  if (evidence.statements.size() > api::kMaxNewStatements)
+    return Error{Code::kInvalid, "these are too many statements for one request"};
+  const auto lookup = std::make_shared<const LookupKey>(TRY(lookup_of(evidence.lookup)));
+  const Lock one(mutex_);
+  const auto row = TRY(tables_.newest_key(id));
+  if (!row) return no_such_key();
+  const std::uint64_t from = TRY(tables_.count_statements(id));
+  TRY(replay_known(id, evidence, lookup));
+  return tables_.show(id, from, evidence.statements);
+}
+
 // What was seen of the log is kept whatever comes of the rest.
 Result<bool> Custodian::take_log(const api::LogView& view) {
   const bool whole = TRY(follower_.take(view));
@@ -214,12 +253,34 @@ Result<Custodian::Replayed> Custodian::replay(const CircleId& id,
   const bool whole = TRY(take_log(evidence.view));
   if (!whole) return Error{Code::kUnavailable, "entries of the log are missing"};
   TRY(follower_.check_fresh(evidence.view, clock_->now()));
-  std::vector<Bytes> statements = TRY(tables_.statements(id));
-  const std::uint64_t known = statements.size();
-  statements.insert(statements.end(), evidence.statements.begin(), evidence.statements.end());
-  auto circle = TRY(replay_circle(id, statements, lookup, evidence.roots, follower_.trusted()));
-  TRY(follower_.check_circle(evidence.view, *lookup, circle.seq() + 1, circle.head()));
+  const std::uint64_t known = TRY(tables_.count_statements(id));
+  auto circle = TRY(replay_known(id, evidence, lookup));
+  const auto logged =
+      follower_.check_circle(evidence.view, *lookup, circle.seq() + 1, circle.head());
+  if (!logged.ok() && logged.error().code != Code::kUnavailable) TRY(tables_.forget_shown(id));
+  TRY(logged);
   return Replayed{std::move(circle), known};
+}
+
+// A few at a time, so that an account's length costs no memory.
+Result<circle::Circle> Custodian::replay_known(const CircleId& id,
+                                               const api::CircleEvidence& evidence,
+                                               std::shared_ptr<const LookupKey> lookup) {
+  CircleReplay replay(id, std::move(lookup), evidence.roots, follower_.trusted());
+  for (std::uint64_t from = 0;;) {
+    const auto some = TRY(tables_.statements(id, from));
+    if (some.empty()) break;
+    for (const Bytes& statement : some) TRY(replay.take(statement));
+    from += some.size();
+  }
+  for (const Bytes& statement : evidence.statements) {
+    const auto taken = replay.take(statement);
+    if (taken.ok()) continue;
+    // Either may be the one that is of a fork.
+    TRY(tables_.forget_shown(id));
+    return taken.error();
+  }
+  return std::move(replay).circle();
 }
 
 Result<circle::Circle> Custodian::verify(const CircleId& id, const api::CircleEvidence& evidence) {
@@ -231,6 +292,8 @@ Result<circle::Circle> Custodian::verify_now(const CircleId& id,
                                              const api::CircleEvidence& evidence) {
   auto replayed = TRY(replay(id, evidence));
   TRY(tables_.keep_statements(id, replayed.known, evidence.statements));
+  if (const circle::Custodian* const now = replayed.circle.custodian())
+    TRY(tables_.keep(id, now->id));
   return std::move(replayed.circle);
 }
 
@@ -285,8 +348,13 @@ Result<Bytes> Custodian::finish(KeyRow row) {
   return row.receipt;
 }
 
-Result<void> Custodian::finish_all() {
-  for (KeyRow& row : TRY(tables_.ending_keys())) TRY(finish(std::move(row)));
+Result<void> Custodian::finish_all(std::vector<KeyRow> rows) {
+  std::optional<Error> failed;
+  for (KeyRow& row : rows) {
+    auto done = finish(std::move(row));
+    if (!done.ok()) failed = std::move(done).error();
+  }
+  if (failed) return *std::move(failed);
   return Ok{};
 }
 

@@ -24,6 +24,7 @@
 #include "crypto/ed25519.h"
 #include "custody/follower.h"
 #include "custody/releases.h"
+#include "custody/replay.h"
 #include "custody/tables.h"
 #include "custody/token.h"
 
@@ -32,8 +33,9 @@ namespace holdfast::custody {
 struct VaultKeyPurpose {};
 using VaultKey = crypto::Key<VaultKeyPurpose>;
 
-constexpr TimeMs kUnusedMs = 24LL * 60 * 60 * 1000;  // a key that nobody keeps is destroyed
-constexpr std::uint64_t kMaxUnused = 1000;           // so that strangers do not fill the token
+constexpr TimeMs kUnusedMs = 60LL * 60 * 1000;             // a key that nobody keeps is destroyed
+constexpr TimeMs kRetiredMs = 30LL * 24 * 60 * 60 * 1000;  // and that of an account that is gone
+constexpr std::uint64_t kMaxUnused = 1000;  // so that strangers do not fill the token
 
 // What an envelope of a vault key to a vault reader is bound to.
 Bytes envelope_info(const CircleId& circle, std::uint32_t epoch, const VaultId& vault,
@@ -50,8 +52,9 @@ struct CustodianOptions {
 // Safe from several threads: it answers one after the other.
 class Custodian final : public api::Custodian {
  public:
-  // Goes on with what was cut short. kUnavailable: another process uses the directory. kUnsafe: its
-  // memory or key is gone, or the token is another's. Else as Token::open().
+  // Goes on with what was cut short; what cannot be ended yet, sweep() tells. kUnavailable: another
+  // process uses the directory. kUnsafe: its memory or key is gone, or the token is another's. Else
+  // as Token::open().
   static Result<std::unique_ptr<Custodian>> open(CustodianOptions options,
                                                  std::shared_ptr<const Clock> clock);
 
@@ -60,6 +63,8 @@ class Custodian final : public api::Custodian {
   Result<void> keep(const CircleId& circle, const ReaderId& custodian, BytesView genesis) override;
   Result<api::CustodianSeen> seen(const CircleId& circle) override;
   Result<void> follow(const api::LogView& view) override;
+  Result<void> show(const CircleId& circle, const api::CircleEvidence& evidence) override;
+  Result<void> retire(const CircleId& circle, const ReaderId& custodian) override;
   Result<Bytes> destroy(const CircleId& circle, const ReaderId& custodian,
                         const api::CircleEvidence& evidence) override;
 
@@ -74,7 +79,9 @@ class Custodian final : public api::Custodian {
                                        const std::vector<Bytes>& envelopes, BytesView batch,
                                        const api::CircleEvidence& evidence) override;
 
-  // Destroys keys that nobody kept for a day, and says how many; to be called now and then.
+  // Destroys keys that nobody kept, and those of accounts that are gone, and says how many; goes on
+  // with those whose end was decided. To be called now and then. An error is of the last key that
+  // could not be ended, after all others were.
   Result<std::size_t> sweep();
   Result<Tables::Counts> counts();
 
@@ -96,6 +103,8 @@ class Custodian final : public api::Custodian {
     circle::Circle circle;
     std::uint64_t known = 0;  // statements that were here before
   };
+  Result<circle::Circle> replay_known(const CircleId& circle, const api::CircleEvidence& evidence,
+                                      std::shared_ptr<const LookupKey> lookup) HF_REQUIRES(mutex_);
   Result<void> check_token() HF_REQUIRES(mutex_);
   Result<Bytes> make_key(const CircleId& circle, std::uint64_t number) HF_REQUIRES(mutex_);
   Result<bool> take_log(const api::LogView& view) HF_REQUIRES(mutex_);
@@ -117,7 +126,9 @@ class Custodian final : public api::Custodian {
                                              const std::vector<Bytes>& envelopes)
       HF_REQUIRES(mutex_);
   Result<Bytes> finish(KeyRow row) HF_REQUIRES(mutex_);
-  Result<void> finish_all() HF_REQUIRES(mutex_);
+  // Whatever could not be ended, the others are.
+  Result<void> finish_all(std::vector<KeyRow> rows) HF_REQUIRES(mutex_);
+  Result<std::size_t> end_all(std::vector<KeyRow> rows) HF_REQUIRES(mutex_);
 
   const CustodianOptions options_;
   const std::shared_ptr<const Clock> clock_;

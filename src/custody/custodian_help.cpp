@@ -90,13 +90,17 @@ Result<void> Custodian::opened(std::uint64_t batch, const CircleId& last) {
 
 // Also one that was cancelled: the same grants do not serve twice.
 Result<bool> Custodian::proposed_before(const CircleId& circle, const ReaderId& helped) {
-  for (const Bytes& bytes : TRY(tables_.statements(circle))) {
-    const auto statement = TRY(statement_in(bytes));
-    if (statement.type != circle::StatementType::kAssist) continue;
-    const auto body = TRY(wire::decode<circle::Assist>(statement.body));
-    if (circle::reader_id(body.helped) == helped) return true;
+  for (std::uint64_t from = 0;;) {
+    const auto some = TRY(tables_.statements(circle, from));
+    if (some.empty()) return false;
+    from += some.size();
+    for (const Bytes& bytes : some) {
+      const auto statement = TRY(statement_in(bytes));
+      if (statement.type != circle::StatementType::kAssist) continue;
+      const auto body = TRY(wire::decode<circle::Assist>(statement.body));
+      if (circle::reader_id(body.helped) == helped) return true;
+    }
   }
-  return false;
 }
 
 // The operators' word is judged here, by keys that were given to the custodian: whoever controls
@@ -151,8 +155,9 @@ Result<Custodian::HelpPlan> Custodian::plan_help(const CircleId& id, const api::
     return Error{Code::kNotFound, "no such help waits: it was cancelled, or given"};
   HelpPlan plan{circle, *proposal->helped(), {}, {}};
   plan.slots = circle::assist_slots(circle, circle::reader_id(plan.helped));
-  const auto statements = TRY(tables_.statements(id));
-  const Digest instrument = crypto::sha256(statements.at(due.proposal));
+  const auto proposed = TRY(tables_.statements(id, due.proposal));
+  if (proposed.empty()) return Error{Code::kCorrupt, "the custodian's memory is damaged"};
+  const Digest instrument = crypto::sha256(proposed[0]);
   for (const circle::BlobSlot& slot : plan.slots)
     plan.releases.push_back(
         {slot.vault, circle.epoch(), crypto::sha256(plan.helped.wrap_key), instrument});

@@ -42,7 +42,7 @@ TEST(Custodian, GivesAnAccountOneKeyThatItsFleetSigned) {
   EXPECT_EQ(code_of(world.custodian->issue(CircleId())), Code::kInvalid);
 }
 
-TEST(Custodian, AKeyThatNobodyKeepsIsDestroyedAfterADay) {
+TEST(Custodian, AKeyThatNobodyKeepsIsDestroyedAfterAnHour) {
   World world;
   const ShownAccount unused = world.account("unused");
   const ShownAccount kept = world.account("kept device");

@@ -100,9 +100,14 @@ Result<void> Follower::check_fresh(const api::LogView& view, TimeMs now) const {
     if (age > tlog::kMaxCheckpointAge_s)
       return Error{Code::kUnavailable, "the newest state of the log is older than a day"};
   }
-  // One that lags is no reason to wait: an auditor may be away.
-  if (view.audit && !trusted_.auditors().empty())
-    TRY(tlog::check_audited(trusted_, *view.audit, pins_.epoch, pins_.epoch_leaf));
+  if (trusted_.auditors().empty() || pins_.epoch == 0) return Ok{};
+  // A device is told of an audit that lags, and decides. Here nobody is, and what follows cannot be
+  // undone: a map from which an entry was taken out hides what the account said last.
+  if (!view.audit) return withheld("no auditor's word on its map");
+  const std::uint64_t audited =
+      TRY(tlog::check_audited(trusted_, *view.audit, pins_.epoch, pins_.epoch_leaf));
+  if (audited < pins_.epoch)
+    return Error{Code::kUnavailable, "no auditor has looked at the newest map of the log yet"};
   return Ok{};
 }
 

@@ -26,8 +26,8 @@ class Follower {
   // and pins() is that tree now, to be stored. False: others are to come first.
   // kUnsafe: the log contradicts what this custodian saw of it. kUnavailable: it is not whole.
   Result<bool> take(const api::LogView& view);
-  // After take() was true of this view: that the checkpoint is fresh (kUnavailable), and what an
-  // auditor says of the newest map.
+  // After take() was true of this view: that the checkpoint is fresh, and that an auditor, where
+  // the log has any, vouches for the newest map (kUnavailable).
   Result<void> check_fresh(const api::LogView& view, TimeMs now) const;
   // S4 of the circle's series: it has `count` statements, and `head` after the last. kUnavailable:
   // it has fewer yet, or more than was shown. kUnsafe: it has others.

@@ -59,10 +59,11 @@ Result<std::optional<BatchRow>> Releases::batch(std::uint64_t n) {
 Result<std::vector<tlog::BatchEntry>> Releases::entries() {
   std::vector<tlog::BatchEntry> out;
   auto rows = TRY(bound(database_,
-                        "SELECT kept.circle, coalesce(asked.release, x'') FROM kept "
-                        "LEFT JOIN asked ON asked.circle = kept.circle AND asked.batch = 0 "
-                        "WHERE kept.circle IN (SELECT circle FROM account_key WHERE state = ?) "
-                        "ORDER BY kept.circle",
+                        "WITH live AS (SELECT DISTINCT k.circle FROM kept_key k JOIN account_key a "
+                        "  ON a.circle = k.circle AND a.reader = k.reader WHERE a.state = ?) "
+                        "SELECT live.circle, coalesce(asked.release, x'') FROM live "
+                        "LEFT JOIN asked ON asked.circle = live.circle AND asked.batch = 0 "
+                        "ORDER BY live.circle",
                         static_cast<std::int64_t>(KeyState::kLive)));
   for (;;) {
     const bool there = TRY(rows.step());

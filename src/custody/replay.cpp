@@ -55,20 +55,36 @@ Result<LookupKey> lookup_of(BytesView bytes) {
   return LookupKey::from_bytes(bytes);
 }
 
+Result<void> CircleReplay::take(BytesView statement) {
+  if (!circle_) return start(statement);
+  circle_ = TRY(circle_->apply(statement));
+  return Ok{};
+}
+
+Result<void> CircleReplay::start(BytesView bytes) {
+  const auto genesis = TRY(genesis_of(bytes));
+  if (!genesis.has_log)
+    return Error{Code::kUnsafe, "the account is in no log: nothing shows what is newest in it"};
+  if (tlog::lookup_hash(*lookup_) != genesis.lookup) return not_its("lookup key");
+  auto then = TRY(log_at_genesis(genesis, roots_, log_));
+  const auto ages = std::make_shared<const LogAges>(std::move(then), lookup_);
+  auto circle = TRY(circle::Circle::start(bytes, ages));
+  if (circle.id() != id_) return Error{Code::kUnsafe, "the statements are of another account"};
+  circle_ = std::move(circle);
+  return Ok{};
+}
+
+Result<circle::Circle> CircleReplay::circle() && {
+  if (!circle_) return Error{Code::kInvalid, "no statement of the account was shown"};
+  return *std::move(circle_);
+}
+
 Result<circle::Circle> replay_circle(const CircleId& id, const std::vector<Bytes>& statements,
                                      std::shared_ptr<const LookupKey> lookup, BytesView roots,
                                      const tlog::TrustedLog& log) {
-  if (statements.empty()) return Error{Code::kInvalid, "no statement of the account was shown"};
-  const auto genesis = TRY(genesis_of(statements[0]));
-  if (!genesis.has_log)
-    return Error{Code::kUnsafe, "the account is in no log: nothing shows what is newest in it"};
-  if (tlog::lookup_hash(*lookup) != genesis.lookup) return not_its("lookup key");
-  auto then = TRY(log_at_genesis(genesis, roots, log));
-  const auto ages = std::make_shared<const LogAges>(std::move(then), std::move(lookup));
-  auto circle = TRY(circle::Circle::start(statements[0], ages));
-  if (circle.id() != id) return Error{Code::kUnsafe, "the statements are of another account"};
-  for (std::size_t i = 1; i < statements.size(); ++i) circle = TRY(circle.apply(statements[i]));
-  return circle;
+  CircleReplay replay(id, std::move(lookup), roots, log);
+  for (const Bytes& statement : statements) TRY(replay.take(statement));
+  return std::move(replay).circle();
 }
 
 }  // namespace holdfast::custody

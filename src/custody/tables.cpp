@@ -18,11 +18,20 @@ constexpr const char* kSchema =
     "  issued_ms INTEGER NOT NULL, reader BLOB NOT NULL, info BLOB NOT NULL, seed BLOB NOT NULL,"
     "  receipt BLOB NOT NULL, PRIMARY KEY(circle, number)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS account_key_state ON account_key(state, issued_ms);"
-    "CREATE TABLE IF NOT EXISTS kept(circle BLOB PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS kept_key("
+    "  circle BLOB NOT NULL, reader BLOB NOT NULL, PRIMARY KEY(circle, reader)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS retired_key("
+    "  circle BLOB NOT NULL, reader BLOB NOT NULL, since_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY(circle, reader)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS statement("
     "  circle BLOB NOT NULL, seq INTEGER NOT NULL, statement BLOB NOT NULL,"
     "  PRIMARY KEY(circle, seq));"
+    "CREATE TABLE IF NOT EXISTS shown("
+    "  circle BLOB NOT NULL, seq INTEGER NOT NULL, statement BLOB NOT NULL,"
+    "  PRIMARY KEY(circle, seq));"
     "CREATE TABLE IF NOT EXISTS pins(id INTEGER PRIMARY KEY CHECK(id = 1), pins BLOB NOT NULL);";
+
+constexpr std::int64_t kStatementsAtOnce = 256;  // of 68 KiB at most
 
 constexpr const char* kColumns =
     "circle, number, state, issued_ms, reader, info, seed, receipt FROM account_key ";
@@ -65,6 +74,10 @@ Result<std::uint64_t> count(sql::Statement row) {
   return number_at(row, 0);
 }
 
+constexpr const char* kUnkept =
+    "NOT EXISTS(SELECT 1 FROM kept_key k "
+    "           WHERE k.circle = account_key.circle AND k.reader = account_key.reader) ";
+
 std::int64_t number_of(KeyState state) { return static_cast<std::int64_t>(state); }
 
 }  // namespace
@@ -75,6 +88,7 @@ Result<Tables> Tables::open(const std::string& path) {
   TRY(database.execute("PRAGMA secure_delete = ON"));
   TRY(database.execute(kSchema));
   TRY(database.execute(Releases::kSchema));
+  TRY(database.execute("DELETE FROM shown"));
   return Tables(std::move(database));
 }
 
@@ -113,8 +127,18 @@ Result<void> Tables::put_key(const KeyRow& row) {
 }
 
 Result<void> Tables::erase_key(const KeyRow& row) {
-  return run(database_, "DELETE FROM account_key WHERE circle = ? AND number = ?",
-             row.circle.view(), signed_of(row.number));
+  auto transaction = TRY(sql::Transaction::begin(database_));
+  TRY(run(database_, "DELETE FROM account_key WHERE circle = ? AND number = ?", row.circle.view(),
+          signed_of(row.number)));
+  for (const char* const table : {"kept_key", "retired_key"})
+    TRY(run(database_, "DELETE FROM " + std::string(table) + " WHERE circle = ? AND reader = ?",
+            row.circle.view(), row.reader.view()));
+  for (const char* const table : {"statement", "shown"})
+    TRY(run(database_,
+            "DELETE FROM " + std::string(table) +
+                " WHERE circle = ?1 AND NOT EXISTS(SELECT 1 FROM account_key WHERE circle = ?1)",
+            row.circle.view()));
+  return transaction.commit();
 }
 
 Result<std::vector<KeyRow>> Tables::ending_keys() {
@@ -122,39 +146,61 @@ Result<std::vector<KeyRow>> Tables::ending_keys() {
 }
 
 Result<std::vector<KeyRow>> Tables::unused_keys(TimeMs before, std::size_t limit) {
-  return all_keys(TRY(bound(database_,
-                            select("WHERE state <= ? AND issued_ms < ? "
-                                   "AND circle NOT IN (SELECT circle FROM kept) LIMIT ?"),
-                            number_of(KeyState::kLive), std::int64_t{before},
-                            static_cast<std::int64_t>(limit))));
+  return all_keys(TRY(
+      bound(database_, select("WHERE state <= ? AND issued_ms < ? AND ") + kUnkept + "LIMIT ?",
+            number_of(KeyState::kLive), std::int64_t{before}, static_cast<std::int64_t>(limit))));
 }
 
 Result<std::uint64_t> Tables::count_unused() {
-  return count(TRY(bound(database_,
-                         "SELECT count(*) FROM account_key WHERE state <= ? "
-                         "AND circle NOT IN (SELECT circle FROM kept)",
-                         number_of(KeyState::kLive))));
+  return count(TRY(bound(
+      database_, std::string("SELECT count(*) FROM account_key WHERE state <= ? AND ") + kUnkept,
+      number_of(KeyState::kLive))));
 }
 
-Result<void> Tables::keep(const CircleId& circle) {
-  return run(database_, "INSERT OR IGNORE INTO kept(circle) VALUES(?)", circle.view());
+Result<void> Tables::keep(const CircleId& circle, const ReaderId& reader) {
+  TRY(run(database_, "DELETE FROM retired_key WHERE circle = ? AND reader = ?", circle.view(),
+          reader.view()));
+  return run(database_, "INSERT OR IGNORE INTO kept_key(circle, reader) VALUES(?, ?)",
+             circle.view(), reader.view());
+}
+
+Result<void> Tables::retire(const CircleId& circle, const ReaderId& reader, TimeMs now) {
+  return run(database_,
+             "INSERT OR IGNORE INTO retired_key(circle, reader, since_ms) "
+             "SELECT circle, reader, ?1 FROM account_key "
+             "WHERE circle = ?2 AND reader = ?3 AND state = ?4",
+             std::int64_t{now}, circle.view(), reader.view(), number_of(KeyState::kLive));
+}
+
+Result<std::vector<KeyRow>> Tables::retired_keys(TimeMs before, std::size_t limit) {
+  return all_keys(TRY(
+      bound(database_,
+            select("WHERE state = ? AND EXISTS(SELECT 1 FROM retired_key r "
+                   "WHERE r.circle = account_key.circle AND r.reader = account_key.reader "
+                   "AND since_ms < ?) LIMIT ?"),
+            number_of(KeyState::kLive), std::int64_t{before}, static_cast<std::int64_t>(limit))));
 }
 
 Result<std::uint64_t> Tables::count_statements(const CircleId& circle) {
-  return count(
-      TRY(bound(database_, "SELECT count(*) FROM statement WHERE circle = ?", circle.view())));
+  return count(TRY(bound(database_,
+                         "SELECT (SELECT count(*) FROM statement WHERE circle = ?1) + "
+                         "(SELECT count(*) FROM shown WHERE circle = ?1)",
+                         circle.view())));
 }
 
-Result<std::vector<Bytes>> Tables::statements(const CircleId& circle) {
-  auto rows =
-      TRY(bound(database_, "SELECT seq, statement FROM statement WHERE circle = ? ORDER BY seq",
-                circle.view()));
+Result<std::vector<Bytes>> Tables::statements(const CircleId& circle, std::uint64_t from) {
+  auto rows = TRY(bound(database_,
+                        "SELECT seq, statement FROM statement WHERE circle = ?1 AND seq >= ?2 "
+                        "UNION ALL "
+                        "SELECT seq, statement FROM shown WHERE circle = ?1 AND seq >= ?2 "
+                        "ORDER BY seq LIMIT ?3",
+                        circle.view(), signed_of(from), kStatementsAtOnce));
   std::vector<Bytes> out;
   for (;;) {
     const bool there = TRY(rows.step());
     if (!there) return out;
     const std::uint64_t seq = TRY(number_at(rows, 0));
-    if (seq != out.size()) return damaged();
+    if (seq != from + out.size()) return damaged();
     out.push_back(to_bytes(TRY(rows.column_blob(1))));
   }
 }
@@ -174,8 +220,7 @@ Result<void> Tables::put_pins(const Pins& pins) {
 Result<void> Tables::end_key(const KeyRow& row, std::uint64_t from,
                              const std::vector<Bytes>& statements) {
   auto transaction = TRY(sql::Transaction::begin(database_));
-  TRY(put_statements(row.circle, from, statements));
-  TRY(keep(row.circle));
+  TRY(prove(row.circle, from, statements));
   TRY(put_key(row));
   return transaction.commit();
 }
@@ -183,13 +228,30 @@ Result<void> Tables::end_key(const KeyRow& row, std::uint64_t from,
 Result<void> Tables::keep_statements(const CircleId& circle, std::uint64_t from,
                                      const std::vector<Bytes>& statements) {
   auto transaction = TRY(sql::Transaction::begin(database_));
-  TRY(put_statements(circle, from, statements));
-  TRY(keep(circle));
+  TRY(prove(circle, from, statements));
   return transaction.commit();
 }
 
-Result<void> Tables::put_statements(const CircleId& circle, std::uint64_t from,
-                                    const std::vector<Bytes>& statements) {
+Result<void> Tables::show(const CircleId& circle, std::uint64_t from,
+                          const std::vector<Bytes>& statements) {
+  auto transaction = TRY(sql::Transaction::begin(database_));
+  for (const Bytes& statement : statements)
+    TRY(run(database_, "INSERT INTO shown(circle, seq, statement) VALUES(?, ?, ?)", circle.view(),
+            signed_of(from++), BytesView(statement)));
+  return transaction.commit();
+}
+
+Result<void> Tables::forget_shown(const CircleId& circle) {
+  return run(database_, "DELETE FROM shown WHERE circle = ?", circle.view());
+}
+
+Result<void> Tables::prove(const CircleId& circle, std::uint64_t from,
+                           const std::vector<Bytes>& statements) {
+  TRY(run(database_,
+          "INSERT INTO statement(circle, seq, statement) "
+          "SELECT circle, seq, statement FROM shown WHERE circle = ? ORDER BY seq",
+          circle.view()));
+  TRY(forget_shown(circle));
   for (const Bytes& statement : statements)
     TRY(run(database_, "INSERT INTO statement(circle, seq, statement) VALUES(?, ?, ?)",
             circle.view(), signed_of(from++), BytesView(statement)));

@@ -51,23 +51,33 @@ class Tables {
   Result<std::optional<KeyRow>> newest_key(const CircleId& circle);
   Result<std::optional<KeyRow>> key(const CircleId& circle, const ReaderId& reader);
   Result<void> put_key(const KeyRow& row);
+  // And what is kept of its account, where that has no other.
   Result<void> erase_key(const KeyRow& row);
   Result<std::vector<KeyRow>> ending_keys();
-  // Given out or begun before `before`, of circles that were never shown.
+  // Begun, or given out and never kept, before `before`.
   Result<std::vector<KeyRow>> unused_keys(TimeMs before, std::size_t limit);
   Result<std::uint64_t> count_unused();
 
-  // That a circle was shown: its keys are in use.
-  Result<void> keep(const CircleId& circle);
+  // That a statement names this key: it is in use, and retired no more.
+  Result<void> keep(const CircleId& circle, const ReaderId& reader);
+  // That the service says that the account is gone; the first time counts.
+  Result<void> retire(const CircleId& circle, const ReaderId& reader, TimeMs now);
+  Result<std::vector<KeyRow>> retired_keys(TimeMs before, std::size_t limit);
+
+  // Of a circle: proven, and after them those that were shown and are not.
   Result<std::uint64_t> count_statements(const CircleId& circle);
-  Result<std::vector<Bytes>> statements(const CircleId& circle);
+  // Some of both, from number `from` on; none: there are no more.
+  Result<std::vector<Bytes>> statements(const CircleId& circle, std::uint64_t from);
+  Result<void> show(const CircleId& circle, std::uint64_t from,
+                    const std::vector<Bytes>& statements);
+  Result<void> forget_shown(const CircleId& circle);
 
   Result<Pins> pins();
   Result<void> put_pins(const Pins& pins);
 
   // The decision to end a key, with the statements that it follows from. All or nothing.
   Result<void> end_key(const KeyRow& row, std::uint64_t from, const std::vector<Bytes>& statements);
-  // Of a circle that is kept from then on.
+  // What was shown is proven, and these that follow it.
   Result<void> keep_statements(const CircleId& circle, std::uint64_t from,
                                const std::vector<Bytes>& statements);
 
@@ -81,8 +91,8 @@ class Tables {
   sql::Database& database() { return database_; }  // for the tables of releases
 
  private:
-  Result<void> put_statements(const CircleId& circle, std::uint64_t from,
-                              const std::vector<Bytes>& statements);
+  Result<void> prove(const CircleId& circle, std::uint64_t from,
+                     const std::vector<Bytes>& statements);
   explicit Tables(sql::Database database) : database_(std::move(database)) {}
   sql::Database database_;
 };

@@ -304,7 +304,16 @@ Result<void> Token::make(const KeyObject& name) {
   const Lock lock(s.mutex);
   CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
   const ObjectId id = id_of(name);
-  CK_RV code = TRY(s.call([&] { return s.generate(id, object); }));
+  // Run once more after a lost session, the first one may have made it: there are never two.
+  CK_RV code = TRY(s.call([&]() -> CK_RV {
+    const CK_RV found = s.find(id, object);
+    if (found != CKR_OK) return found;
+    if (object != CK_INVALID_HANDLE) {
+      const CK_RV gone = s.p11->C_DestroyObject(s.session, object);
+      if (gone != CKR_OK) return gone;
+    }
+    return s.generate(id, object);
+  }));
   if (code != CKR_OK) return failed("make a key", code);
   code = s.check_kept_in(object);
   if (code == CKR_OK) return Ok{};

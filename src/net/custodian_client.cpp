@@ -33,6 +33,17 @@ class HttpCustodian final : public api::Custodian {
     TRY(ask("/v1/follow", wire::encode(net::body_of(view)), kReplayMs));
     return Ok{};
   }
+  Result<void> show(const CircleId& circle, const api::CircleEvidence& evidence) override {
+    TRY(check_fits(evidence));
+    api::ShowBody body{circle, {}, evidence.lookup, evidence.roots};
+    for (const Bytes& statement : evidence.statements) body.statements.push_back(statement);
+    TRY(ask_with("/v1/show", body, kMaxSmall));
+    return Ok{};
+  }
+  Result<void> retire(const CircleId& circle, const ReaderId& custodian) override {
+    TRY(ask("/v1/retire", wire::encode(api::RetireBody{circle, custodian}), kPatienceMs));
+    return Ok{};
+  }
   Result<Bytes> destroy(const CircleId& circle, const ReaderId& custodian,
                         const api::CircleEvidence& evidence) override {
     TRY(check_fits(evidence));

@@ -58,6 +58,18 @@ struct Listener final : api::Custodian {
     ++calls;
     return Ok{};
   }
+  Result<void> show(const CircleId& of, const api::CircleEvidence& shown) override {
+    circle = of;
+    evidence = shown;
+    ++calls;
+    return Ok{};
+  }
+  Result<void> retire(const CircleId& of, const ReaderId& key) override {
+    circle = of;
+    custodian = key;
+    ++calls;
+    return Ok{};
+  }
   Result<Bytes> destroy(const CircleId& of, const ReaderId& key,
                         const api::CircleEvidence& shown) override {
     circle = of;
@@ -134,6 +146,14 @@ TEST(CustodianOverTls, TakesEveryCallOfTheServiceThatItKnows) {
   EXPECT_EQ(wire::encode(body_of(place.custodian.view)), wire::encode(body_of(some_view())));
   const api::CircleEvidence evidence{
       {Bytes(9, 1), Bytes(8, 2)}, Bytes(32, 3), Bytes(77, 4), some_view()};
+  EXPECT_TRUE(door->show(circle, evidence).ok());
+  EXPECT_EQ(place.custodian.evidence.statements, evidence.statements);
+  EXPECT_EQ(place.custodian.evidence.lookup, evidence.lookup);
+  EXPECT_EQ(place.custodian.evidence.roots, evidence.roots);
+  ReaderId gone;
+  gone.bytes.fill(3);
+  EXPECT_TRUE(door->retire(circle, gone).ok());
+  EXPECT_EQ(place.custodian.custodian, gone);
   EXPECT_EQ(door->destroy(circle, reader, evidence).value(), Bytes(300, 9));
   EXPECT_EQ(place.custodian.custodian, reader);
   EXPECT_EQ(place.custodian.evidence.statements, evidence.statements);

@@ -62,6 +62,23 @@ Result<Response> follow(const Asked& call) {
   return done();
 }
 
+Result<Response> show(const Asked& call) {
+  auto asked = TRY(body_in<api::ShowBody>(call.content));
+  api::CircleEvidence evidence;
+  for (Bytes& statement : asked.statements) evidence.statements.push_back(std::move(statement));
+  evidence.lookup = std::move(asked.lookup);
+  evidence.roots = std::move(asked.roots);
+  TRY(call.custodian.show(asked.circle, evidence));
+  return done();
+}
+
+Result<Response> retire(const Asked& call) {
+  const auto asked = TRY(body_in<api::RetireBody>(call.content));
+  TRY(call.custodian.retire(asked.circle, asked.custodian));
+  call.log.event(Level::kInfo, "retired", {{"circle", asked.circle}, {"key", asked.custodian}});
+  return done();
+}
+
 Result<Response> destroy(const Asked& call) {
   auto asked = TRY(body_in<api::DestroyBody>(call.content));
   const auto evidence = evidence_of(asked);
@@ -128,6 +145,8 @@ constexpr std::array kCustodianRoutes = {
     CustodianRoute{"/v1/keep", kMaxKeepBody, keep},
     CustodianRoute{"/v1/seen", 1024, seen},
     CustodianRoute{"/v1/follow", api::kMaxLogView, follow},
+    CustodianRoute{"/v1/show", api::kMaxDestroyBody, show},
+    CustodianRoute{"/v1/retire", 1024, retire},
     CustodianRoute{"/v1/destroy", api::kMaxDestroyBody, destroy},
     CustodianRoute{"/v1/next-batch", 0, next_batch},
     CustodianRoute{"/v1/due-openings", 0, due_openings},

@@ -5,14 +5,19 @@ namespace {
 
 constexpr int kMaxPages = 10'000;
 
-// From number `from` to before `to`.
-Result<std::vector<Bytes>> statements(store::Account& in, std::uint64_t from, std::uint64_t to) {
+// From number `from` to before `to`, as many as one piece of evidence takes.
+Result<std::vector<Bytes>> statements(store::Account& in, std::uint64_t from, std::uint64_t to,
+                                      std::size_t limit) {
   std::vector<Bytes> out;
+  std::size_t bytes = 0;
   while (from + out.size() < to) {
     auto page = TRY(in.read_circle(from + out.size()));
     if (page.empty()) return Error{Code::kCorrupt, "the log has statements that the service lacks"};
-    for (Bytes& one : page)
-      if (from + out.size() < to) out.push_back(std::move(one));
+    for (Bytes& one : page) {
+      bytes += one.size();
+      if (from + out.size() == to || out.size() == limit || bytes > api::kMaxNewBytes) return out;
+      out.push_back(std::move(one));
+    }
   }
   return out;
 }
@@ -52,11 +57,13 @@ Result<api::CircleEvidence> gather_evidence(api::Custodian& custodian, PublicLog
       TRY(custodian.follow(evidence.view));
       continue;
     }
-    evidence.statements = TRY(statements(in, seen.statements, evidence.view.circle_next));
+    const std::uint64_t end = evidence.view.circle_next;
+    evidence.statements = TRY(statements(in, seen.statements, end, custodian.page()));
     auto proven = TRY(log.proven_by(account, circle.trust_roots()));
     evidence.lookup = std::move(proven.lookup);
     evidence.roots = std::move(proven.roots);
-    return evidence;
+    if (seen.statements + evidence.statements.size() >= end) return evidence;
+    TRY(custodian.show(circle.id(), evidence));
   }
   return no_end();
 }

@@ -11,7 +11,7 @@ namespace holdfast::server {
 Result<void> show_log(api::Custodian& custodian, PublicLog& log);
 
 // What the custodian has not seen of the account: statements that the log has, with the last of
-// them. Shows it entries first that are too many for one view.
+// them. Shows it entries and statements first that are too many for one piece.
 Result<api::CircleEvidence> gather_evidence(api::Custodian& custodian, PublicLog& log,
                                             const std::string& account, store::Account& in,
                                             const circle::Circle& circle);

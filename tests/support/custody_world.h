@@ -1,6 +1,7 @@
 // A public log with its witnesses, and accounts in it, for tests of the custodian. Test-only.
 #pragma once
 
+#include "crypto/labelled.h"
 #include "custody/custodian.h"
 #include "custody/replay.h"
 #include "support/circle_maker.h"
@@ -43,7 +44,24 @@ class ShownLog {
     const auto s = static_cast<std::uint64_t>(now / 1000);
     out.checkpoint = to_bytes(as_bytes(site.checkpoint(head(), {s, s, s}).format()));
     for (std::size_t i = from; i < log_.entries.size(); ++i) out.leaves.push_back(log_.entries[i]);
+    if (newest_) out.audit = audit(epoch_, *newest_);
     return out;
+  }
+  // The auditor's word on a generation of the map.
+  Bytes audit(std::uint64_t n, const Digest& leaf) const {
+    tlog::Audit what;
+    what.origin = site.log.key().name;
+    what.n = n;
+    what.leaf = leaf;
+    what.tree_size = head().size;
+    what.tree_root = head().root;
+    what.time_s = static_cast<std::uint64_t>(kNow / 1000);
+    const crypto::Ed25519Key key(tlog::testkit::seed(99));
+    tlog::SignedAudit out;
+    out.auditor = key.public_key().bytes;
+    out.audit = wire::encode(what);
+    out.signature = key.sign(crypto::labelled_message("holdfast/v1/map-audit/sig", out.audit));
+    return wire::encode(out);
   }
   const tlog::Map& map() const { return map_; }
   // That this leaf is in the tree, as view() shows it then.

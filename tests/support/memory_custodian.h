@@ -1,6 +1,11 @@
 // A custodian in memory, for tests of who talks to one. Test-only.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "api/custodian.h"
@@ -16,9 +21,13 @@ class MemoryCustodian final : public api::Custodian {
   bool lost_answer = false;
   std::optional<Error> refuses;
   int destroyed = 0;
-  int issued = 0;
+  std::atomic<int> issued{0};
   std::uint64_t entries = 0;
   std::set<CircleId> kept;
+  std::vector<std::pair<CircleId, ReaderId>> retired;
+  std::size_t page_size = api::kMaxNewStatements;
+  std::map<CircleId, std::vector<Bytes>> pages;  // what was shown, and is not proven yet
+  std::function<void()> during_issue;            // on the thread that asks
   api::CircleEvidence shown;
   crypto::Ed25519Key fleet = testkit::make_fleet();
 
@@ -28,6 +37,7 @@ class MemoryCustodian final : public api::Custodian {
   }
   Result<Bytes> issue(const CircleId& circle) override {
     TRY(here());
+    if (during_issue) during_issue();
     ++issued;
     return wire::encode(info(circle));
   }
@@ -37,9 +47,21 @@ class MemoryCustodian final : public api::Custodian {
     kept.insert(circle);
     return Ok{};
   }
-  Result<api::CustodianSeen> seen(const CircleId&) override {
+  Result<api::CustodianSeen> seen(const CircleId& circle) override {
     TRY(here());
-    return api::CustodianSeen{0, entries};
+    return api::CustodianSeen{pages[circle].size(), entries};
+  }
+  std::size_t page() const override { return page_size; }
+  Result<void> show(const CircleId& circle, const api::CircleEvidence& evidence) override {
+    TRY(here());
+    EXPECT_LE(evidence.statements.size(), page_size);
+    for (const Bytes& one : evidence.statements) pages[circle].push_back(one);
+    return Ok{};
+  }
+  Result<void> retire(const CircleId& circle, const ReaderId& key) override {
+    TRY(here());
+    retired.emplace_back(circle, key);
+    return Ok{};
   }
   Result<void> follow(const api::LogView& view) override {
     TRY(here());
