@@ -48,8 +48,10 @@ class Service {
   // waiting: kUnavailable.
   virtual Result<void> put_join(const std::string& account, const RequestId& request,
                                 JoinMessage which, BytesView message, const std::string& peer) = 0;
-  // As visitor().custodian_key(), of which `peer` may have a few a day: kUnavailable.
-  virtual Result<Bytes> custodian_key(const CircleId&, const std::string&) {
+  // As visitor().custodian_key(), of which `peer` may have a few a day: kUnavailable. kDenied: for
+  // an account that is not there, where sign_up() would say so to this invitation.
+  virtual Result<Bytes> custodian_key(const CircleId&, const std::string& /*invitation*/,
+                                      const std::string& /*peer*/) {
     return no_custodian();
   }
   // As visitor().ask_help(), of which `peer` may have a few: kUnavailable.

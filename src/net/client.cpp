@@ -372,7 +372,7 @@ class HttpStore final : public api::Store {
     return line_->visit({"GET", "/log/" + path, {}, kMaxLogFile});
   }
   Result<Bytes> custodian_key(const CircleId& circle) override {
-    return line_->visit({"POST", "/v1/custodian-keys/" + circle.hex(), {}, 4 * 1024});
+    return line_->visit_invited({"POST", "/v1/custodian-keys/" + circle.hex(), {}, 4 * 1024});
   }
   Result<void> ask_help(const std::string& account, BytesView request) override {
     TRY(line_->visit({"POST", path(account) + "/help", request, 1024}));

@@ -141,7 +141,7 @@ Result<Response> find_capsule(Call& call) {
 
 Result<Response> custodian_key(Call& call) {
   const auto circle = TRY(id_at<CircleId>(call, 0));
-  return raw(TRY(call.service.custodian_key(circle, call.request.payer)));
+  return raw(TRY(call.service.custodian_key(circle, call.request.invitation, call.request.payer)));
 }
 
 Result<Response> ask_help(Call& call) {

@@ -256,6 +256,16 @@ Result<std::string> Accounts::invite(TimeMs now, TimeMs life_ms) {
   return crockford_encode(token);
 }
 
+Result<void> Accounts::check_invitation(const std::string& token, TimeMs now) {
+  if (token.empty()) return Error{Code::kDenied, "this service asks for an invitation"};
+  const Digest hash = TRY(hash_of(token));
+  return writer_.read([&](sql::Database& database) -> Result<void> {
+    const Invitation found = TRY(find_invitation(database, hash));
+    if (found.confirmed || now >= found.expires_ms) return void_invitation();
+    return Ok{};
+  });
+}
+
 Result<void> Accounts::reserve(const std::string& token, const std::string& account,
                                const Digest& genesis, TimeMs now, const Made& made) {
   const Digest hash = TRY(hash_of(token));

@@ -64,6 +64,8 @@ class Accounts {
 
   // The token, for a person to send.
   Result<std::string> invite(TimeMs now, TimeMs life_ms);
+  // kDenied unless it may still make an account, or has begun to.
+  Result<void> check_invitation(const std::string& token, TimeMs now);
   // Before the account is made. kDenied when the token is void: unknown, expired, or used for
   // another account that `made` says was made. The same account and genesis may come again.
   using Made = std::function<Result<bool>(const std::string& account, const Digest& genesis)>;

@@ -27,8 +27,10 @@ Result<TimeMs> Batching::due_ms() {
 }
 
 Result<bool> Batching::step(PublicLog& log, TimeMs now) {
-  if (custodian_ == nullptr || now < not_before_) return false;
-  not_before_ = now + std::min(kPauseMs, every_ms_);
+  const TimeMs pause = std::min(kPauseMs, every_ms_);
+  // Nor does a clock that was ahead, for longer than one pause.
+  if (custodian_ == nullptr || (now < not_before_ && not_before_ <= now + pause)) return false;
+  not_before_ = now + pause;
   TRY(show_log(*custodian_, log));
   TRY(open_due(log));
   const TimeMs due = TRY(due_ms());

@@ -160,6 +160,7 @@ Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
       std::unique_ptr<Core>(new Core(std::move(options), std::move(clock), std::move(lock),
                                      std::move(writer), std::move(replay), std::move(storage)));
   TRY(core->add_missing_rows());
+  TRY(core->note_circles());
   TRY(core->open_public_log());
   return core;
 }
@@ -189,6 +190,20 @@ Result<void> Core::add_missing_rows() {
     if (!name || std::binary_search(names.begin(), names.end(), *name)) continue;
     const bool there = TRY(loaded_.make(*name)->exists());
     if (there) TRY(rows_.add(*name, clock_->now(), options_.default_quota));
+  }
+  return Ok{};
+}
+
+// Once for each account, where there is a custodian: of earlier versions, and of those made right
+// before the service went down. One that cannot be read is the check's to find.
+Result<void> Core::note_circles() {
+  if (!custody_.has_custodian()) return Ok{};
+  const auto names = TRY(rows_.names());
+  for (const std::string& name : TRY(custody_.unnoted(names))) {
+    const auto account = TRY(loaded_.find(name));
+    if (!account) continue;
+    const auto circle = account->circle_id();
+    if (circle.ok()) TRY(custody_.note_account(name, *circle));
   }
   return Ok{};
 }
@@ -243,6 +258,10 @@ Result<api::Receipt> Core::make_open(const std::string& account, const api::Appe
 Result<api::Receipt> Core::make_account(const std::string& account, const api::Append& genesis) {
   const auto row = TRY(rows_.find(account));
   if (row && row->ending) return name_taken(account);
+  // The custodian keeps a key for good that is named: not for a name that is taken.
+  const bool there = TRY(loaded_.make(account)->exists());
+  if (there && !TRY(was_made(account, crypto::sha256(genesis.statement))))
+    return name_taken(account);
   TRY(custody_.check_named(genesis.statement, genesis.statement));
   const Lock one(signing_up_);
   const bool in_log = TRY(add_to_log(account, genesis));
@@ -250,7 +269,12 @@ Result<api::Receipt> Core::make_account(const std::string& account, const api::A
   // Whoever sends genesis statements that are none must not fill the log's tables.
   if (!made.ok() && in_log) TRY(log_->forget_account(account));
   if (!made.ok() && made.error().code == Code::kConflict) return name_taken(account);
-  if (made.ok()) TRY(add_promise(account, genesis.statement, *made));
+  if (!made.ok()) return made;
+  if (custody_.has_custodian()) {
+    const auto statement = TRY(statement_of(genesis.statement));
+    TRY(custody_.note_account(account, statement.circle));
+  }
+  TRY(add_promise(account, genesis.statement, *made));
   return made;
 }
 
@@ -335,6 +359,17 @@ Result<std::optional<circle::Circle>> Core::circle_of(const std::string& account
   const auto found = TRY(open_account(account));
   if (!found) return std::optional<circle::Circle>();
   return std::optional(TRY(found->circle()));
+}
+
+// A key takes room in the token: for an account that is there, or that may be made.
+Result<Bytes> Core::custodian_key_of(const std::string& peer, const std::string& invitation,
+                                     const CircleId& circle) {
+  const TimeMs now = clock_->now();
+  const bool there = options_.sign_up == SignUp::kOpen || TRY(custody_.knows(circle));
+  if (!there && options_.sign_up == SignUp::kClosed)
+    return Error{Code::kDenied, "this service takes no new accounts"};
+  if (!there) TRY(rows_.check_invitation(invitation, now));
+  return custody_.issue(circle, peer, now);
 }
 
 Result<void> Core::ask_help_of(const std::string& peer, const std::string& account,

@@ -44,7 +44,7 @@ class Core final : public api::Visitor {
   Result<Capsule> find_capsule(const LocateId& locate) override;
   Result<Bytes> get_log(const std::string& path) override;
   Result<Bytes> custodian_key(const CircleId& circle) override {
-    return custodian_key_of("", circle);
+    return custodian_key_of("", "", circle);
   }
 
   Result<void> ask_help(const std::string& account, BytesView request) override {
@@ -57,9 +57,8 @@ class Core final : public api::Visitor {
                                const std::string& invitation, const std::string& peer);
   Result<void> put_join_of(const std::string& peer, const std::string& account,
                            const RequestId& request, api::JoinMessage which, BytesView message);
-  Result<Bytes> custodian_key_of(const std::string& peer, const CircleId& circle) {
-    return custody_.issue(circle, peer, clock_->now());
-  }
+  Result<Bytes> custodian_key_of(const std::string& peer, const std::string& invitation,
+                                 const CircleId& circle);
   Result<void> ask_help_of(const std::string& peer, const std::string& account, BytesView request);
   Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
                                                      const api::RequestLine& line,
@@ -160,6 +159,7 @@ class Core final : public api::Visitor {
   Result<std::shared_ptr<store::Account>> open_account(const std::string& account);
   Result<std::optional<Found>> find_caller(const api::RequestProof& proof);
   Result<void> add_missing_rows();
+  Result<void> note_circles();
   Result<api::Receipt> make_open(const std::string& account, const api::Append& genesis,
                                  const std::string& peer);
   Result<api::Receipt> make_account(const std::string& account, const api::Append& genesis);

@@ -1,6 +1,7 @@
 #include "server/custody.h"
 
 #include <algorithm>
+#include <set>
 
 #include "circle/custody.h"
 #include "crypto/hash.h"
@@ -13,6 +14,12 @@ namespace {
 constexpr std::size_t kATurn = 100;
 constexpr TimeMs kFirstPauseMs = 2'000;
 constexpr TimeMs kLongestPauseMs = 300'000;
+
+Error busy() {
+  return {Code::kUnavailable,
+          "the custodian has not answered others yet: try again in a minute; if it lasts, the "
+          "service's operator must look at it"};
+}
 
 // The custodian that a statement brings in, or proposes; none for others, and what is no statement.
 std::optional<circle::CustodianInfo> named_in(BytesView bytes) {
@@ -34,13 +41,20 @@ std::optional<circle::CustodianInfo> named_in(BytesView bytes) {
 
 }  // namespace
 
-// `custody_due` has the accounts whose circle changed since somebody looked what that means.
+// `custody_due` has the accounts whose circle changed since somebody looked what that means;
+// `custody_retire` keys of accounts that are gone.
 const std::string Custody::kSchema =
     "CREATE TABLE IF NOT EXISTS custody_fleet("
     "  id INTEGER PRIMARY KEY CHECK(id = 1), fleet BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS custody_due("
     "  account TEXT PRIMARY KEY, stamp INTEGER NOT NULL, since INTEGER NOT NULL,"
     "  tries INTEGER NOT NULL, not_before INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS custody_circle("
+    "  account TEXT PRIMARY KEY, circle BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS custody_circle_circle ON custody_circle(circle);"
+    "CREATE TABLE IF NOT EXISTS custody_retire("
+    "  circle BLOB NOT NULL, reader BLOB NOT NULL, not_before INTEGER NOT NULL,"
+    "  PRIMARY KEY(circle, reader)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS custody_receipt("
     "  account TEXT NOT NULL, reader BLOB NOT NULL, receipt BLOB NOT NULL,"
     "  PRIMARY KEY(account, reader)) WITHOUT ROWID;";
@@ -78,14 +92,46 @@ Result<std::optional<Bytes>> Custody::fleet_key() {
 
 Result<Bytes> Custody::issue(const CircleId& circle, const std::string& peer, TimeMs now) {
   if (custodian_ == nullptr) return api::no_custodian();
+  const auto turn = turns_.take();
+  if (!turn) return busy();
   const Place place = asked_.add(circle, peer, now);
   if (place == Place::kNone)
     return Error{Code::kUnavailable,
                  "too many custodian's keys were asked for from this address today; try again "
                  "tomorrow, or ask the service's operator"};
-  auto key = custodian_->issue(circle);
-  if (!key.ok() && place == Place::kNew) asked_.remove(circle);
-  return key;
+  return custodian_->issue(circle);
+}
+
+Result<void> Custody::note_account(const std::string& account, const CircleId& circle) {
+  return writer_.write([&](sql::Database& db) {
+    return run(db, "INSERT OR REPLACE INTO custody_circle(account, circle) VALUES(?, ?)",
+               std::string_view(account), circle.view());
+  });
+}
+
+Result<bool> Custody::knows(const CircleId& circle) {
+  bool there = false;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto row = TRY(bound(db, "SELECT 1 FROM custody_circle WHERE circle = ?", circle.view()));
+    there = TRY(row.step());
+    return Ok{};
+  });
+  TRY(done);
+  return there;
+}
+
+Result<std::vector<std::string>> Custody::unnoted(const std::vector<std::string>& accounts) {
+  std::set<std::string> left(accounts.begin(), accounts.end());
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto rows = TRY(bound(db, "SELECT account FROM custody_circle"));
+    for (;;) {
+      const bool there = TRY(rows.step());
+      if (!there) return Ok{};
+      left.erase(std::string(TRY(rows.column_text(0))));
+    }
+  });
+  TRY(done);
+  return std::vector<std::string>(left.begin(), left.end());
 }
 
 bool Custody::names_custodian(BytesView statement) { return named_in(statement).has_value(); }
@@ -95,15 +141,23 @@ Result<void> Custody::check_named(BytesView statement, BytesView genesis) {
   if (!named) return Ok{};
   if (custodian_ == nullptr)
     return Error{Code::kInvalid, "the statement names a custodian, and this service has none"};
+  const auto turn = turns_.take();
+  if (!turn) return busy();
   const auto fleet = TRY(fleet_key());
   if (to_bytes(named->fleet_key) != *fleet)
     return Error{Code::kInvalid, "the statement names a custodian that is not this service's"};
   const auto outer = TRY(wire::decode<circle::SignedStatement>(statement));
   const auto parsed = TRY(wire::decode<circle::Statement>(outer.statement));
-  const auto kept = custodian_->keep(parsed.circle, circle::reader_id(*named), genesis);
+  const ReaderId key = circle::reader_id(*named);
+  // Of an account that ended, and now comes again.
+  TRY(writer_.write([&](sql::Database& db) {
+    return run(db, "DELETE FROM custody_retire WHERE circle = ? AND reader = ?",
+               parsed.circle.view(), key.view());
+  }));
+  const auto kept = custodian_->keep(parsed.circle, key, genesis);
   if (!kept.ok() && kept.error().code == Code::kNotFound)
     return Error{Code::kInvalid,
-                 "the custodian has this key no more, for nothing named it for a day: ask for "
+                 "the custodian has this key no more, for nothing named it for an hour: ask for "
                  "another"};
   return kept;
 }
@@ -127,11 +181,11 @@ Result<std::optional<Custody::Due>> Custody::due_of(const std::string& account) 
 Result<std::vector<Custody::Due>> Custody::due(TimeMs now, std::size_t limit) {
   std::vector<Due> out;
   const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
-    auto rows =
-        TRY(bound(db,
-                  "SELECT account, stamp, since, tries FROM custody_due WHERE not_before <= ? "
-                  "ORDER BY since LIMIT ?",
-                  std::int64_t{now}, static_cast<std::int64_t>(limit)));
+    auto rows = TRY(bound(db,
+                          "SELECT account, stamp, since, tries FROM custody_due "
+                          "WHERE not_before <= ?1 OR not_before > ?1 + ?2 ORDER BY since LIMIT ?3",
+                          std::int64_t{now}, std::int64_t{kLongestPauseMs},
+                          static_cast<std::int64_t>(limit)));
     for (;;) {
       const bool there = TRY(rows.step());
       if (!there) return Ok{};
@@ -207,9 +261,45 @@ CustodyTurn Custody::step(PublicLog& log, Loaded& loaded,
     if (!failed) continue;  // the log has not come so far yet
     turn.failed = done.error();
     // Nobody is asked again who is away.
-    if (done.error().code == Code::kUnavailable) break;
+    if (done.error().code == Code::kUnavailable) return turn;
   }
+  const auto retired = retire_some(now);
+  if (!retired.ok()) turn.failed = retired.error();
   return turn;
+}
+
+// One after the other: where one fails, nobody is asked for the others before a while.
+Result<void> Custody::retire_some(TimeMs now) {
+  if (custodian_ == nullptr) return Ok{};
+  std::vector<std::pair<CircleId, ReaderId>> due;
+  const auto done = writer_.read([&](sql::Database& db) -> Result<void> {
+    auto rows = TRY(bound(db,
+                          "SELECT circle, reader FROM custody_retire "
+                          "WHERE not_before <= ?1 OR not_before > ?1 + ?2 LIMIT ?3",
+                          std::int64_t{now}, std::int64_t{kLongestPauseMs},
+                          static_cast<std::int64_t>(kATurn)));
+    for (;;) {
+      const bool there = TRY(rows.step());
+      if (!there) return Ok{};
+      const auto circle = CircleId::from(TRY(rows.column_blob(0)));
+      const auto reader = ReaderId::from(TRY(rows.column_blob(1)));
+      if (!circle || !reader)
+        return Error{Code::kCorrupt, "the service's notes for its custodian are damaged"};
+      due.emplace_back(*circle, *reader);
+    }
+  });
+  TRY(done);
+  for (const auto& [circle, reader] : due) {
+    const auto retired = custodian_->retire(circle, reader);
+    TRY(writer_.write([&](sql::Database& db) {
+      if (!retired.ok())
+        return run(db, "UPDATE custody_retire SET not_before = ?", now + kLongestPauseMs);
+      return run(db, "DELETE FROM custody_retire WHERE circle = ? AND reader = ?", circle.view(),
+                 reader.view());
+    }));
+    TRY(retired);
+  }
+  return Ok{};
 }
 
 // True: nothing is left to do. False: the log has not come so far yet.
@@ -270,8 +360,22 @@ Result<void> Custody::finish(const Due& due) {
   });
 }
 
+Result<void> Custody::outlive(const std::string& account, const circle::Circle& circle) {
+  std::vector<ReaderId> left;
+  for (const circle::Custodian& one : TRY(pending(account, circle))) left.push_back(one.id);
+  if (circle.custodian() != nullptr) left.push_back(circle.custodian()->id);
+  return writer_.write([&](sql::Database& db) -> Result<void> {
+    for (const ReaderId& reader : left)
+      TRY(run(db,
+              "INSERT OR IGNORE INTO custody_retire(circle, reader, not_before) VALUES(?, ?, 0)",
+              circle.id().view(), reader.view()));
+    return Ok{};
+  });
+}
+
 Result<void> Custody::erase(const std::string& account) {
   return writer_.write([&](sql::Database& db) -> Result<void> {
+    TRY(run(db, "DELETE FROM custody_circle WHERE account = ?", std::string_view(account)));
     TRY(run(db, "DELETE FROM custody_due WHERE account = ?", std::string_view(account)));
     return run(db, "DELETE FROM custody_receipt WHERE account = ?", std::string_view(account));
   });
@@ -282,7 +386,10 @@ std::vector<std::pair<std::string, double>> Custody::gauges(TimeMs now) {
   std::int64_t oldest = now;
   const auto read = writer_.read([&](sql::Database& db) -> Result<void> {
     auto row = TRY(
-        bound(db, "SELECT count(*), coalesce(min(since), ?) FROM custody_due", std::int64_t{now}));
+        bound(db,
+              "SELECT count(*) + (SELECT count(*) FROM custody_retire), coalesce(min(since), ?) "
+              "FROM custody_due",
+              std::int64_t{now}));
     const bool there = TRY(row.step());
     if (!there) return Ok{};
     count = TRY(row.column_int(0));

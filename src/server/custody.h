@@ -13,8 +13,11 @@
 #include "server/loaded.h"
 #include "server/per_address.h"
 #include "server/public_log.h"
+#include "server/turns.h"
 
 namespace holdfast::server {
+
+constexpr int kCustodianTurns = 4;  // requests that may wait for the custodian at one time
 
 // Within the write that stores objects of an account, `path` the last of them. Nothing happens
 // where the service never had a custodian, or the object is no statement.
@@ -41,7 +44,13 @@ class Custody {
   // Asks for it the first time and keeps it. nullopt: there never was a custodian.
   Result<std::optional<Bytes>> fleet_key();
 
+  // kUnavailable also where the custodian is busy with others, or `peer` asked too often: also for
+  // what was not answered, as its key may have been made.
   Result<Bytes> issue(const CircleId& circle, const std::string& peer, TimeMs now);
+  // Which accounts there are, by their circles.
+  Result<void> note_account(const std::string& account, const CircleId& circle);
+  Result<bool> knows(const CircleId& circle);
+  Result<std::vector<std::string>> unnoted(const std::vector<std::string>& accounts);
   static bool names_custodian(BytesView statement);
   // Before a statement is stored that names a custodian: that the key is this service's
   // custodian's, who keeps it from now on. Says nothing of other statements.
@@ -52,6 +61,9 @@ class Custody {
   // is told of each account whose key was destroyed.
   CustodyTurn step(PublicLog& log, Loaded& loaded,
                    const std::function<void(const std::string&)>& changed, TimeMs now);
+  // Keys of an account that is about to end, so that the custodian is told of them, however long
+  // after the end. Repeated, it adds nothing.
+  Result<void> outlive(const std::string& account, const circle::Circle& circle);
   Result<void> erase(const std::string& account);
   std::vector<std::pair<std::string, double>> gauges(TimeMs now);
 
@@ -71,12 +83,14 @@ class Custody {
   Result<Bytes> destroy(const std::string& account, store::Account& in, PublicLog& log,
                         const circle::Circle& circle, const circle::Custodian& gone);
   Result<void> store(const std::string& account, const circle::Custodian& gone, BytesView receipt);
+  Result<void> retire_some(TimeMs now);
   Result<void> put_off(const Due& due, std::int64_t tries, TimeMs now);
   Result<void> finish(const Due& due);
 
   Writer& writer_;
   api::Custodian* const custodian_;
   PerAddress<CircleId> asked_;
+  Turns turns_{kCustodianTurns};
 };
 
 }  // namespace holdfast::server

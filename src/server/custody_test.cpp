@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "circle/custody.h"
 #include "server/service.h"
 #include "server/test_data.h"
@@ -187,10 +191,11 @@ TEST_F(CustodyTest, AnAddressIsGivenAFewKeysADay) {
   options_.sign_ups_per_address = 2;
   start();
   const auto ask = [&](std::uint8_t circle, const std::string& peer) {
-    return service_->custodian_key(CircleId(Digest{{circle}}.bytes), peer).ok();
+    return service_->custodian_key(CircleId(Digest{{circle}}.bytes), "", peer).ok();
   };
-  custodian_.away = true;  // what fails takes no place
-  for (std::uint8_t n = 1; n < 5; ++n) EXPECT_FALSE(ask(n, kPeer));
+  // What fails takes its place: the key may have been made.
+  custodian_.away = true;
+  EXPECT_FALSE(ask(1, kPeer));
   custodian_.away = false;
   EXPECT_TRUE(ask(1, kPeer));
   EXPECT_TRUE(ask(1, kPeer));
@@ -217,12 +222,85 @@ TEST_F(CustodyTest, AKeyIsKeptBeforeAStatementThatNamesItIsStored) {
   EXPECT_EQ(sign_up(stranger).error().code, Code::kInvalid);
 }
 
+TEST_F(CustodyTest, AKeyIsForWhoIsInvitedOrIsThere) {
+  options_.sign_up = SignUp::kInvite;
+  start();
+  const auto ask = [&](const CircleId& circle, const std::string& invitation) {
+    const auto key = service_->custodian_key(circle, invitation, kPeer);
+    return key.ok() ? std::optional<Code>() : key.error().code;
+  };
+  const Owner one = owner();
+  const CircleId circle = one.maker->circle().id();
+  EXPECT_EQ(ask(circle, ""), Code::kDenied);
+  EXPECT_EQ(ask(circle, "0000-0000-0000-0000"), Code::kDenied);
+  EXPECT_EQ(custodian_.issued, 0);
+  const std::string invitation = service_->accounts().invite(kNow, kDay).value();
+  EXPECT_EQ(ask(circle, invitation), std::nullopt);
+  ASSERT_TRUE(service_->sign_up(one.name, one.append(0), invitation, kPeer).ok());
+  // It serves once; the account that is there asks without one.
+  CircleId other;
+  other.bytes.fill(7);
+  EXPECT_EQ(ask(other, invitation), Code::kDenied);
+  EXPECT_EQ(ask(circle, ""), std::nullopt);
+  options_.sign_up = SignUp::kClosed;
+  start();
+  EXPECT_EQ(ask(circle, ""), std::nullopt);
+  EXPECT_EQ(ask(other, invitation), Code::kDenied);
+}
+
+TEST_F(CustodyTest, NoKeyIsKeptForANameThatIsTaken) {
+  const Owner one = owner();
+  ASSERT_TRUE(sign_up(one).ok());
+  Owner other = owner("another");
+  other.name = one.name;
+  EXPECT_EQ(sign_up(other).error().code, Code::kConflict);
+  EXPECT_FALSE(custodian_.kept.contains(other.maker->circle().id()));
+  EXPECT_TRUE(sign_up(one).ok());  // once more, as after a lost answer
+}
+
+// One that does not answer holds a few of those who ask, and nobody else.
+TEST_F(CustodyTest, ABusyCustodianKeepsNobodyWaitingButAFew) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int inside = 0;
+  bool open = false;
+  custodian_.during_issue = [&] {
+    std::unique_lock lock(mutex);
+    ++inside;
+    changed.notify_all();
+    changed.wait(lock, [&] { return open; });
+  };
+  const auto ask = [&](std::uint8_t n) {
+    return service_->custodian_key(CircleId(Digest{{n}}.bytes), "", kPeer);
+  };
+  std::vector<std::thread> waiting;
+  std::atomic<int> served{0};
+  for (int n = 1; n <= kCustodianTurns; ++n)
+    waiting.emplace_back([&, n] {
+      if (ask(static_cast<std::uint8_t>(n)).ok()) ++served;
+    });
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return inside == kCustodianTurns; });
+  }
+  EXPECT_EQ(ask(100).error().code, Code::kUnavailable);
+  EXPECT_EQ(sign_up(owner()).error().code, Code::kUnavailable);
+  {
+    const std::lock_guard lock(mutex);
+    open = true;
+  }
+  changed.notify_all();
+  for (std::thread& one : waiting) one.join();
+  EXPECT_EQ(served, kCustodianTurns);
+  EXPECT_TRUE(ask(100).ok());
+}
+
 TEST_F(CustodyTest, AServiceWithoutACustodianTakesNoStandardAccount) {
   const Owner one = owner();
   options_.custodian = nullptr;
   start();
   EXPECT_EQ(sign_up(one).error().code, Code::kInvalid);
-  EXPECT_EQ(service_->custodian_key(CircleId(), kPeer).error().code, Code::kNotFound);
+  EXPECT_EQ(service_->custodian_key(CircleId(), "", kPeer).error().code, Code::kNotFound);
 }
 
 // ---- the outbox ----
@@ -344,12 +422,57 @@ TEST_F(CustodyTest, TellsALongLogInPieces) {
   EXPECT_GT(custodian_.entries, 0U);
 }
 
-TEST_F(CustodyTest, TheEndOfAnAccountEndsWhatWasToBeDone) {
+TEST_F(CustodyTest, ShowsALongAccountInPages) {
+  Owner one = owner();
+  ASSERT_TRUE(sign_up(one).ok());
+  one.go_advanced();
+  for (int i = 0; i < 6; ++i) one.maker->append(one.maker->rotate(), one.maker->first);
+  push(one);
+  include();
+  custodian_.page_size = 4;
+  const CustodyTurn turn = step();
+  EXPECT_EQ(turn.destroyed.size(), 1U) << (turn.failed ? turn.failed->message : "");
+  std::vector<Bytes> all = custodian_.pages[one.maker->circle().id()];
+  EXPECT_EQ(all.size(), 8U);
+  for (const Bytes& statement : custodian_.shown.statements) all.push_back(statement);
+  EXPECT_EQ(all, one.maker->statements());
+}
+
+// Also where the clock was ahead for a while, and far.
+TEST_F(CustodyTest, AClockThatIsSetBackStopsNothingForLong) {
   const Owner one = advanced();
-  ASSERT_TRUE(session(one)->delete_account().ok());
+  include();
+  clock_->advance(300 * kDay);
+  custodian_.away = true;
+  EXPECT_TRUE(step().failed);
+  custodian_.away = false;
+  clock_->advance(-300 * kDay);
+  EXPECT_EQ(step().destroyed.size(), 1U);
+}
+
+// Its keys outlive it nowhere: neither that of an account at the standard level, nor one that was
+// to be destroyed while the custodian was away.
+TEST_F(CustodyTest, TheCustodianIsToldOfAccountsThatEnded) {
+  const Owner left = advanced();
+  const Owner standard = owner("another");
+  ASSERT_TRUE(sign_up(standard).ok());
+  custodian_.away = true;
+  for (const Owner* one : {&left, &standard}) ASSERT_TRUE(session(*one)->delete_account().ok());
   clock_->advance(30 * kDay);
   ASSERT_TRUE(service_->sweep().ok());
+  EXPECT_EQ(gauge("holdfast_custody_waiting"), 2);
+  EXPECT_TRUE(step().failed);
+  custodian_.away = false;
+  start();
+  clock_->advance(300'000);
+  EXPECT_FALSE(step().failed);
   EXPECT_EQ(gauge("holdfast_custody_waiting"), 0);
+  std::vector<std::pair<CircleId, ReaderId>> expected;
+  for (const Owner* one : {&left, &standard}) {
+    const CircleId id = one->maker->circle().id();
+    expected.emplace_back(id, circle::reader_id(custodian_.info(id)));
+  }
+  EXPECT_TRUE(std::ranges::is_permutation(custodian_.retired, expected));
 }
 
 }  // namespace

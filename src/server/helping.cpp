@@ -191,7 +191,8 @@ Result<std::vector<Bytes>> Helping::good_grants(const HelpRow& row, const Circle
 
 HelpTurn Helping::step(PublicLog& log, Loaded& loaded, const AppendTo& append, TimeMs now) {
   HelpTurn turn;
-  if (custodian_ == nullptr || now < not_before_) return turn;
+  // A clock that was ahead does not stop it for longer than a pause; nor below.
+  if (custodian_ == nullptr || (now < not_before_ && not_before_ <= now + kLookMs)) return turn;
   not_before_ = now + kLookMs;
   const auto rows = list();
   if (!rows.ok()) {
@@ -201,7 +202,7 @@ HelpTurn Helping::step(PublicLog& log, Loaded& loaded, const AppendTo& append, T
   for (const HelpRow& row : *rows) {
     if (row.grants.size() < circle::kHelpGrants) continue;
     TimeMs& not_before = retry_[row.id];
-    if (now < not_before) continue;
+    if (now < not_before && not_before <= now + kFailedPauseMs) continue;
     const auto next = work(row, log, loaded, append, now);
     if (!next.ok()) {
       not_before = now + kFailedPauseMs;

@@ -477,16 +477,23 @@ Result<void> PublicLog::open_batch(std::uint64_t n, const CircleId& circle, Byte
   return tables_.put_opening(n, tlog::batch_position(circle), opening);
 }
 
-Result<std::shared_ptr<const tlog::Map>> PublicLog::batch_map(std::uint64_t n) {
+std::shared_ptr<const tlog::Map> PublicLog::kept_batch_map(std::uint64_t n) {
   const std::scoped_lock one(batches_mutex_);
-  auto& kept = batch_maps_[n];
-  if (kept == nullptr) {
-    auto map = std::make_shared<tlog::Map>();
-    const auto positions = TRY(tables_.positions(n));
-    TRY(map->apply(positions));
-    kept = std::move(map);
-  }
-  auto found = kept;
+  const auto kept = batch_maps_.find(n);
+  return kept == batch_maps_.end() ? nullptr : kept->second;
+}
+
+// One is made at a time, which may take seconds; nobody waits for that who needs one that is kept.
+Result<std::shared_ptr<const tlog::Map>> PublicLog::batch_map(std::uint64_t n) {
+  if (auto kept = kept_batch_map(n)) return kept;
+  const std::scoped_lock making(batch_making_);
+  if (auto kept = kept_batch_map(n)) return kept;
+  auto map = std::make_shared<tlog::Map>();
+  const auto positions = TRY(tables_.positions(n));
+  TRY(map->apply(positions));
+  const std::scoped_lock one(batches_mutex_);
+  std::shared_ptr<const tlog::Map> found = std::move(map);
+  batch_maps_[n] = found;
   while (batch_maps_.size() > kKeptBatches)
     batch_maps_.erase(batch_maps_.begin()->first == n ? std::prev(batch_maps_.end())
                                                       : batch_maps_.begin());
@@ -497,8 +504,10 @@ Result<std::vector<api::BatchView>> PublicLog::batches(const CircleId& circle, s
   std::vector<api::BatchView> out;
   const auto newest = TRY(tables_.newest("batch"));
   std::size_t bytes = 0;
+  std::size_t made = 0;  // a page is short rather than slow
   for (std::uint64_t n = std::max<std::uint64_t>(from, 1);
        n <= newest.n && out.size() < api::Session::kMaxPage && bytes < kViewBytes; ++n) {
+    if (!kept_batch_map(n) && ++made > kKeptBatches) break;
     const auto map = TRY(batch_map(n));
     api::BatchView one;
     one.position = wire::encode(tlog::prove_position(*map, circle));

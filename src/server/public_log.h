@@ -174,6 +174,7 @@ class PublicLog {
   Result<void> check_lead(std::uint64_t from_s) const;
   Result<void> check_trust_change(const tlog::TrustChange& change) const;
   Result<std::shared_ptr<const tlog::Map>> batch_map(std::uint64_t n);
+  std::shared_ptr<const tlog::Map> kept_batch_map(std::uint64_t n);  // null: it is not
   Result<void> keep_starts(const ReadLists& read);
   Result<Bytes> make_start(const LookupKey& key, std::uint64_t seq) const;
   std::uint64_t now_s() const { return static_cast<std::uint64_t>(clock_->now() / 1000); }
@@ -196,6 +197,7 @@ class PublicLog {
   std::optional<LogStep> waiting_;
 
   // Of the batches that were asked for last; a proof needs the whole map of one.
+  std::mutex batch_making_;  // before the next
   std::mutex batches_mutex_;
   std::map<std::uint64_t, std::shared_ptr<const tlog::Map>> batch_maps_;
 };

@@ -28,8 +28,9 @@ Result<std::unique_ptr<api::ServiceSession>> Service::prove(const api::RequestPr
   return core_->prove(proof, line, address);
 }
 Result<api::StoredFile> Service::open_log(const std::string& path) { return core_->open_log(path); }
-Result<Bytes> Service::custodian_key(const CircleId& circle, const std::string& peer) {
-  return core_->custodian_key_of(peer, circle);
+Result<Bytes> Service::custodian_key(const CircleId& circle, const std::string& invitation,
+                                     const std::string& peer) {
+  return core_->custodian_key_of(peer, invitation, circle);
 }
 std::optional<CustodyTurn> Service::step_custody() { return core_->step_custody(); }
 std::optional<ReleaseTurn> Service::step_releases() { return core_->step_releases(); }

@@ -65,7 +65,8 @@ class Service final : public api::Service {
   Result<std::unique_ptr<api::ServiceSession>> prove(const api::RequestProof& proof,
                                                      const api::RequestLine& line,
                                                      const std::string& address) override;
-  Result<Bytes> custodian_key(const CircleId& circle, const std::string& peer) override;
+  Result<Bytes> custodian_key(const CircleId& circle, const std::string& invitation,
+                              const std::string& peer) override;
   Result<void> ask_help(const std::string& account, BytesView request,
                         const std::string& peer) override;
   Result<api::StoredFile> open_log(const std::string& path) override;

@@ -25,6 +25,11 @@ Result<void> Core::end_account(const std::string& account) {
   {
     const std::unique_lock alone(writing_);
   }
+  // What cannot be read names no key.
+  if (const auto found = TRY(loaded_.find(account))) {
+    const auto circle = found->circle();
+    if (circle.ok()) TRY(custody_.outlive(account, *circle));
+  }
   TRY(storage_->remove_account(account));
   loaded_.forget(account);
   if (log_) TRY(log_->forget_account(account));

@@ -24,9 +24,9 @@ std::optional<Account::Standing> helped_at(std::int64_t given_ms) {
   maker.append(maker.set_vault("home"), maker.first);
   const testkit::TestDevice owner = testkit::make_device("borrowed");
   maker.append(maker.sign_by_fleet(circle::Assist{owner.info}, make_fleet()));
-  const circle::Complete body = {
-      2, testkit::ToldAges::of(maker.circle(), 2, circle::kProposalAgeMs),
-      maker.same_epoch(circle::assist_slots(maker.circle(), owner.id))};
+  const circle::Complete body = {2,
+                                 testkit::ToldAges::of(maker.circle(), 2, circle::kProposalAgeMs),
+                                 maker.same_epoch(circle::assist_slots(maker.circle(), owner.id))};
   circle::Draft draft = maker.draft(circle::StatementType::kComplete, wire::encode(body),
                                     maker.circle().custodian()->id);
   draft.time_ms = given_ms;
@@ -49,9 +49,9 @@ TEST(Standing, AHelpedOwnerReadsForSevenDays) {
 // The custodian's clock is no authority: one that lies does not make the time longer.
 TEST(Standing, ATimeThatCannotBeGivesAHelpedOwnerNothing) {
   EXPECT_EQ(helped_at(kNow + 24 * kHour)->rights, Account::Rights::kRead);
-  for (const std::int64_t at : {kNow + 24 * kHour + 1, kNow + 1000 * 24 * kHour,
-                                std::numeric_limits<std::int64_t>::max(), std::int64_t{-1},
-                                std::numeric_limits<std::int64_t>::min()})
+  for (const std::int64_t at :
+       {kNow + 24 * kHour + 1, kNow + 1000 * 24 * kHour, std::numeric_limits<std::int64_t>::max(),
+        std::int64_t{-1}, std::numeric_limits<std::int64_t>::min()})
     EXPECT_EQ(helped_at(at)->rights, Account::Rights::kNone) << at;
 }
 

@@ -230,8 +230,9 @@ class HostileService final : public api::Service {
   Result<api::StoredFile> open_log(const std::string& path) override {
     return inner_.open_log(path);
   }
-  Result<Bytes> custodian_key(const CircleId& circle, const std::string& peer) override {
-    auto key = inner_.custodian_key(circle, peer);
+  Result<Bytes> custodian_key(const CircleId& circle, const std::string& invitation,
+                              const std::string& peer) override {
+    auto key = inner_.custodian_key(circle, invitation, peer);
     if (lies_.custodian) lies_.custodian(circle, key);
     return key;
   }
