@@ -59,7 +59,7 @@ endif()
 if(HOLDFAST_SANITIZE AND NOT HOLDFAST_FUZZ)
   set(CMAKE_UNITY_BUILD ON)
 endif()
-if(CMAKE_UNITY_BUILD)
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # A type of a .cpp file may hold one of that file's own; there it is in no other file.
   add_compile_options(-Wno-subobject-linkage)
 endif()
