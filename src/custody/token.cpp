@@ -177,14 +177,15 @@ struct Token::State {
     return *found;
   }
 
-  // A call of the token: `run` gives PKCS#11's code. After a lost session it is run once more.
+  // A call of the token: `run`, which is given *this, gives PKCS#11's code. After a lost session it
+  // is run once more. (The analysis does not see that what `run` requires is held.)
   template <class Run>
-  Result<CK_RV> call(const Run& run) HF_REQUIRES(mutex) {
+  Result<CK_RV> call(const Run& run) HF_REQUIRES(mutex) HF_TSA(no_thread_safety_analysis) {
     if (!begun || session == CK_INVALID_HANDLE) TRY(reopen());
-    CK_RV code = run();
+    CK_RV code = run(*this);
     if (!is_lost(code)) return code;
     TRY(reopen());
-    code = run();
+    code = run(*this);
     return code;
   }
 
@@ -292,7 +293,7 @@ Result<bool> Token::has(const KeyObject& name) {
   const Lock lock(s.mutex);
   CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
   const ObjectId id = id_of(name);
-  const CK_RV code = TRY(s.call([&] { return s.find(id, object); }));
+  const CK_RV code = TRY(s.call([&](State& t) HF_REQUIRES(t.mutex) { return t.find(id, object); }));
   if (code != CKR_OK) return failed("look for a key", code);
   return object != CK_INVALID_HANDLE;
 }
@@ -305,14 +306,14 @@ Result<void> Token::make(const KeyObject& name) {
   CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
   const ObjectId id = id_of(name);
   // Run once more after a lost session, the first one may have made it: there are never two.
-  CK_RV code = TRY(s.call([&]() -> CK_RV {
-    const CK_RV found = s.find(id, object);
+  CK_RV code = TRY(s.call([&](State& t) HF_REQUIRES(t.mutex) -> CK_RV {
+    const CK_RV found = t.find(id, object);
     if (found != CKR_OK) return found;
     if (object != CK_INVALID_HANDLE) {
-      const CK_RV gone = s.p11->C_DestroyObject(s.session, object);
+      const CK_RV gone = t.p11->C_DestroyObject(t.session, object);
       if (gone != CKR_OK) return gone;
     }
-    return s.generate(id, object);
+    return t.generate(id, object);
   }));
   if (code != CKR_OK) return failed("make a key", code);
   code = s.check_kept_in(object);
@@ -331,9 +332,9 @@ Result<Bytes> Token::seal(const KeyObject& name, BytesView context,
   Bytes sealed(kNonceSize);
   crypto::random_fill(sealed);
   Bytes out;
-  const CK_RV code = TRY(s.call([&] {
+  const CK_RV code = TRY(s.call([&](State& t) HF_REQUIRES(t.mutex) {
     out.assign(kSealedSeed - kNonceSize, 0);
-    return s.crypt(State::Way::kSeal, id, sealed, context, crypto::expose(seed), out);
+    return t.crypt(State::Way::kSeal, id, sealed, context, crypto::expose(seed), out);
   }));
   if (code == CKR_KEY_HANDLE_INVALID || code == CKR_OBJECT_HANDLE_INVALID) return missing();
   if (code != CKR_OK) return failed("seal", code);
@@ -353,9 +354,9 @@ Result<crypto::Key<crypto::WrapPurpose>> Token::open(const KeyObject& name, Byte
   const Lock lock(s.mutex);
   const ObjectId id = id_of(name);
   Bytes out;
-  const CK_RV code = TRY(s.call([&] {
+  const CK_RV code = TRY(s.call([&](State& t) HF_REQUIRES(t.mutex) {
     out.assign(kSealedSeed, 0);  // a module may use more room than it fills
-    return s.crypt(State::Way::kOpen, id, sealed.first(kNonceSize), context,
+    return t.crypt(State::Way::kOpen, id, sealed.first(kNonceSize), context,
                    sealed.subspan(kNonceSize), out);
   }));
   const crypto::WipedBytes plain(std::move(out));
@@ -373,14 +374,14 @@ Result<void> Token::destroy(const KeyObject& name) {
   State& s = *state_;
   const Lock lock(s.mutex);
   const ObjectId id = id_of(name);
-  const CK_RV code = TRY(s.call([&]() -> CK_RV {
+  const CK_RV code = TRY(s.call([&](State& t) HF_REQUIRES(t.mutex) -> CK_RV {
     CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
-    const CK_RV found = s.find(id, object);
+    const CK_RV found = t.find(id, object);
     if (found != CKR_OK || object == CK_INVALID_HANDLE) return found;
-    const CK_RV gone = s.p11->C_DestroyObject(s.session, object);
+    const CK_RV gone = t.p11->C_DestroyObject(t.session, object);
     if (gone != CKR_OK) return gone;
     // Asked for again: that it is gone is what a receipt will say.
-    const CK_RV again = s.find(id, object);
+    const CK_RV again = t.find(id, object);
     if (again != CKR_OK) return again;
     return object == CK_INVALID_HANDLE ? CKR_OK : CKR_ACTION_PROHIBITED;
   }));

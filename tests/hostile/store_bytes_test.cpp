@@ -88,7 +88,7 @@ int visit(const Original& original, const std::function<void(const std::string& 
   return right;
 }
 
-class HostileStore : public ::testing::Test {
+class StoreBytes : public ::testing::Test {
  protected:
   static const Original& original() {
     static const Original made;
@@ -96,11 +96,11 @@ class HostileStore : public ::testing::Test {
   }
 };
 
-TEST_F(HostileStore, AnHonestOneGivesEverythingToBoth) {
+TEST_F(StoreBytes, AnHonestOneGivesEverythingToBoth) {
   EXPECT_EQ(visit(original(), [](const std::string&) {}), 2);
 }
 
-TEST_F(HostileStore, FlippedBytesNeverBecomeContent) {
+TEST_F(StoreBytes, FlippedBytesNeverBecomeContent) {
   for (const std::string& object : original().objects) {
     const std::string bytes = read(original().folder / ("store/" + object));
     for (const std::size_t at : {std::size_t{0}, bytes.size() / 2, bytes.size() - 1}) {
@@ -114,7 +114,7 @@ TEST_F(HostileStore, FlippedBytesNeverBecomeContent) {
   }
 }
 
-TEST_F(HostileStore, CutEmptiedAndLostObjectsNeverBecomeContent) {
+TEST_F(StoreBytes, CutEmptiedAndLostObjectsNeverBecomeContent) {
   int right = 0;
   for (const std::string& object : original().objects) {
     const std::string bytes = read(original().folder / ("store/" + object));
@@ -129,7 +129,7 @@ TEST_F(HostileStore, CutEmptiedAndLostObjectsNeverBecomeContent) {
 }
 
 // Each object under the name of its neighbour, and both swapped: records, statements, packs, blobs.
-TEST_F(HostileStore, SwappedAndRepeatedObjectsNeverBecomeContent) {
+TEST_F(StoreBytes, SwappedAndRepeatedObjectsNeverBecomeContent) {
   const auto& objects = original().objects;
   for (std::size_t i = 0; i + 1 < objects.size(); ++i) {
     if (fs::path(objects[i]).parent_path().parent_path() !=
@@ -147,7 +147,7 @@ TEST_F(HostileStore, SwappedAndRepeatedObjectsNeverBecomeContent) {
 }
 
 // An older copy of the whole store: the device that saw more refuses it and keeps the evidence.
-TEST_F(HostileStore, AnOlderCopyIsRefusedByWhoSawMore) {
+TEST_F(StoreBytes, AnOlderCopyIsRefusedByWhoSawMore) {
   Folder folder;
   fs::copy(original().folder / "store", folder / "store", fs::copy_options::recursive);
   fs::copy(original().folder / "home", folder / "home", fs::copy_options::recursive);

@@ -25,6 +25,8 @@ class FleetCustodian final : public api::Custodian {
   Result<void> keep(const CircleId&, const ReaderId&, BytesView) override { return Ok{}; }
   Result<api::CustodianSeen> seen(const CircleId&) override { return api::CustodianSeen{}; }
   Result<void> follow(const api::LogView&) override { return Ok{}; }
+  Result<void> show(const CircleId&, const api::CircleEvidence&) override { return Ok{}; }
+  Result<void> retire(const CircleId&, const ReaderId&) override { return Ok{}; }
   Result<Bytes> destroy(const CircleId&, const ReaderId&, const api::CircleEvidence&) override {
     return Error{Code::kUnavailable, "it destroys nothing"};
   }

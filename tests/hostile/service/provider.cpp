@@ -168,6 +168,12 @@ class BatchesLost final : public api::Custodian {
   }
   Result<api::CustodianSeen> seen(const CircleId& circle) override { return inner_->seen(circle); }
   Result<void> follow(const api::LogView& view) override { return inner_->follow(view); }
+  Result<void> show(const CircleId& circle, const api::CircleEvidence& evidence) override {
+    return inner_->show(circle, evidence);
+  }
+  Result<void> retire(const CircleId& circle, const ReaderId& custodian) override {
+    return inner_->retire(circle, custodian);
+  }
   Result<Bytes> destroy(const CircleId& circle, const ReaderId& custodian,
                         const api::CircleEvidence& evidence) override {
     return inner_->destroy(circle, custodian, evidence);
