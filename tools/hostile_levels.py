@@ -293,7 +293,7 @@ def policy_without_notice(stage, _):
     stage.edit("INSERT INTO log_queue(leaf) VALUES(?)", bytes.fromhex(leaf))
     shutil.copy(stage.path("policy-2"), stage.path("service", "log", "policy", "2"))
     with stage.real() as service:
-        return stage.until(service, "ann", "log", said="policy")
+        return stage.until(service, "ann", "log", said="seven days")
 
 
 # ---- releases ----
