@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "archive/check.h"
 #include "archive/restore.h"
 #include "base/mutex.h"
+#include "support/file_tree.h"
 
 namespace holdfast::archive {
 namespace {
@@ -133,14 +135,16 @@ struct Vault {
   MemoryJournal journal{session};
   Progress progress;
   Findings findings;
+  std::int64_t previous_started_ms = 0;  // what stands since longer is taken as it was
 
   Result<TreeReport> backup(const std::vector<std::string>& roots, const Content* before,
                             bool dry_run = false) {
     WalkOptions options;
     options.roots = roots;
     auto walker = TRY(Walker::open(std::move(options)));
-    return write_tree(cache, access, catalog, journal, {walker, before, dry_run, "laptop", 1},
-                      progress, findings);
+    return write_tree(cache, access, catalog, journal,
+                      {walker, before, previous_started_ms, dry_run, "laptop", 1}, progress,
+                      findings);
   }
   Result<RestoreReport> restore(const Snapshot& snapshot, const std::string& from,
                                 const std::string& target, std::vector<Glob> include = {}) {
@@ -182,70 +186,6 @@ void write_text(const std::string& path, std::string_view text) {
 std::string read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// ---- chunker ----
-
-std::vector<Bytes> cut_all(Chunker& chunker, BytesView data) {
-  std::vector<Bytes> chunks;
-  while (!data.empty()) {
-    const std::size_t n = chunker.cut(data.first(std::min<std::size_t>(data.size(), kMaxChunk)));
-    chunks.push_back(to_bytes(data.first(n)));
-    data = data.subspan(n);
-  }
-  return chunks;
-}
-
-TEST(Chunker, CutsWithinLimitsAndLosesNothing) {
-  auto random = seeded();
-  const auto key = keys::CuttingKey::random();
-  Chunker chunker(key);
-  for (const std::size_t size : {1U, 100U, kMinChunk, kMinChunk + 1, 20U << 20}) {
-    const Bytes data = random_bytes(random, size);
-    Bytes joined;
-    const auto chunks = cut_all(chunker, data);
-    for (std::size_t i = 0; i < chunks.size(); ++i) {
-      EXPECT_LE(chunks[i].size(), kMaxChunk);
-      EXPECT_GT(chunks[i].size(), 0U);
-      if (i + 1 < chunks.size()) {
-        EXPECT_GE(chunks[i].size(), kMinChunk);
-      }
-      append(joined, chunks[i]);
-    }
-    EXPECT_EQ(joined, data);
-  }
-}
-
-TEST(Chunker, CutsZerosAtTheLimit) {
-  const auto key = keys::CuttingKey::random();
-  Chunker chunker(key);
-  const Bytes zeros(kMaxChunk);
-  const std::size_t n = chunker.cut(zeros);
-  EXPECT_TRUE(n == kMaxChunk || n == kMinChunk);  // one digest: a cut at once or never
-}
-
-TEST(Chunker, FindsTheSameCutsAfterAnInsertion) {
-  auto random = seeded();
-  const auto key = keys::CuttingKey::random();
-  Chunker chunker(key);
-  Bytes data = random_bytes(random, 40U << 20);
-  const auto before = cut_all(chunker, data);
-  data.insert(data.begin() + 1000, {1, 2, 3});
-  const auto after = cut_all(chunker, data);
-  const std::set<Bytes> known(before.begin(), before.end());
-  std::size_t same = 0;
-  for (const Bytes& chunk : after) same += known.contains(chunk) ? 1U : 0U;
-  EXPECT_GE(same * 2, before.size());
-}
-
-TEST(Chunker, CutsElsewhereUnderAnotherKey) {
-  auto random = seeded();
-  const Bytes data = random_bytes(random, 20U << 20);
-  const auto one = keys::CuttingKey::random();
-  const auto two = keys::CuttingKey::random();
-  Chunker first(one);
-  Chunker second(two);
-  EXPECT_NE(cut_all(first, data), cut_all(second, data));
 }
 
 // ---- content ----
@@ -728,6 +668,38 @@ TEST(Archive, RestoresPartOfATree) {
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.error().code, Code::kNotFound);
   EXPECT_EQ(failures(vault.findings), "");
+}
+
+// What is taken from the snapshot before as it stands is still looked at.
+TEST(Archive, SavesAttributesThatChangedAlone) {
+  using namespace testkit;
+  const TempDir dir;
+  make_file(dir / "mode", "1");
+  make_file(dir / "xattr", "2");
+  make_file(dir / "same", "3");
+  make_dir(dir / "folder");
+  ASSERT_EQ(::symlink("here", (dir / "link").c_str()), 0);
+  Vault vault;
+  const Snapshot before = vault.backup({dir.path()}, nullptr)->root;
+  vault.previous_started_ms = INT64_MAX;  // as if all of it had stood since long before
+  const auto unchanged = vault.backup({dir.path()}, &before.tree);
+  ASSERT_TRUE(unchanged.ok());
+  EXPECT_TRUE(unchanged->root.tree == before.tree);
+
+  ASSERT_EQ(::chmod((dir / "mode").c_str(), 0600), 0);
+  ASSERT_EQ(::setxattr((dir / "xattr").c_str(), "user.a", "new", 3, 0), 0);
+  ASSERT_EQ(::setxattr((dir / "folder").c_str(), "user.b", "new", 3, 0), 0);
+  ASSERT_EQ(::unlink((dir / "link").c_str()), 0);
+  ASSERT_EQ(::symlink("else", (dir / "link").c_str()), 0);
+  const auto after = vault.backup({dir.path()}, &before.tree);
+  ASSERT_TRUE(after.ok());
+  const TempDir to;
+  ASSERT_TRUE(vault.restore(after->root, dir.path(), to / "out").ok());
+  EXPECT_EQ(stat_of(to / "out/mode").st_mode & 07777U, 0600U);
+  char value[8] = {};
+  EXPECT_EQ(::getxattr((to / "out/xattr").c_str(), "user.a", value, sizeof value), 3);
+  EXPECT_EQ(::getxattr((to / "out/folder").c_str(), "user.b", value, sizeof value), 3);
+  EXPECT_EQ(std::filesystem::read_symlink(to / "out/link"), "else");
 }
 
 TEST(Archive, SaysWhichFilesItCouldNotRead) {

@@ -16,9 +16,27 @@ namespace {
 constexpr std::size_t kReadSize = 1024 * 1024;
 constexpr std::uint64_t kSmallHole = 64 * 1024;     // shorter ones are read as the zeros they are
 constexpr std::int64_t kTickNs = 20 * 1000 * 1000;  // of a file system's clock, and some more
+constexpr std::int64_t kSettledSeconds = 2;
 
 FileTime time_of(const struct timespec& time) {
   return {time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec)};
+}
+FileTime time_of(const statx_timestamp& time) { return {time.tv_sec, time.tv_nsec}; }
+
+bool same_times(const Entry& entry, const Status& status) {
+  return entry.mtime == time_of(status.stx_mtime) && entry.ctime == time_of(status.stx_ctime);
+}
+
+// Whoever changes anything of a file, its extended attributes or a symlink's target too, changes
+// its ctime.
+bool same_attributes(const Entry& known, const Found& found, Accounts& accounts) {
+  const Status& status = found.status;
+  const bool sized = known.kind == EntryKind::kFile;
+  return known.kind == found.kind && same_times(known, status) && known.inode == status.stx_ino &&
+         known.device == device_of(status) && known.mode == (status.stx_mode & 07777U) &&
+         known.uid == status.stx_uid && known.gid == status.stx_gid &&
+         known.links == status.stx_nlink && (!sized || known.size == status.stx_size) &&
+         known.user == accounts.user(known.uid) && known.group == accounts.group(known.gid);
 }
 
 bool describes(const Entry& entry, const struct stat& status) {
@@ -70,6 +88,8 @@ class Previous {
     while (entry_ && reader_->path() < path) advance();
     return entry_ && reader_->path() == path ? &*entry_ : nullptr;
   }
+  // As it was encoded, of what find() gave.
+  BytesView raw() const { return reader_->raw(); }
   const std::optional<Error>& error() const { return error_; }
 
  private:
@@ -115,9 +135,10 @@ class TreeWriter {
     int error = 0;  // of the file; the store's failures are errors
   };
 
-  Result<void> add(Found& found);
-  Result<Fate> take_content(Found& found);
-  Result<Fate> read_content(Found& found);
+  Result<void> add(const Found& found);
+  Result<bool> repeat(const Entry& known, const Found& found);
+  Result<Fate> take_content(const Found& found, Entry& entry, const Entry* known);
+  Result<Fate> read_content(const Found& found, Entry& entry);
   Result<Copied> copy(int fd, const struct stat& status);
   bool whole(const Entry& known);
   void count(const Entry& entry);
@@ -134,9 +155,9 @@ class TreeWriter {
   ContentWriter content_;
   ContentWriter manifest_;
   Findings findings_;
+  Accounts accounts_;
   Snapshot root_;
   std::vector<Bytes> path_;
-  Bytes buffer_ = Bytes(kReadSize);
   struct Linked {
     Content content;
     std::uint64_t size = 0;
@@ -149,7 +170,10 @@ Result<TreeReport> TreeWriter::run() {
     return Error{Code::kInvalid, "a backup takes at most 4096 paths"};
   for (const std::string& root : input_.walker.roots())
     root_.roots.push_back(to_bytes(as_bytes(root)));
-  while (auto found = input_.walker.next()) TRY(add(*found));
+  {
+    WalkAhead walk(input_.walker);
+    while (const auto found = walk.next()) TRY(add(*found));
+  }
   if (previous_.error())
     findings_.notes.push_back({"the snapshot before this one",
                                previous_.error()->message + "; files after that were read anew"});
@@ -170,19 +194,38 @@ Result<TreeReport> TreeWriter::run() {
   return report;
 }
 
-Result<void> TreeWriter::add(Found& found) {
-  Entry& entry = found.entry;
-  path_.resize(entry.depth);
-  path_.push_back(entry.name);
-  if (entry.kind == EntryKind::kFile && TRY(take_content(found)) == Fate::kLeftOut) return Ok{};
-  Bytes encoded = wire::encode(entry);
+Result<void> TreeWriter::add(const Found& found) {
+  path_.resize(found.depth);
+  path_.push_back(found.name);
+  const Entry* const known = previous_.find(path_);
+  if (known != nullptr && TRY(repeat(*known, found))) return Ok{};
+  auto entry = describe(found, accounts_, findings_);
+  if (!entry) return Ok{};
+  if (found.kind == EntryKind::kFile && TRY(take_content(found, *entry, known)) == Fate::kLeftOut)
+    return Ok{};
+  Bytes encoded = wire::encode(*entry);
   if (encoded.size() > kMaxEntry) {
-    entry.xattrs.clear();
-    encoded = wire::encode(entry);
+    entry->xattrs.clear();
+    encoded = wire::encode(*entry);
     findings_.problems.push_back({found.path, "its extended attributes are too large to be saved"});
   }
-  count(entry);
+  count(*entry);
   return manifest_.write(encoded);
+}
+
+// Writes once more what the previous snapshot says of it, where nothing of it has changed; false:
+// it is to be read. A change in the same tick of the clock as the one before it leaves no trace in
+// the times: what was changed just before the previous snapshot, or during it, is read again.
+Result<bool> TreeWriter::repeat(const Entry& known, const Found& found) {
+  if (known.ctime.seconds + kSettledSeconds >= input_.previous_started_ms / 1000) return false;
+  if (!same_attributes(known, found, accounts_)) return false;
+  if (known.kind == EntryKind::kFile) {
+    if (known.links > 1 || !whole(known)) return false;
+    progress_.bytes += known.size;
+  }
+  count(known);
+  TRY(manifest_.write(previous_.raw()));
+  return true;
 }
 
 void TreeWriter::count(const Entry& entry) {
@@ -197,8 +240,8 @@ void TreeWriter::count(const Entry& entry) {
   }
 }
 
-Result<TreeWriter::Fate> TreeWriter::take_content(Found& found) {
-  Entry& entry = found.entry;
+Result<TreeWriter::Fate> TreeWriter::take_content(const Found& found, Entry& entry,
+                                                  const Entry* known) {
   const std::pair file(entry.device, entry.inode);
   if (const auto seen = linked_.find(file); entry.links > 1 && seen != linked_.end()) {
     entry.content = seen->second.content;
@@ -206,11 +249,10 @@ Result<TreeWriter::Fate> TreeWriter::take_content(Found& found) {
     progress_.bytes += entry.size;
     return Fate::kKept;
   }
-  const Entry* const known = previous_.find(path_);
   if (known != nullptr && same_state(*known, entry) && whole(*known)) {
     entry.content = known->content;
     progress_.bytes += entry.size;
-  } else if (TRY(read_content(found)) == Fate::kLeftOut) {
+  } else if (TRY(read_content(found, entry)) == Fate::kLeftOut) {
     return Fate::kLeftOut;
   }
   if (entry.links > 1) linked_[file] = {entry.content, entry.size};
@@ -241,8 +283,7 @@ TreeWriter::Fate TreeWriter::leave_out(const Found& found, const Error& error) {
   return Fate::kLeftOut;
 }
 
-Result<TreeWriter::Fate> TreeWriter::read_content(Found& found) {
-  Entry& entry = found.entry;
+Result<TreeWriter::Fate> TreeWriter::read_content(const Found& found, Entry& entry) {
   for (int attempt = 0;; ++attempt) {
     const bool last = attempt == 1;
     const Fd fd = open_to_read(*found.parent, entry.name);
@@ -286,8 +327,10 @@ Result<TreeWriter::Copied> TreeWriter::copy(int fd, const struct stat& status) {
   std::uint64_t& at = copied.size;
   std::uint64_t data_end = sparse ? 0 : UINT64_MAX;
   content_.reset();
-  static_cast<void>(::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL));
-  for (;;) {
+  if (size > kReadSize) static_cast<void>(::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL));
+  // Not beyond the size that it had: a file that grows meanwhile is seen to have changed. One that
+  // says 0 may still have something.
+  while (at < size || size == 0) {
     if (at >= data_end) {
       const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
       const off_t end = data < 0 ? -1 : ::lseek(fd, data, SEEK_HOLE);
@@ -301,12 +344,14 @@ Result<TreeWriter::Copied> TreeWriter::copy(int fd, const struct stat& status) {
       if (only_hole) break;
       data_end = end < 0 ? UINT64_MAX : static_cast<std::uint64_t>(end);
     }
-    const std::size_t wanted = std::min<std::uint64_t>(buffer_.size(), data_end - at);
-    const ssize_t n = ::pread(fd, buffer_.data(), wanted, static_cast<off_t>(at));
+    std::uint64_t wanted = std::min<std::uint64_t>(kReadSize, data_end - at);
+    if (size > 0) wanted = std::min(wanted, size - at);
+    const auto room = content_.room(wanted);
+    const ssize_t n = ::pread(fd, room.data(), room.size(), static_cast<off_t>(at));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) copied.error = errno;
     if (n <= 0) break;
-    TRY(content_.write(BytesView(buffer_).first(static_cast<std::size_t>(n))));
+    TRY(content_.wrote(static_cast<std::size_t>(n)));
     at += static_cast<std::uint64_t>(n);
     progress_.bytes += static_cast<std::uint64_t>(n);
   }

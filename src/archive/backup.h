@@ -10,6 +10,7 @@ namespace holdfast::archive {
 struct BackupInput {
   Walker& walker;
   const Content* previous_tree = nullptr;  // of the snapshot to compare with
+  std::int64_t previous_started_ms = 0;    // of this snapshot, by the clock of its device
   bool dry_run = false;                    // reads and counts, stores nothing
   std::string device;
   std::int64_t started_ms = 0;

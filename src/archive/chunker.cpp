@@ -4,12 +4,21 @@
 #include <bit>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace holdfast::archive {
 namespace {
 
 constexpr std::size_t kWindow = 64;
 constexpr std::uint64_t kMask = (1U << 20) - 1;
 constexpr std::size_t kBatch = 512;  // positions ciphered at one go
+// Where much is to be scanned, several stretches are at once: what one digest waits for, the next
+// one's tables, another does not.
+constexpr std::size_t kLanes = 4;
+constexpr std::size_t kLane = 4096;  // positions
+constexpr std::size_t kRegion = kLanes * kLane;
 
 // Times x in GF(2)[x] modulo x^64 + x^4 + x^3 + x + 1.
 constexpr std::uint64_t times_x(std::uint64_t v) { return v << 1 ^ ((0 - (v >> 63)) & 0x1b); }
@@ -21,49 +30,124 @@ std::uint64_t load_le(const std::uint8_t* at) {
   return v;
 }
 
+#ifdef __SSE2__
+// Both halves of a digest at once.
+using Pair = __m128i;
+template <class Digest>
+Pair load(const Digest& from) {
+  return _mm_load_si128(reinterpret_cast<const __m128i*>(&from));
+}
+template <class Digest>
+void store(Digest& to, Pair pair) {
+  _mm_store_si128(reinterpret_cast<__m128i*>(&to), pair);
+}
+Pair add(Pair x, Pair y) { return _mm_xor_si128(x, y); }
+Pair times_x(Pair v) {
+  const Pair top = _mm_shuffle_epi32(_mm_srai_epi32(v, 31), 0xf5);  // of each half, spread over it
+  return add(_mm_slli_epi64(v, 1), _mm_and_si128(top, _mm_set1_epi64x(0x1b)));
+}
+#else
+struct Pair {
+  std::uint64_t a, b;
+};
+template <class Digest>
+Pair load(const Digest& from) {
+  return {from.a, from.b};
+}
+template <class Digest>
+void store(Digest& to, Pair pair) {
+  to = {pair.a, pair.b};
+}
+Pair add(Pair x, Pair y) { return {x.a ^ y.a, x.b ^ y.b}; }
+Pair times_x(Pair v) { return {times_x(v.a), times_x(v.b)}; }
+#endif
+
 }  // namespace
 
 Chunker::Chunker(const keys::CuttingKey& key) : block_(crypto::derive<keys::CutBlockPurpose>(key)) {
   std::array<std::uint8_t, 2 * 256 * 8> bytes;
   crypto::expand(key, "holdfast/v1/cutting/tables", bytes);
-  for (std::size_t t = 0; t < 2; ++t) {
-    for (std::size_t v = 0; v < 256; ++v) {
-      in_[t][v] = load_le(&bytes[(t * 256 + v) * 8]);
-      std::uint64_t out = in_[t][v];
-      for (std::size_t i = 0; i < kWindow; ++i) out = times_x(out);
-      out_[t][v] = out;
-    }
+  for (std::size_t v = 0; v < 256; ++v) {
+    in_[v] = {load_le(&bytes[v * 8]), load_le(&bytes[(256 + v) * 8])};
+    Digest& out = out_[v] = in_[v];
+    for (std::size_t i = 0; i < kWindow; ++i) out = {times_x(out.a), times_x(out.b)};
   }
   crypto::wipe(bytes);
+}
+
+// Of the window that ends before `position`.
+Chunker::Digest Chunker::at(const std::uint8_t* position) const {
+  Pair state{};
+  for (const std::uint8_t* byte = position - kWindow; byte < position; ++byte)
+    state = add(times_x(state), load(in_[*byte]));
+  Digest digest;
+  store(digest, state);
+  return digest;
+}
+
+// Of `count` positions, the first of which has `state`; `state` becomes that of the next.
+void Chunker::digest(const std::uint8_t* from, std::size_t count, Digest& state, Digest* to) const {
+  Pair pair = load(state);
+  for (std::size_t i = 0; i < count; ++i) {
+    store(to[i], pair);
+    const Pair change = add(load(in_[from[i]]), load(out_[*(from + i - kWindow)]));
+    pair = add(times_x(pair), change);
+  }
+  store(state, pair);
+}
+
+// Digests do not depend on where cuts fall, so a batch can be ciphered before it is judged.
+// Gives the first cut, or `count`.
+std::size_t Chunker::scan(const std::uint8_t* from, std::size_t count) {
+  std::array<Digest, kBatch> digests;
+  Digest state = at(from);
+  for (std::size_t done = 0; done < count;) {
+    const std::size_t n = std::min(kBatch, count - done);
+    digest(from + done, n, state, digests.data());
+    block_.apply({reinterpret_cast<std::uint8_t*>(digests.data()), n * sizeof(Digest)});
+    for (std::size_t i = 0; i < n; ++i)
+      if ((digests[i].a & kMask) == 0) return done + i;
+    done += n;
+  }
+  return count;
+}
+
+// The same for kRegion positions.
+std::size_t Chunker::scan_lanes(const std::uint8_t* from) {
+  constexpr std::size_t kStep = kBatch / kLanes;
+  std::array<Digest, kBatch> digests;
+  Pair states[kLanes];
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    const Digest state = at(from + lane * kLane);
+    states[lane] = load(state);
+  }
+  std::size_t first = kRegion;
+  for (std::size_t done = 0; done < kLane; done += kStep) {
+    for (std::size_t i = 0; i < kStep; ++i) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        const std::uint8_t* const byte = from + lane * kLane + done + i;
+        store(digests[lane * kStep + i], states[lane]);
+        const Pair change = add(load(in_[*byte]), load(out_[*(byte - kWindow)]));
+        states[lane] = add(times_x(states[lane]), change);
+      }
+    }
+    block_.apply({reinterpret_cast<std::uint8_t*>(digests.data()), sizeof digests});
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      for (std::size_t i = 0; i < kStep; ++i)
+        if ((digests[lane * kStep + i].a & kMask) == 0)
+          first = std::min(first, lane * kLane + done + i);
+    if (first < kLane) break;  // nothing before it is left to see
+  }
+  return first;
 }
 
 std::size_t Chunker::cut(BytesView data) {
   if (data.size() <= kMinChunk) return data.size();
   const std::size_t end = std::min<std::size_t>(data.size(), kMaxChunk);
-  std::uint64_t a = 0;
-  std::uint64_t b = 0;
-  for (std::size_t i = kMinChunk - kWindow; i < kMinChunk; ++i) {
-    a = times_x(a) ^ in_[0][data[i]];
-    b = times_x(b) ^ in_[1][data[i]];
-  }
-  // Digests do not depend on where cuts fall, so a batch can be ciphered before it is judged.
-  std::array<std::uint64_t, 2 * kBatch> digests;
-  for (std::size_t at = kMinChunk; at < end;) {
-    const std::size_t count = std::min(kBatch, end - at);
-    for (std::size_t i = 0; i < count; ++i) {
-      digests[2 * i] = a;
-      digests[2 * i + 1] = b;
-      const std::uint8_t in = data[at + i];
-      const std::uint8_t out = data[at + i - kWindow];
-      a = times_x(a) ^ in_[0][in] ^ out_[0][out];
-      b = times_x(b) ^ in_[1][in] ^ out_[1][out];
-    }
-    block_.apply({reinterpret_cast<std::uint8_t*>(digests.data()), count * 16});
-    for (std::size_t i = 0; i < count; ++i)
-      if ((digests[2 * i] & kMask) == 0) return at + i;
-    at += count;
-  }
-  return end;
+  std::size_t at = kMinChunk;
+  for (; end - at >= kRegion; at += kRegion)
+    if (const std::size_t found = scan_lanes(data.data() + at); found < kRegion) return at + found;
+  return at + scan(data.data() + at, end - at);
 }
 
 }  // namespace holdfast::archive

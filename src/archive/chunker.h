@@ -25,9 +25,20 @@ class Chunker {
   std::size_t cut(BytesView data);
 
  private:
-  using Table = std::array<std::uint64_t, 256>;
-  Table in_[2];
-  Table out_[2];  // x^64 * in_: what a byte weighs when it leaves the window
+  // The pair of hashes at one position.
+  struct alignas(16) Digest {
+    std::uint64_t a = 0;
+    std::uint64_t b = 0;
+  };
+  using Table = std::array<Digest, 256>;
+
+  Digest at(const std::uint8_t* position) const;
+  void digest(const std::uint8_t* from, std::size_t count, Digest& state, Digest* to) const;
+  std::size_t scan(const std::uint8_t* from, std::size_t count);
+  std::size_t scan_lanes(const std::uint8_t* from);
+
+  alignas(64) Table in_;
+  Table out_;  // x^64 * in_: what a byte weighs when it leaves the window
   crypto::BlockFunction block_;
 };
 

@@ -15,8 +15,11 @@ namespace holdfast::archive {
 
 constexpr std::uint32_t kMinChunk = 512 * 1024;
 constexpr std::uint32_t kMaxChunk = 8 * 1024 * 1024;
-constexpr std::uint32_t kFrameTarget = 1024 * 1024;  // small chunks are gathered up to this
-constexpr std::uint32_t kMaxFrame = kMaxChunk;       // raw bytes of a frame: the bomb limit
+// Chunks are gathered up to these, neighbours together: the more zstd sees at once, the smaller it
+// comes out. Names are read a few at a time, contents mostly whole.
+constexpr std::uint32_t kFrameTarget = 4 * 1024 * 1024;
+constexpr std::uint32_t kNamesFrame = 1024 * 1024;
+constexpr std::uint32_t kMaxFrame = kMaxChunk;  // raw bytes of a frame: the bomb limit
 constexpr std::uint32_t kPackTarget = 16 * 1024 * 1024;
 constexpr std::uint32_t kMaxPack = 64 * 1024 * 1024;  // sealed bytes
 

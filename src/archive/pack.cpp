@@ -56,15 +56,17 @@ void PackBuilder::add(FrameInfo frame, BytesView compressed) {
 }
 
 SealedPack PackBuilder::seal(const CircleId& circle, const VaultId& vault) && {
-  const Bytes header = wire::encode(header_);
-  const std::size_t size = 4 + header.size() + frames_.size();
-  Bytes plain;
-  plain.reserve(padme(size));
-  for (unsigned i = 4; i-- > 0;)
-    plain.push_back(static_cast<std::uint8_t>(header.size() >> (8 * i)));
-  append(plain, header);
-  append(plain, frames_);
-  plain.resize(padme(size));
+  Bytes header(4);
+  wire::Encoder to(header);
+  wire::put(to, header_);
+  for (std::size_t i = 0; i < 4; ++i)
+    header[i] = static_cast<std::uint8_t>((header.size() - 4) >> (8 * (3 - i)));
+  // Moved within the buffer: another of the same size would be a pack more in memory.
+  Bytes plain = std::move(frames_);
+  const std::size_t size = padme(header.size() + plain.size());
+  plain.reserve(size);
+  plain.insert(plain.begin(), header.begin(), header.end());
+  plain.resize(size);
   return seal_plain(circle, vault, std::move(header_), plain);
 }
 
@@ -112,13 +114,13 @@ Result<Bytes> OpenPack::frame(std::size_t index) const {
 Compressor::Compressor() : context_(ZSTD_createCCtx()) { HF_CHECK(context_ != nullptr); }
 Compressor::~Compressor() { ZSTD_freeCCtx(static_cast<ZSTD_CCtx*>(context_)); }
 
-Bytes Compressor::compress(BytesView raw) {
-  Bytes out(ZSTD_compressBound(raw.size()));
-  const std::size_t n = ZSTD_compressCCtx(static_cast<ZSTD_CCtx*>(context_), out.data(), out.size(),
-                                          raw.data(), raw.size(), kLevel);
+BytesView Compressor::compress(BytesView raw) {
+  const std::size_t most = ZSTD_compressBound(raw.size());
+  if (out_.size() < most) out_.resize(most);
+  const std::size_t n = ZSTD_compressCCtx(static_cast<ZSTD_CCtx*>(context_), out_.data(),
+                                          out_.size(), raw.data(), raw.size(), kLevel);
   HF_CHECK(ZSTD_isError(n) == 0);
-  out.resize(n);
-  return out;
+  return BytesView(out_).first(n);
 }
 
 }  // namespace holdfast::archive

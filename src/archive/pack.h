@@ -18,6 +18,7 @@ struct SealedPack {
 class PackBuilder {
  public:
   explicit PackBuilder(PackKind kind) { header_.kind = kind; }
+  void reserve(std::size_t size) { frames_.reserve(size); }
   void add(FrameInfo frame, BytesView compressed);
   bool empty() const { return header_.frames.empty(); }
   std::size_t size() const { return frames_.size(); }
@@ -56,10 +57,12 @@ class Compressor {
   ~Compressor();
   Compressor(const Compressor&) = delete;
   Compressor& operator=(const Compressor&) = delete;
-  Bytes compress(BytesView raw);
+  // Valid until the next call.
+  BytesView compress(BytesView raw);
 
  private:
   void* context_;
+  Bytes out_;
 };
 
 // Padme (Nikitin et al., PETS 2019): at most 12 % more, and few sizes.

@@ -11,12 +11,18 @@
 namespace holdfast::archive {
 namespace {
 
-constexpr std::size_t kWorkers = 2;
-constexpr std::size_t kQueued = 4;  // frames that wait for a worker
+// Two compress while the caller reads and names; two send, so that a slow store or a sync holds up
+// nobody but the next pack. What waits between them is bounded: 4 frames and no pack.
+constexpr std::size_t kCompressors = 2;
+constexpr std::size_t kSenders = 2;
+constexpr std::size_t kQueued = 4;
+constexpr std::size_t kSpareBuffers = kQueued + kCompressors + 1;
 // A header has about 40 bytes for each chunk: these keep it, and an index of it, far below limits.
 constexpr std::size_t kFrameChunks = 8192;
 constexpr std::size_t kPackChunks = 65536;
 constexpr std::size_t kChunkHeader = 48;
+// Full of frames, with the last of them above the target, and the header: not touched, not used.
+constexpr std::size_t kPackRoom = kPackTarget + kFrameTarget + std::size_t{1024} * 1024;
 constexpr std::size_t kBufferSize = 2 * std::size_t{kMaxChunk};
 
 struct RawFrame {
@@ -25,8 +31,31 @@ struct RawFrame {
   Bytes raw;
 };
 
+// Buffers of frames that were compressed, for those to come: fresh ones cost a page fault for each
+// page.
+class SpareBuffers {
+ public:
+  Bytes take() {
+    const Lock lock(mutex_);
+    if (spare_.empty()) return {};
+    Bytes one = std::move(spare_.back());
+    spare_.pop_back();
+    return one;
+  }
+  void give(Bytes one) {
+    if (one.capacity() > 2 * std::size_t{kFrameTarget}) return;
+    one.clear();
+    const Lock lock(mutex_);
+    if (spare_.size() < kSpareBuffers) spare_.push_back(std::move(one));
+  }
+
+ private:
+  Mutex mutex_;
+  std::vector<Bytes> spare_ HF_GUARDED_BY(mutex_);
+};
+
 struct OpenBuilder {
-  explicit OpenBuilder(PackKind kind) : builder(kind) {}
+  explicit OpenBuilder(PackKind kind) : builder(kind) { builder.reserve(kPackRoom); }
   PackBuilder builder;
   std::size_t chunks = 0;
 
@@ -65,12 +94,18 @@ struct Packer::State {
     data.emplace_back(PackKind::kData);
     meta.emplace_back(PackKind::kMeta);
     if (storing == Storing::kNo) return;
-    for (std::size_t i = 0; i < kWorkers; ++i) workers.emplace_back([this] { work(); });
+    for (std::size_t i = 0; i < kCompressors; ++i)
+      compressors.emplace_back([this] { compress_all(); });
+    for (std::size_t i = 0; i < kSenders; ++i) senders.emplace_back([this] { send_all(); });
   }
 
-  void work();
-  Result<void> add(const RawFrame& frame, Bytes compressed);
-  Result<void> send(PackBuilder builder);
+  void compress_all();
+  void send_all();
+  std::optional<PackBuilder> add(RawFrame& frame, BytesView compressed);
+  SealedPack seal(PackBuilder builder);
+  Result<void> send(SealedPack pack);
+  void send_rest();
+  void finish_threads();
   void fail(const Error& error);
   std::optional<Error> failure();
   Result<void> submit(RawFrame& frame);
@@ -96,8 +131,12 @@ struct Packer::State {
   std::uint64_t stored_bytes HF_GUARDED_BY(mutex) = 0;
   std::optional<Error> error HF_GUARDED_BY(mutex);
 
-  BoundedQueue<RawFrame> queue{kQueued};
-  std::vector<std::jthread> workers;
+  SpareBuffers spare;
+  Mutex sealing;  // by one at a time: a pack being sealed is in memory twice
+  BoundedQueue<RawFrame> frames{kQueued};
+  BoundedQueue<SealedPack> packs{1};
+  std::vector<std::jthread> compressors;
+  std::vector<std::jthread> senders;
 };
 
 void Packer::State::fail(const Error& first) {
@@ -110,33 +149,42 @@ std::optional<Error> Packer::State::failure() {
   return error;
 }
 
-void Packer::State::work() {
+void Packer::State::compress_all() {
   Compressor compressor;
-  while (auto frame = queue.pop()) {
+  while (auto frame = frames.pop()) {
     if (failure()) continue;  // drain, so that nobody waits for room
-    auto done = add(*frame, compressor.compress(frame->raw));
-    if (!done.ok()) fail(done.error());
+    auto full = add(*frame, compressor.compress(frame->raw));
+    spare.give(std::move(frame->raw));
+    if (full) packs.push(seal(std::move(*full)));
   }
 }
 
-Result<void> Packer::State::add(const RawFrame& frame, Bytes compressed) {
-  std::optional<PackBuilder> full;
-  {
-    const Lock lock(mutex);
-    std::vector<OpenBuilder>& builders = frame.kind == PackKind::kData ? data : meta;
-    std::uint8_t die = 0;
-    crypto::random_fill({&die, 1});
-    OpenBuilder& open = builders[die % builders.size()];
-    open.chunks += frame.info.chunks.size();
-    open.builder.add(frame.info, compressed);
-    if (open.full()) full = std::exchange(open, OpenBuilder(frame.kind)).builder;
+void Packer::State::send_all() {
+  while (auto pack = packs.pop()) {
+    if (failure()) continue;
+    if (auto done = send(std::move(*pack)); !done.ok()) fail(done.error());
   }
-  if (full) TRY(send(std::move(*full)));
-  return Ok{};
 }
 
-Result<void> Packer::State::send(PackBuilder builder) {
-  SealedPack pack = std::move(builder).seal(access.circle, access.vault);
+// Gives the pack that is full with it.
+std::optional<PackBuilder> Packer::State::add(RawFrame& frame, BytesView compressed) {
+  const Lock lock(mutex);
+  std::vector<OpenBuilder>& builders = frame.kind == PackKind::kData ? data : meta;
+  std::uint8_t die = 0;
+  crypto::random_fill({&die, 1});
+  OpenBuilder& open = builders[die % builders.size()];
+  open.chunks += frame.info.chunks.size();
+  open.builder.add(std::move(frame.info), compressed);
+  if (!open.full()) return std::nullopt;
+  return std::exchange(open, OpenBuilder(frame.kind)).builder;
+}
+
+SealedPack Packer::State::seal(PackBuilder builder) {
+  const Lock lock(sealing);
+  return std::move(builder).seal(access.circle, access.vault);
+}
+
+Result<void> Packer::State::send(SealedPack pack) {
   const PackKind kind = pack.header.kind;
   PackObject object = object_of(pack, access.epoch);
   PackEntry entry{pack.id, {}, std::move(pack.header)};
@@ -151,11 +199,37 @@ Result<void> Packer::State::send(PackBuilder builder) {
   return Ok{};
 }
 
+// Compresses and seals what is left.
+void Packer::State::send_rest() {
+  if (storing == Storing::kNo) return;
+  frames.close();
+  compressors.clear();  // joins
+  std::vector<OpenBuilder> rest;
+  {
+    const Lock lock(mutex);
+    std::ranges::move(std::exchange(data, {}), std::back_inserter(rest));
+    std::ranges::move(std::exchange(meta, {}), std::back_inserter(rest));
+  }
+  for (OpenBuilder& open : rest)
+    if (!open.builder.empty()) packs.push(seal(std::move(open.builder)));
+}
+
+// What is queued is still compressed and sent.
+void Packer::State::finish_threads() {
+  frames.close();
+  compressors.clear();  // joins
+  packs.close();
+  senders.clear();
+}
+
 Result<void> Packer::State::submit(RawFrame& frame) {
   if (frame.raw.empty()) return Ok{};
   frame.info.raw = static_cast<std::uint32_t>(frame.raw.size());
-  RawFrame full = std::exchange(frame, RawFrame{frame.kind, {}, {}});
-  if (storing == Storing::kYes) HF_CHECK(queue.push(std::move(full)));
+  RawFrame full = std::exchange(frame, RawFrame{frame.kind, {}, spare.take()});
+  if (storing == Storing::kYes)
+    HF_CHECK(frames.push(std::move(full)));
+  else
+    spare.give(std::move(full.raw));
   return Ok{};
 }
 
@@ -165,7 +239,7 @@ Packer::Packer(PackCache& cache, const VaultAccess& access, Catalog& catalog, Pa
 
 Packer::~Packer() {
   state_->fail({Code::kInvalid, "the backup was given up"});
-  state_->queue.close();
+  state_->finish_threads();
 }
 
 Result<ChunkId> Packer::put(ChunkType type, BytesView plain) {
@@ -175,14 +249,10 @@ Result<ChunkId> Packer::put(ChunkType type, BytesView plain) {
   if (state_->catalog.find(id) != nullptr || !state_->pending.insert(id).second) return id;
   state_->new_bytes += plain.size();
   const auto length = static_cast<std::uint32_t>(plain.size());
-  RawFrame& open = kind_for(type) == PackKind::kData ? state_->open_data : state_->open_meta;
-  if (length >= kMinChunk) {
-    RawFrame own{open.kind, {}, to_bytes(plain)};
-    own.info.chunks.push_back({id, type, length});
-    TRY(state_->submit(own));
-    return id;
-  }
-  if (open.raw.size() + length > kFrameTarget || open.info.chunks.size() >= kFrameChunks)
+  const bool names = kind_for(type) == PackKind::kMeta;
+  RawFrame& open = names ? state_->open_meta : state_->open_data;
+  if (open.raw.size() + length > (names ? kNamesFrame : kFrameTarget) ||
+      open.info.chunks.size() >= kFrameChunks)
     TRY(state_->submit(open));
   append(open.raw, plain);
   open.info.chunks.push_back({id, type, length});
@@ -192,20 +262,10 @@ Result<ChunkId> Packer::put(ChunkType type, BytesView plain) {
 Result<std::vector<PackId>> Packer::finish() {
   TRY(state_->submit(state_->open_data));
   TRY(state_->submit(state_->open_meta));
-  state_->queue.close();
-  state_->workers.clear();  // joins
-  std::vector<OpenBuilder> rest;
-  {
-    const Lock lock(state_->mutex);
-    if (state_->error) return *state_->error;
-    for (OpenBuilder& open : state_->data) rest.push_back(std::move(open));
-    for (OpenBuilder& open : state_->meta) rest.push_back(std::move(open));
-    state_->data.clear();
-    state_->meta.clear();
-  }
-  for (OpenBuilder& open : rest)
-    if (!open.builder.empty()) TRY(state_->send(std::move(open.builder)));
+  state_->send_rest();
+  state_->finish_threads();
   const Lock lock(state_->mutex);
+  if (state_->error) return *state_->error;
   std::vector<PackId> ids;
   for (PackEntry& entry : state_->sent) {
     ids.push_back(entry.id);
@@ -233,15 +293,25 @@ void ContentWriter::make_room(std::size_t size) {
   begin_ = 0;
 }
 
+std::span<std::uint8_t> ContentWriter::room(std::size_t size) {
+  HF_CHECK(size <= kMaxChunk);
+  make_room(size);
+  return std::span(buffer_).subspan(end_, size);
+}
+
+Result<void> ContentWriter::wrote(std::size_t size) {
+  if (size > 0) TRY(add_hole());
+  end_ += size;
+  while (end_ - begin_ >= kMaxChunk) TRY(cut_one());
+  return Ok{};
+}
+
 Result<void> ContentWriter::write(BytesView data) {
-  if (!data.empty()) TRY(add_hole());
   while (!data.empty()) {
-    const std::size_t n = std::min<std::size_t>(data.size(), kMaxChunk);
-    make_room(n);
-    std::memcpy(buffer_.data() + end_, data.data(), n);
-    end_ += n;
-    data = data.subspan(n);
-    while (end_ - begin_ >= kMaxChunk) TRY(cut_one());
+    const BytesView part = data.first(std::min<std::size_t>(data.size(), kMaxChunk));
+    std::ranges::copy(part, room(part.size()).begin());
+    TRY(wrote(part.size()));
+    data = data.subspan(part.size());
   }
   return Ok{};
 }

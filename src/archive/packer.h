@@ -53,6 +53,10 @@ class ContentWriter {
   ContentWriter(Packer& packer, Chunker& chunker, ChunkType type)
       : packer_(packer), chunker_(chunker), type_(type) {}
   Result<void> write(BytesView data);
+  // The same without a copy: what is put at the beginning of room(n), n at most kMaxChunk, is
+  // written by wrote(). Nothing else between the two.
+  std::span<std::uint8_t> room(std::size_t size);
+  Result<void> wrote(std::size_t size);
   Result<void> hole(std::uint64_t length);
   // The next write() begins another content.
   Result<Content> finish();

@@ -265,7 +265,8 @@ Result<std::optional<Entry>> EntryReader::decode_next() {
     Entry entry;
     auto done = wire::get(from, entry);
     if (done.ok()) {
-      at_ += before - from.remaining();
+      size_ = before - from.remaining();
+      at_ += size_;
       return std::optional<Entry>{std::move(entry)};
     }
     // Damaged, or only longer than what was read so far.

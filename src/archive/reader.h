@@ -84,6 +84,8 @@ class EntryReader {
   Result<std::optional<Entry>> next();
   // Of the entry that next() gave last: its names from the root down.
   const std::vector<Bytes>& path() const { return path_; }
+  // And its bytes, until the next call.
+  BytesView raw() const { return BytesView(bytes_).subspan(at_ - size_, size_); }
 
  private:
   Result<std::optional<Entry>> decode_next();
@@ -92,7 +94,8 @@ class EntryReader {
 
   ContentReader content_;
   Bytes bytes_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0;    // after the entry that was given last
+  std::size_t size_ = 0;  // of that entry
   bool ended_ = false;
   bool in_directory_ = true;  // the entry before this one is a directory, or there is none
   std::vector<Bytes> path_;

@@ -314,9 +314,11 @@ TEST(RoundTrip, KeepsTheDirectoriesAboveTheRoot) {
   Target target = open_target({.directory = dir / "to"});
   Restored restored;
   std::vector<Entry> entries;
-  while (auto found = walker->next()) {
-    place_one(target, found->entry, [](const Entry&) { return ToldContent("1"); }, restored);
-    entries.push_back(found->entry);
+  Accounts accounts;
+  Findings findings;
+  while (const auto found = walker->next()) {
+    entries.push_back(*describe(*found, accounts, findings));
+    place_one(target, entries.back(), [](const Entry&) { return ToldContent("1"); }, restored);
   }
   link_and_finish(target, entries, restored);
   EXPECT_EQ(restored.errors, Texts{});

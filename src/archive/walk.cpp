@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "archive/attributes.h"
 #include "archive/dir_stack.h"
@@ -19,6 +21,17 @@
 
 namespace holdfast::archive {
 namespace {
+
+// How far a walk on its own thread is ahead. Each hand-over may wake a thread, which costs more
+// than to walk a directory. What is queued holds directories open: five batches, a third of the
+// descriptors that a process may have.
+constexpr std::size_t kBatch = 2048;
+constexpr std::size_t kBatches = 3;
+std::size_t directories_in_batch() {
+  struct rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 4;
+  return std::clamp<std::size_t>(limit.rlim_cur / 15, 1, 128);
+}
 
 constexpr const char* kCacheTag = "CACHEDIR.TAG";
 constexpr std::string_view kCacheSignature = "Signature: 8a477f597d28d172789f06886806bc55";
@@ -94,17 +107,13 @@ struct Walker::State {
   bool one_file_system = false;
   Filter filter;
   Findings findings;
-  Accounts accounts;
   DirStack stack;
   std::vector<Level> levels;
   std::vector<char> listing_buffer = std::vector<char>(64 * 1024);
 
   void enter_start();
   std::optional<Found> visit(const std::string& name);
-  std::optional<Found> visit_directory(const std::string& name, const Status& seen, Found found,
-                                       const RootTree* node);
-  std::optional<Found> describe(int parent, const std::string& at, const Status& status,
-                                Found found);
+  std::optional<Found> visit_directory(const std::string& name, Found found, const RootTree* node);
   Level list(int directory, const std::string& path);
   void leave();
   void problem(const std::string& path, std::string reason) {
@@ -145,24 +154,6 @@ Walker::State::Level Walker::State::list(int directory, const std::string& path)
   return level;
 }
 
-// Fills in the entry of `at` in `parent` ("" is parent itself), seen as found.entry.name.
-std::optional<Found> Walker::State::describe(int parent, const std::string& at,
-                                             const Status& status, Found found) {
-  auto attributes = read_attributes(parent, at, status, found.path, accounts);
-  if (!attributes.ok()) {
-    if (attributes.error().code == Code::kNotFound)
-      note(found.path, "it vanished while being read");
-    else
-      problem(found.path, attributes.error().message);
-    return std::nullopt;
-  }
-  for (std::string& sentence : attributes->lost) note(found.path, std::move(sentence));
-  attributes->entry.name = std::move(found.entry.name);
-  attributes->entry.depth = found.entry.depth;
-  found.entry = std::move(attributes->entry);
-  return found;
-}
-
 std::optional<Found> Walker::State::visit(const std::string& name) {
   Found found;
   found.path = "/" + stack.path_of(name);
@@ -175,8 +166,8 @@ std::optional<Found> Walker::State::visit(const std::string& name) {
   }
   found.parent = std::move(*parent);
   const int at = found.parent->get();
-  found.entry.name = to_bytes(as_bytes(name));
-  found.entry.depth = static_cast<std::uint32_t>(stack.depth());
+  found.name = to_bytes(as_bytes(name));
+  found.depth = static_cast<std::uint32_t>(stack.depth());
   const auto status = read_status(at, name, found.path);
   if (!status.ok()) {
     if (status.error().code != Code::kNotFound)
@@ -195,26 +186,28 @@ std::optional<Found> Walker::State::visit(const std::string& name) {
                             : "it is of an unknown kind and was skipped");
     return std::nullopt;
   }
+  found.kind = *kind;
+  found.status = *status;
   const RootTree* const node = above != nullptr ? &above->below.at(name) : nullptr;
-  if (*kind == EntryKind::kDirectory) return visit_directory(name, *status, std::move(found), node);
+  if (*kind == EntryKind::kDirectory) return visit_directory(name, std::move(found), node);
   if (node != nullptr && !node->below.empty())
     problem(found.path,
             "it was replaced by something that is no folder; what was to be saved in it "
             "is missing");
-  return describe(at, name, *status, std::move(found));
+  return found;
 }
 
 // The directory is opened before it is described, so that attributes and contents are of the same
 // one even when it is replaced meanwhile.
-std::optional<Found> Walker::State::visit_directory(const std::string& name, const Status& seen,
-                                                    Found found, const RootTree* node) {
+std::optional<Found> Walker::State::visit_directory(const std::string& name, Found found,
+                                                    const RootTree* node) {
   const bool is_above = node != nullptr && !node->below.empty();
   const bool is_root = node != nullptr && node->below.empty();
   const int parent = found.parent->get();
   const auto is_other_device = [&](const Status& status) {
     return one_file_system && node == nullptr && device_of(status) != levels.back().device;
   };
-  if (is_other_device(seen)) return describe(parent, name, seen, std::move(found));
+  if (is_other_device(found.status)) return found;
 
   Fd fd = is_above
               ? Fd(::openat(parent, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
@@ -227,34 +220,33 @@ std::optional<Found> Walker::State::visit_directory(const std::string& name, con
     problem(found.path, std::string("the folder could not be opened, so what is in it is not "
                                     "saved: ") +
                             std::strerror(errno));
-    return describe(parent, name, seen, std::move(found));
+    return found;
   }
   const auto opened = read_status(fd.get(), "", found.path);
   if (!opened.ok()) {
     problem(found.path, opened.error().message);
     return std::nullopt;
   }
-  bool stays_out = is_other_device(*opened);
+  found.status = *opened;
+  found.self = std::make_shared<const Fd>(std::move(fd));
+  if (is_other_device(*opened)) return found;
   const bool is_mount = node == nullptr && device_of(*opened) != stack.top_identity().device;
-  if (!stays_out && is_mount && is_made_up(fd.get())) {
+  if (is_mount && is_made_up(found.self->get())) {
     note(found.path, "what is in it is made up by the kernel as it is read and was not saved");
-    stays_out = true;
+    return found;
   }
-  auto described = describe(fd.get(), "", *opened, std::move(found));
-  if (!described || stays_out) return described;
 
   Level level;
   if (is_above) {
     level.above = node;
     for (const auto& [below, unused] : node->below) level.names.push_back(below);
   } else {
-    level = list(fd.get(), described->path);
+    level = list(found.self->get(), found.path);
     level.device = is_root ? device_of(*opened) : levels.back().device;
   }
-  stack.push(name, std::make_shared<const Fd>(std::move(fd)),
-             {device_of(*opened), opened->stx_ino});
+  stack.push(name, found.self, {device_of(*opened), opened->stx_ino});
   levels.push_back(std::move(level));
-  return described;
+  return found;
 }
 
 void Walker::State::leave() {
@@ -279,7 +271,6 @@ Result<Walker> Walker::open(WalkOptions options) {
                                          .one_file_system = options.one_file_system,
                                          .filter = std::move(options.filter),
                                          .findings = {},
-                                         .accounts = {},
                                          .stack = DirStack(std::move(root), identity),
                                          .levels = {}});
   state->enter_start();
@@ -301,6 +292,55 @@ std::optional<Found> Walker::next() {
     if (auto found = state_->visit(name)) return found;
   }
   return std::nullopt;
+}
+
+std::optional<Entry> describe(const Found& found, Accounts& accounts, Findings& findings) {
+  const bool opened = found.self != nullptr;
+  const std::string name(opened ? std::string_view() : as_text(found.name));
+  auto attributes = read_attributes(opened ? found.self->get() : found.parent->get(), name,
+                                    found.status, found.path, accounts);
+  if (!attributes.ok()) {
+    if (attributes.error().code == Code::kNotFound)
+      findings.notes.push_back({found.path, "it vanished while being read"});
+    else
+      findings.problems.push_back({found.path, attributes.error().message});
+    return std::nullopt;
+  }
+  for (std::string& sentence : attributes->lost)
+    findings.notes.push_back({found.path, std::move(sentence)});
+  attributes->entry.name = found.name;
+  attributes->entry.depth = found.depth;
+  return std::move(attributes->entry);
+}
+
+WalkAhead::WalkAhead(Walker& walker)
+    : queue_(kBatches), thread_([this, &walker] { walk(walker); }) {}
+
+WalkAhead::~WalkAhead() { queue_.close(); }
+
+void WalkAhead::walk(Walker& walker) {
+  Batch batch;
+  const std::size_t most = directories_in_batch();
+  std::size_t directories = 0;
+  while (auto found = walker.next()) {
+    if (found->self != nullptr) ++directories;
+    batch.push_back(std::move(*found));
+    if (batch.size() < kBatch && directories < most) continue;
+    if (!queue_.push(std::exchange(batch, {}))) return;
+    directories = 0;
+  }
+  if (!batch.empty()) queue_.push(std::move(batch));
+  queue_.close();
+}
+
+std::optional<Found> WalkAhead::next() {
+  if (at_ == batch_.size()) {
+    auto batch = queue_.pop();
+    if (!batch) return std::nullopt;
+    batch_ = std::move(*batch);
+    at_ = 0;
+  }
+  return std::move(batch_[at_++]);
 }
 
 Result<Entry> read_entry(const Fd& parent, const Bytes& name, std::uint32_t depth) {

@@ -4,11 +4,15 @@
 
 #include <memory>
 #include <optional>
+#include <thread>
+#include <vector>
 
+#include "archive/attributes.h"
 #include "archive/filter.h"
 #include "archive/format.h"
 #include "archive/problem.h"
 #include "base/file.h"
+#include "base/queue.h"
 
 namespace holdfast::archive {
 
@@ -18,13 +22,21 @@ struct WalkOptions {
   Filter filter = {};  // holds below the roots: what is asked for by name is saved
 };
 
+// Something that is to be saved, as a look at it showed; its attributes are read by describe().
 struct Found {
-  Entry entry;  // everything but content
-  // openat(parent, entry.name, ...). May be O_PATH. Holding it keeps a descriptor open, of which
-  // there is one for each directory: a queue of these needs a bound.
+  Bytes name;
+  std::uint32_t depth = 0;
+  EntryKind kind{};
+  Status status;
+  // openat(parent, name, ...). May be O_PATH. Holding it keeps a descriptor open, of which there is
+  // one for each directory: a queue of these needs a bound.
   std::shared_ptr<const Fd> parent;
-  std::string path;  // absolute, for messages
+  std::shared_ptr<const Fd> self;  // a directory that was opened: the one whose contents follow
+  std::string path;                // absolute, for messages
 };
+
+// Everything but content. nullopt: it could not be read, and `findings` says why.
+std::optional<Entry> describe(const Found& found, Accounts& accounts, Findings& findings);
 
 class Walker {
  public:
@@ -50,6 +62,26 @@ class Walker {
   struct State;
   explicit Walker(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
+};
+
+// A walk on a thread of its own, a few hundred entries ahead of who takes them.
+class WalkAhead {
+ public:
+  explicit WalkAhead(Walker& walker);  // nobody else uses it meanwhile
+  ~WalkAhead();
+  WalkAhead(const WalkAhead&) = delete;
+  WalkAhead& operator=(const WalkAhead&) = delete;
+  // After the end the walker's findings are complete.
+  std::optional<Found> next();
+
+ private:
+  using Batch = std::vector<Found>;
+  void walk(Walker& walker);
+
+  BoundedQueue<Batch> queue_;
+  Batch batch_;
+  std::size_t at_ = 0;
+  std::jthread thread_;
 };
 
 // Reads the attributes of `name` in `parent` again, without following it. For a file that changed

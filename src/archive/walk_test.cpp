@@ -45,12 +45,18 @@ Walked walk(const TempDir& dir, WalkOptions options = {}) {
   if (options.roots.empty()) options.roots = {dir.path()};
   Walker walker = open_walker(std::move(options));
   Walked walked;
-  while (auto found = walker.next()) {
+  Accounts accounts;
+  Findings described;
+  while (const auto found = walker.next()) {
     if (!found->path.starts_with(dir.path() + "/")) continue;
+    auto entry = describe(*found, accounts, described);
+    if (!entry) continue;
     walked.paths.push_back(found->path.substr(dir.path().size() + 1));
-    walked.entries.push_back(std::move(found->entry));
+    walked.entries.push_back(std::move(*entry));
   }
   walked.findings = std::move(walker.findings());
+  std::ranges::move(described.problems, std::back_inserter(walked.findings.problems));
+  std::ranges::move(described.notes, std::back_inserter(walked.findings.notes));
   return walked;
 }
 
@@ -82,10 +88,9 @@ TEST(Walk, EmitsTheDirectoriesAboveARootFirstAndNoSiblings) {
   std::vector<std::string> paths;
   std::uint32_t depth = 0;
   while (auto found = walker.next()) {
-    EXPECT_EQ(found->entry.depth, depth++);
-    EXPECT_EQ(found->path, paths.empty()
-                               ? "/" + std::string(as_text(found->entry.name))
-                               : paths.back() + "/" + std::string(as_text(found->entry.name)));
+    EXPECT_EQ(found->depth, depth++);
+    EXPECT_EQ(found->path, paths.empty() ? "/" + std::string(as_text(found->name))
+                                         : paths.back() + "/" + std::string(as_text(found->name)));
     paths.push_back(found->path);
   }
   EXPECT_EQ(paths.back(), dir / "a/b/f");
@@ -182,8 +187,8 @@ TEST(WalkRoots, TheRootDirectoryIsNoEntry) {
   EXPECT_EQ(walker.roots(), (Paths{"/"}));
   const auto first = walker.next();
   ASSERT_TRUE(first.has_value());
-  EXPECT_EQ(first->entry.depth, 0U);
-  EXPECT_EQ(first->path, "/" + std::string(as_text(first->entry.name)));
+  EXPECT_EQ(first->depth, 0U);
+  EXPECT_EQ(first->path, "/" + std::string(as_text(first->name)));
 }
 
 TEST(Walk, ASymlinkAsRootIsSavedAsOne) {
@@ -346,10 +351,10 @@ TEST(Walk, GoesDeeperThanAnyPathOrTheDescriptorsReach) {
     std::size_t longest = 0;
     while (auto found = walker.next()) {
       if (found->path.size() <= dir.path().size()) continue;
-      (found->entry.kind == EntryKind::kFile ? files : directories) += 1;
+      (found->kind == EntryKind::kFile ? files : directories) += 1;
       longest = std::max(longest, found->path.size());
       if (directories % 100 == 0) most = std::max(most, open_descriptors() - before);
-      if (found->entry.kind != EntryKind::kFile || as_text(found->entry.name) != "file") continue;
+      if (found->kind != EntryKind::kFile || as_text(found->name) != "file") continue;
       // What a backup does with it.
       const Fd fd(::openat(found->parent->get(), "file", O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
       ASSERT_TRUE(fd.valid());
@@ -447,7 +452,7 @@ TEST(WalkWhileChanging, ADirectoryReplacedByASymlinkIsNotFollowed) {
   ASSERT_EQ(::symlink(elsewhere.path().c_str(), (dir / "b").c_str()), 0);
   const auto found = walker.next();
   ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->entry.kind, EntryKind::kSymlink);
+  EXPECT_EQ(found->kind, EntryKind::kSymlink);
   EXPECT_FALSE(walker.next().has_value());
 }
 
@@ -488,7 +493,7 @@ TEST(WalkWhileChanging, ADirectoryMovedWhileTheWalkIsDeepInItLosesNoSiblings) {
   make_file(dir / "base/z");
   Walker walker = open_walker({.roots = {dir / "base"}});
   for (int files = 0; files < 30;)
-    if (walker.next()->entry.kind == EntryKind::kFile) ++files;
+    if (walker.next()->kind == EntryKind::kFile) ++files;
   // From now on ".." of top leads into "other", which is not where the walk came from.
   ASSERT_EQ(std::rename((dir / "base/top").c_str(), (dir / "other/top").c_str()), 0);
   make_file(dir / "other/not-mine");
@@ -506,7 +511,7 @@ TEST(WalkWhileChanging, ADirectoryMovedOutOfReachIsAProblem) {
   in_child([&] { make_deep(dir / "base/top", "m", 300); });
   Walker walker = open_walker({.roots = {dir / "base"}});
   for (int files = 0; files < 30;)
-    if (walker.next()->entry.kind == EntryKind::kFile) ++files;
+    if (walker.next()->kind == EntryKind::kFile) ++files;
   // The 100th level goes elsewhere; the 99th, to which ".." led, cannot be found from there.
   std::string deep = dir / "base/top";
   for (int i = 0; i < 100; ++i) deep += "/m";

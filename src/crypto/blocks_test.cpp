@@ -19,6 +19,19 @@ TEST(BlockFunction, MatchesFips197) {
   EXPECT_EQ(to_hex(block), "69c4e0d86a7b0430d8cdb78070b4c55a");
 }
 
+// The same block so often that it goes through the path for many.
+TEST(BlockFunction, MatchesFips197ForMany) {
+  BlockFunction function(Key<BlockPurpose>::from_bytes(hex("000102030405060708090a0b0c0d0e0f")));
+  Bytes blocks;
+  Bytes expected;
+  for (int i = 0; i < 50; ++i) {
+    append(blocks, hex("00112233445566778899aabbccddeeff"));
+    append(expected, hex("69c4e0d86a7b0430d8cdb78070b4c55a"));
+  }
+  function.apply(blocks);
+  EXPECT_EQ(to_hex(blocks), to_hex(expected));
+}
+
 TEST(BlockFunction, TreatsEachBlockAlone) {
   BlockFunction function(Key<BlockPurpose>::random());
   Bytes many(16 * 1000);

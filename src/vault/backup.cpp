@@ -91,9 +91,9 @@ void count_ahead(const std::stop_token& stop, archive::WalkOptions options,
   std::uint64_t bytes = 0;
   while (const auto found = walker->next()) {
     if (stop.stop_requested()) return;
-    if (found->entry.kind != archive::EntryKind::kFile) continue;
+    if (found->kind != archive::EntryKind::kFile) continue;
     ++files;
-    bytes += found->entry.size;
+    bytes += found->status.stx_size;
   }
   progress.total_files = files;
   progress.total_bytes = bytes;
@@ -263,10 +263,11 @@ Result<std::optional<Account::BackupReport>> try_backup(Account::State& account,
     counter = std::jthread(
         [&](const std::stop_token& stop) { count_ahead(stop, options.walk, progress); });
   HomeJournal journal(account.home, data.vault.id);
-  auto tree = TRY(archive::write_tree(
-      data.cache, data.access, data.catalog, journal,
-      {walker, before ? &before->tree : nullptr, options.dry_run, device, started}, progress,
-      report.findings));
+  auto tree =
+      TRY(archive::write_tree(data.cache, data.access, data.catalog, journal,
+                              {walker, before ? &before->tree : nullptr,
+                               before ? before->started_ms : 0, options.dry_run, device, started},
+                              progress, report.findings));
   report.files = tree.root.files;
   report.bytes = tree.root.bytes;
   report.new_bytes = tree.new_bytes;

@@ -186,9 +186,13 @@ inline Restored copy(const std::string& from, TargetOptions options) {
   Restored restored;
   std::vector<Entry> entries;
   const auto above = static_cast<std::uint32_t>(std::ranges::count(from, '/'));
-  while (auto found = walker->next()) {
-    if (found->entry.depth < above) continue;
-    found->entry.depth -= above;
+  Accounts accounts;
+  Findings findings;
+  while (const auto found = walker->next()) {
+    if (found->depth < above) continue;
+    auto described = describe(*found, accounts, findings);
+    if (!described) continue;
+    described->depth -= above;
     const auto content = [&](const Entry& entry) {
       const std::string name(as_text(entry.name));
       const bool file = entry.kind == EntryKind::kFile;
@@ -196,8 +200,8 @@ inline Restored copy(const std::string& from, TargetOptions options) {
           file ? Fd(::openat(found->parent->get(), name.c_str(), O_RDONLY | O_CLOEXEC)) : Fd(),
           entry.size);
     };
-    place_one(target, found->entry, content, restored);
-    entries.push_back(std::move(found->entry));
+    place_one(target, *described, content, restored);
+    entries.push_back(std::move(*described));
   }
   link_and_finish(target, entries, restored);
   return restored;
