@@ -20,3 +20,7 @@ target_link_libraries(bench_rekey PRIVATE ${hf_all_modules} GTest::gtest)
 add_executable(bench_custody EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/custody/bench_custody.cpp")
 target_include_directories(bench_custody PRIVATE "${CMAKE_SOURCE_DIR}/tests")
 target_link_libraries(bench_custody PRIVATE ${hf_all_modules} GTest::gtest)
+
+# bench_chunker: how fast a core cuts, ./dev bench chunker.
+add_executable(bench_chunker EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/chunker/bench_chunker.cpp")
+target_link_libraries(bench_chunker PRIVATE hf_archive)

@@ -112,30 +112,34 @@ std::size_t Chunker::scan(const std::uint8_t* from, std::size_t count) {
   return count;
 }
 
+// One step of a lane: the digest before `byte`, and the state after it.
+template <class Digest, class Table>
+inline void step(Pair& state, const std::uint8_t* byte, const Table& in, const Table& out,
+                 Digest& to) {
+  store(to, state);
+  state = add(times_x(state), add(load(in[*byte]), load(out[*(byte - kWindow)])));
+}
+
 // The same for kRegion positions.
 std::size_t Chunker::scan_lanes(const std::uint8_t* from) {
   constexpr std::size_t kStep = kBatch / kLanes;
+  static_assert(kLanes == 4);
   std::array<Digest, kBatch> digests;
-  Pair states[kLanes];
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    const Digest state = at(from + lane * kLane);
-    states[lane] = load(state);
-  }
+  Pair s0 = load(at(from)), s1 = load(at(from + kLane));
+  Pair s2 = load(at(from + 2 * kLane)), s3 = load(at(from + 3 * kLane));
   std::size_t first = kRegion;
   for (std::size_t done = 0; done < kLane; done += kStep) {
     for (std::size_t i = 0; i < kStep; ++i) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        const std::uint8_t* const byte = from + lane * kLane + done + i;
-        store(digests[lane * kStep + i], states[lane]);
-        const Pair change = add(load(in_[*byte]), load(out_[*(byte - kWindow)]));
-        states[lane] = add(times_x(states[lane]), change);
-      }
+      const std::uint8_t* const byte = from + done + i;
+      step(s0, byte, in_, out_, digests[i]);
+      step(s1, byte + kLane, in_, out_, digests[kStep + i]);
+      step(s2, byte + 2 * kLane, in_, out_, digests[2 * kStep + i]);
+      step(s3, byte + 3 * kLane, in_, out_, digests[3 * kStep + i]);
     }
     block_.apply({reinterpret_cast<std::uint8_t*>(digests.data()), sizeof digests});
-    for (std::size_t lane = 0; lane < kLanes; ++lane)
-      for (std::size_t i = 0; i < kStep; ++i)
-        if ((digests[lane * kStep + i].a & kMask) == 0)
-          first = std::min(first, lane * kLane + done + i);
+    for (std::size_t n = 0; n < kBatch; ++n)
+      if ((digests[n].a & kMask) == 0)
+        first = std::min(first, n / kStep * kLane + done + n % kStep);
     if (first < kLane) break;  // nothing before it is left to see
   }
   return first;

@@ -67,13 +67,33 @@ __attribute__((target("vaes,avx2"))) void apply_vaes(const RoundKeys& keys, std:
   for (std::size_t r = 0; r <= kRounds; ++r) wide[r] = _mm256_broadcastsi128_si256(keys.key[r]);
   for (std::size_t at = 0; at < count; at += kAtOnce) {
     auto* const group = reinterpret_cast<__m256i*>(blocks + at * 16);
-    __m256i state[kAtOnce / 2];
-    for (std::size_t i = 0; i < kAtOnce / 2; ++i)
-      state[i] = _mm256_xor_si256(_mm256_loadu_si256(group + i), wide[0]);
-    for (std::size_t r = 1; r < kRounds; ++r)
-      for (__m256i& one : state) one = _mm256_aesenc_epi128(one, wide[r]);
-    for (std::size_t i = 0; i < kAtOnce / 2; ++i)
-      _mm256_storeu_si256(group + i, _mm256_aesenclast_epi128(state[i], wide[kRounds]));
+    // By name, so that they stay in registers: enough of them to hide what each waits.
+    __m256i s0 = _mm256_xor_si256(_mm256_loadu_si256(group + 0), wide[0]);
+    __m256i s1 = _mm256_xor_si256(_mm256_loadu_si256(group + 1), wide[0]);
+    __m256i s2 = _mm256_xor_si256(_mm256_loadu_si256(group + 2), wide[0]);
+    __m256i s3 = _mm256_xor_si256(_mm256_loadu_si256(group + 3), wide[0]);
+    __m256i s4 = _mm256_xor_si256(_mm256_loadu_si256(group + 4), wide[0]);
+    __m256i s5 = _mm256_xor_si256(_mm256_loadu_si256(group + 5), wide[0]);
+    __m256i s6 = _mm256_xor_si256(_mm256_loadu_si256(group + 6), wide[0]);
+    __m256i s7 = _mm256_xor_si256(_mm256_loadu_si256(group + 7), wide[0]);
+    for (std::size_t r = 1; r < kRounds; ++r) {
+      s0 = _mm256_aesenc_epi128(s0, wide[r]);
+      s1 = _mm256_aesenc_epi128(s1, wide[r]);
+      s2 = _mm256_aesenc_epi128(s2, wide[r]);
+      s3 = _mm256_aesenc_epi128(s3, wide[r]);
+      s4 = _mm256_aesenc_epi128(s4, wide[r]);
+      s5 = _mm256_aesenc_epi128(s5, wide[r]);
+      s6 = _mm256_aesenc_epi128(s6, wide[r]);
+      s7 = _mm256_aesenc_epi128(s7, wide[r]);
+    }
+    _mm256_storeu_si256(group + 0, _mm256_aesenclast_epi128(s0, wide[kRounds]));
+    _mm256_storeu_si256(group + 1, _mm256_aesenclast_epi128(s1, wide[kRounds]));
+    _mm256_storeu_si256(group + 2, _mm256_aesenclast_epi128(s2, wide[kRounds]));
+    _mm256_storeu_si256(group + 3, _mm256_aesenclast_epi128(s3, wide[kRounds]));
+    _mm256_storeu_si256(group + 4, _mm256_aesenclast_epi128(s4, wide[kRounds]));
+    _mm256_storeu_si256(group + 5, _mm256_aesenclast_epi128(s5, wide[kRounds]));
+    _mm256_storeu_si256(group + 6, _mm256_aesenclast_epi128(s6, wide[kRounds]));
+    _mm256_storeu_si256(group + 7, _mm256_aesenclast_epi128(s7, wide[kRounds]));
   }
   for (__m256i& key : wide) key = _mm256_setzero_si256();
 }
