@@ -307,6 +307,7 @@ constexpr std::array kAll = {
     Shape{"PUT", "/v1/accounts/A/joins/J/M"},
     Shape{"GET", "/v1/accounts/A/joins/J/M"},
     Shape{"GET", "/v1/accounts/A/admissions/J"},
+    Shape{"GET", "/v1/vaults/V/times?Q"},
 };
 
 class Runner {

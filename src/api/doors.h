@@ -171,6 +171,9 @@ class Session {
 
   // Records of a vault from number `from` (the first is 1) on, at most kMaxPage.
   virtual Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) = 0;
+  // When the store received these records, in their order, at most kMaxPage: its word, by its
+  // clock. One that it lost and was given back counts from then.
+  virtual Result<std::vector<TimeMs>> received(const VaultId& vault, std::uint64_t from) = 0;
   // Compare-and-swap on the record before and on the circle's epoch. Durable once it returns, and
   // so is every pack put before it. kConflict: one of them moved, nothing was changed.
   virtual Result<Receipt> append_record(const VaultId& vault, BytesView record) = 0;

@@ -56,6 +56,11 @@ struct PageBody {
   static constexpr auto kFields = wire::fields(&PageBody::items);
 };
 
+struct TimesBody {
+  wire::Bounded<std::int64_t, Session::kMaxPage> times_ms;
+  static constexpr auto kFields = wire::fields(&TimesBody::times_ms);
+};
+
 struct JoinsBody {
   wire::Bounded<RequestId, kMaxOpenJoins> requests;
   static constexpr auto kFields = wire::fields(&JoinsBody::requests);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "base/pace.h"
 #include "crypto/hash.h"
 #include "net/bodies.h"
 #include "net/client_answer.h"
@@ -18,6 +19,7 @@ constexpr std::int64_t kConnectMs = 20'000;
 constexpr std::int64_t kStallMs = 60'000;
 constexpr std::int64_t kWaitMs = 25'000;  // of one long-poll
 constexpr std::size_t kSentPiece = 256 * 1024;
+constexpr std::size_t kPacedPiece = 16 * 1024;
 constexpr std::size_t kMaxRecordsPage = 32U * 1024 * 1024;  // a service ends pages at 16 MiB
 constexpr std::size_t kIdle = 16;                           // connections that are kept
 constexpr std::array<int, 3> kPausesMs = {100, 500, 2000};
@@ -39,11 +41,14 @@ Error broken(const ServiceAddress& to, std::string_view what) {
                                   std::string(what) + "; try again when the line is better."};
 }
 
-Result<void> send(Stream& stream, const std::string& head, const ClientCall& call) {
+Result<void> send(Stream& stream, const std::string& head, const ClientCall& call, Pace& pace) {
   TRY(stream.write_all(as_bytes(head), call.by(kStallMs)));
-  for (std::size_t at = 0; at < call.body.size(); at += kSentPiece)
-    TRY(stream.write_all(call.body.subspan(at, std::min(kSentPiece, call.body.size() - at)),
-                         call.by(kStallMs)));
+  const std::size_t piece = pace.limited() ? kPacedPiece : kSentPiece;
+  for (std::size_t at = 0; at < call.body.size(); at += piece) {
+    const BytesView next = call.body.subspan(at, std::min(piece, call.body.size() - at));
+    pace.wait(next.size());
+    TRY(stream.write_all(next, call.by(kStallMs)));
+  }
   return Ok{};
 }
 
@@ -67,11 +72,13 @@ Result<Answer> receive(Stream& stream, const ClientCall& call) {
 // Connections and the service's time, shared by the visitor and the sessions.
 class Line {
  public:
-  Line(ServiceAddress address, Bytes pin, std::string invitation, const ServerTls* own = nullptr)
+  Line(ServiceAddress address, Bytes pin, std::string invitation, const ServerTls* own = nullptr,
+       std::uint64_t bytes_per_second = 0)
       : address_(std::move(address)),
         pin_(std::move(pin)),
         invitation_(std::move(invitation)),
-        own_(own) {}
+        own_(own),
+        pace_(bytes_per_second) {}
 
   const Bytes& pin() const { return pin_; }
 
@@ -124,7 +131,7 @@ class Line {
     const std::string head =
         call.method + " " + call.target + " HTTP/1.1\r\nHost: " + address_.host +
         "\r\nContent-Length: " + std::to_string(call.body.size()) + "\r\n" + more + "\r\n";
-    const auto sent = send(stream, head, call);
+    const auto sent = send(stream, head, call, pace_);
     // A refusal may have come while the body was on its way.
     auto answer = receive(stream, call);
     if (!answer.ok()) {
@@ -142,6 +149,9 @@ class Line {
   Result<Bytes> repeat(const ClientCall& call, const Headers& headers) {
     std::optional<Error> last;
     bool corrected = false;
+    // Waited for before the request is signed: its proof is good for some minutes.
+    const auto turn =
+        call.body.size() > kPacedPiece ? pace_.turn() : std::unique_lock<std::mutex>();
     for (std::size_t attempt = 0; attempt <= kPausesMs.size(); ++attempt) {
       if (attempt > 1)  // the second try only leaves a connection that had gone stale
         std::this_thread::sleep_for(std::chrono::milliseconds(kPausesMs[attempt - 1]));
@@ -180,6 +190,7 @@ class Line {
   const Bytes pin_;
   const std::string invitation_;
   const ServerTls* const own_;  // null: the service does not ask who comes
+  Pace pace_;                   // of what is sent
   const SystemClock clock_;
   std::atomic<std::int64_t> ahead_ms_ = 0;  // the service's clock, beside ours
   Mutex mutex_;
@@ -241,6 +252,15 @@ class HttpSession final : public api::Session {
   }
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
     return page("/v1/vaults/" + vault.hex() + "?from=" + std::to_string(from), kMaxRecordsPage);
+  }
+  Result<std::vector<TimeMs>> received(const VaultId& vault, std::uint64_t from) override {
+    const Bytes answer =
+        TRY(ask({"GET",
+                 "/v1/vaults/" + vault.hex() + "/times?from=" + std::to_string(from),
+                 {},
+                 64 * 1024}));
+    const auto body = TRY(wire::decode<api::TimesBody>(answer));
+    return std::vector<TimeMs>(body.times_ms.begin(), body.times_ms.end());
   }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
     return receipt_in(TRY(ask({"POST", "/v1/vaults/" + vault.hex(), record, 64 * 1024})));
@@ -429,8 +449,10 @@ Result<Bytes> fetch_pin(const ServiceAddress& address) {
 }
 
 std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const Bytes& pin,
-                                         const std::string& invitation) {
-  return std::make_unique<HttpStore>(std::make_shared<Line>(address, pin, invitation));
+                                         const std::string& invitation,
+                                         std::uint64_t bytes_per_second) {
+  return std::make_unique<HttpStore>(
+      std::make_shared<Line>(address, pin, invitation, nullptr, bytes_per_second));
 }
 
 Result<Reply> post(const ServiceAddress& address, const Bytes& pin, const std::string& target,

@@ -23,8 +23,10 @@ Result<ServiceAddress> parse_address(const std::string& url);
 Result<Bytes> fetch_pin(const ServiceAddress& address);
 
 // `invitation`: for sign-up where the service asks for one; else "". Connects when it must.
+// `bytes_per_second`: sends no faster, all connections together; 0: as fast as it goes.
 std::unique_ptr<api::Store> open_service(const ServiceAddress& address, const Bytes& pin,
-                                         const std::string& invitation);
+                                         const std::string& invitation,
+                                         std::uint64_t bytes_per_second = 0);
 
 // One request to another program (a witness, a custodian), whose TLS key is pinned. Not repeated,
 // and over within `patience_ms`, however slowly the other side goes on. `own`: who we are to it, by

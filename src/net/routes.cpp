@@ -196,6 +196,14 @@ Result<Response> read_records(Call& call) {
   return page(TRY(call.session->read_records(vault, from)));
 }
 
+Result<Response> received(Call& call) {
+  const auto vault = TRY(id_at<VaultId>(call, 0));
+  const std::uint64_t from = TRY(number_in(call.query, "from"));
+  api::TimesBody body;
+  for (const TimeMs time : TRY(call.session->received(vault, from))) body.times_ms.push_back(time);
+  return answer(body);
+}
+
 Result<Response> append_record(Call& call) {
   const auto vault = TRY(id_at<VaultId>(call, 0));
   return receipt(TRY(call.session->append_record(vault, call.content)));
@@ -307,6 +315,7 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/joins", Door::kMember, 0, list_joins},
     Route{"DELETE", "/v1/joins/*", Door::kMember, 0, drop_join},
     Route{"GET", "/v1/vaults/*", Door::kMember, 0, read_records},
+    Route{"GET", "/v1/vaults/*/times", Door::kMember, 0, received},
     Route{"POST", "/v1/vaults/*", Door::kMember, api::kMaxRecordBody, append_record},
     Route{"POST", "/v1/packs/have", Door::kMember, kMaxHaveBody, have_packs},
     Route{"PUT", "/v1/packs/*", Door::kMember, kStreamed, put_pack},

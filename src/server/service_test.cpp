@@ -278,6 +278,7 @@ TEST_F(ServiceTest, ARemovedDeviceReadsTheCircleAndNothingElse) {
   EXPECT_EQ(code(out->list_joins()), Code::kDenied);
   EXPECT_EQ(code(out->drop_join({})), Code::kDenied);
   EXPECT_EQ(code(out->read_records({}, 1)), Code::kDenied);
+  EXPECT_EQ(code(out->received({}, 1)), Code::kDenied);
   EXPECT_EQ(code(out->append_record({}, {})), Code::kDenied);
   EXPECT_EQ(code(out->put_pack({}, Bytes{1})), Code::kDenied);
   EXPECT_EQ(code(out->begin_pack({}, 1)), Code::kDenied);
@@ -528,6 +529,7 @@ TEST_F(ServiceTest, RecordsAndPacksComeBack) {
   ASSERT_TRUE(put(pack).ok());
   start();
   EXPECT_EQ(session()->read_records(vault, 1).value(), std::vector<Bytes>{record});
+  EXPECT_EQ(session()->received(vault, 1).value(), std::vector<TimeMs>{kNow});
   EXPECT_EQ(session()->get_pack(name_of(pack)).value(), pack);
   EXPECT_EQ(session()->have_packs({name_of(pack), {}}).value(), (std::vector<bool>{true, false}));
   const auto opened = session()->open_pack(name_of(pack)).value();

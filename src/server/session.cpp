@@ -55,6 +55,10 @@ class Session final : public api::ServiceSession {
     TRY(may_read());
     return account_->read_records(vault, from);
   }
+  Result<std::vector<TimeMs>> received(const VaultId& vault, std::uint64_t from) override {
+    TRY(may_read());
+    return account_->received(vault, from);
+  }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
     TRY(allowed());
     return core_.append_record(*account_, name_, vault, record);

@@ -300,6 +300,17 @@ Result<std::vector<Bytes>> Account::read_records(const VaultId& vault, std::uint
   return page;
 }
 
+Result<std::vector<TimeMs>> Account::received(const VaultId& vault, std::uint64_t from) {
+  if (from == 0) return Error{Code::kInvalid, "the first record of a vault is number 1"};
+  std::vector<TimeMs> times;
+  while (times.size() < api::Session::kMaxPage) {
+    const auto file = files_->info(record_path(vault, from + times.size()));
+    if (!file.ok() && file.error().code == Code::kNotFound) break;
+    times.push_back(TRY(file).modified_ms);
+  }
+  return times;
+}
+
 Result<Account::Tip> Account::tip(const VaultId& vault) {
   Tip tip = known_->tips[vault];
   if (tip.chain.n > 0) {

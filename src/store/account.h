@@ -65,6 +65,7 @@ class Account {
   Result<Chosen> chosen();
 
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from);
+  Result<std::vector<TimeMs>> received(const VaultId& vault, std::uint64_t from);
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record);
 
  private:

@@ -34,6 +34,9 @@ class LocalSession final : public api::Session {
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
     return account_->read_records(vault, from);
   }
+  Result<std::vector<TimeMs>> received(const VaultId& vault, std::uint64_t from) override {
+    return account_->received(vault, from);
+  }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
     TRY(packs_.persist_found());
     return account_->append_record(vault, record);

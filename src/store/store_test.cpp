@@ -224,6 +224,19 @@ TEST_P(StoreTest, RecordsFollowOneAnother) {
   EXPECT_EQ(code(session_->read_records(vault_, 0)), Code::kInvalid);
 }
 
+TEST_P(StoreTest, SaysWhenItReceivedEachRecord) {
+  const TimeMs before = SystemClock().now();
+  append_record();
+  append_record();
+  const auto times = session_->received(vault_, 1).value();
+  ASSERT_EQ(times.size(), 2u);
+  EXPECT_GE(times[0], before - 10'000) << "the place's clock may be a coarse one";
+  EXPECT_LE(times[0], times[1]);
+  EXPECT_EQ(session_->received(vault_, 2).value(), std::vector<TimeMs>{times[1]});
+  EXPECT_TRUE(session_->received(vault_, 3).value().empty());
+  EXPECT_EQ(code(session_->received(vault_, 0)), Code::kInvalid);
+}
+
 TEST_P(StoreTest, ARecordIsOfTheEpochThatIs) {
   const Bytes old = writer_.record(vault_);
   append(writer_.rotate());

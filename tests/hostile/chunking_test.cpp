@@ -73,6 +73,7 @@ class Observed final : public api::Session {
   Result<std::vector<RequestId>> list_joins() override { return none(); }
   Result<void> drop_join(const RequestId&) override { return none(); }
   Result<std::vector<Bytes>> read_records(const VaultId&, std::uint64_t) override { return none(); }
+  Result<std::vector<TimeMs>> received(const VaultId&, std::uint64_t) override { return none(); }
   Result<api::Receipt> append_record(const VaultId&, BytesView) override { return none(); }
   Result<Bytes> get_pack(const PackId&) override { return none(); }
   Result<std::vector<bool>> have_packs(const std::vector<PackId>&) override { return none(); }

@@ -88,6 +88,9 @@ class HostileSession final : public api::ServiceSession {
     if (lies_.custody) lies_.custody(custody);
     return custody;
   }
+  Result<std::vector<TimeMs>> received(const VaultId& vault, std::uint64_t from) override {
+    return inner_->received(vault, from);
+  }
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
     auto page = inner_->read_records(vault, from);
     if (page.ok() && lies_.records) lies_.records(*inner_, vault, from, *page);

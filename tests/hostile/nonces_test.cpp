@@ -112,6 +112,9 @@ class WatchedSession final : public api::Session {
   Result<Bytes> get_blob(const BlobId& blob) override { return inner_->get_blob(blob); }
   Result<std::vector<RequestId>> list_joins() override { return inner_->list_joins(); }
   Result<void> drop_join(const RequestId& request) override { return inner_->drop_join(request); }
+  Result<std::vector<TimeMs>> received(const VaultId& vault, std::uint64_t from) override {
+    return inner_->received(vault, from);
+  }
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
     return inner_->read_records(vault, from);
   }

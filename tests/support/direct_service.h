@@ -27,6 +27,9 @@ class DirectSession final : public api::Session {
   Result<std::vector<Bytes>> read_records(const VaultId& vault, std::uint64_t from) override {
     return TRY(enter())->read_records(vault, from);
   }
+  Result<std::vector<TimeMs>> received(const VaultId& vault, std::uint64_t from) override {
+    return TRY(enter())->received(vault, from);
+  }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
     return TRY(enter())->append_record(vault, record);
   }
