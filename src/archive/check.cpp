@@ -1,17 +1,38 @@
 #include "archive/check.h"
 
+#include <algorithm>
+
 namespace holdfast::archive {
 namespace {
 
 std::string shown(const PackId& id) { return "pack " + id.hex().substr(0, 16); }
 
-// Of 0 to 99; the slight bias of 2^32 does not matter here.
-std::uint32_t percent_die() {
-  std::array<std::uint8_t, 4> bytes{};
+// The slight bias of 2^64 does not matter here.
+std::size_t random_below(std::size_t size) {
+  std::array<std::uint8_t, 8> bytes{};
   crypto::random_fill(bytes);
-  std::uint32_t value = 0;
+  std::uint64_t value = 0;
   for (const std::uint8_t byte : bytes) value = value << 8 | byte;
-  return value % 100;
+  return static_cast<std::size_t>(value % size);
+}
+
+// Packs in random order, until they have that much of the bytes of all, or a little more: a share
+// of a small vault is never nothing.
+std::set<std::uint32_t> chosen_packs(const Catalog& catalog, unsigned percent) {
+  std::uint64_t left = 0;
+  std::vector<std::uint32_t> order(catalog.pack_count());
+  for (std::uint32_t i = 0; i < order.size(); ++i) {
+    order[i] = i;
+    left += catalog.pack_at(i).size();
+  }
+  left = left / 100 * percent + left % 100 * percent / 100;
+  std::set<std::uint32_t> chosen;
+  for (std::size_t i = order.size(); i > 0 && (left > 0 || percent >= 100); --i) {
+    std::swap(order[random_below(i)], order[i - 1]);
+    chosen.insert(order[i - 1]);
+    left -= std::min<std::uint64_t>(left, catalog.pack_at(order[i - 1]).size());
+  }
+  return chosen;
 }
 
 Result<void> check_frame(const OpenPack& pack, std::size_t number, const std::string& name,
@@ -37,28 +58,6 @@ Result<void> check_pack(PackCache& cache, const VaultAccess& access, const PackE
     if (!why) why = sound.error();
   }
   return *why;
-}
-
-// Why a file's content cannot be had.
-Result<void> check_content(ChunkReader& chunks, const VaultAccess& access, const Catalog& catalog,
-                           const Entry& entry, const std::set<std::uint32_t>& damaged) {
-  ExtentReader extents(chunks, access, entry.content);
-  std::uint64_t size = 0;
-  while (const auto extent = TRY(extents.next())) {
-    size += extent->length;
-    if (!extent->chunk) continue;
-    const ChunkPlace* const place = catalog.find(*extent->chunk);
-    if (place == nullptr)
-      return Error{Code::kCorrupt, "a part of its content is missing from the vault"};
-    if (damaged.contains(place->pack))
-      return Error{Code::kCorrupt, "a part of its content lies in " +
-                                       shown(catalog.pack_at(place->pack).id) +
-                                       ", which is damaged or missing"};
-    if (place->type != ChunkType::kData || place->length != extent->length)
-      return Error{Code::kCorrupt, "a part of its content is not what the snapshot says"};
-  }
-  if (size != entry.size) return Error{Code::kCorrupt, "its content is not as long as its size"};
-  return Ok{};
 }
 
 }  // namespace
@@ -94,8 +93,8 @@ Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const
       findings.problems.push_back({name, "it is missing from the store"});
     }
   }
-  for (std::uint32_t i = 0; i < catalog.pack_count(); ++i) {
-    if (check.damaged.contains(i) || percent_die() >= percent) continue;
+  for (const std::uint32_t i : chosen_packs(catalog, percent)) {
+    if (check.damaged.contains(i)) continue;
     const PackEntry& entry = catalog.pack_at(i);
     const std::uint64_t before = progress.stored_bytes;
     const auto sound = check_pack(cache, access, entry, progress);
@@ -107,6 +106,27 @@ Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const
     findings.problems.push_back({shown(entry.id), sound.error().message});
   }
   return check;
+}
+
+Result<void> check_content(ChunkReader& chunks, const VaultAccess& access, const Catalog& catalog,
+                           const Entry& entry, const std::set<std::uint32_t>& damaged) {
+  ExtentReader extents(chunks, access, entry.content);
+  std::uint64_t size = 0;
+  while (const auto extent = TRY(extents.next())) {
+    size += extent->length;
+    if (!extent->chunk) continue;
+    const ChunkPlace* const place = catalog.find(*extent->chunk);
+    if (place == nullptr)
+      return Error{Code::kCorrupt, "a part of its content is missing from the vault"};
+    if (damaged.contains(place->pack))
+      return Error{Code::kCorrupt, "a part of its content lies in " +
+                                       shown(catalog.pack_at(place->pack).id) +
+                                       ", which is damaged or missing"};
+    if (place->type != ChunkType::kData || place->length != extent->length)
+      return Error{Code::kCorrupt, "a part of its content is not what the snapshot says"};
+  }
+  if (size != entry.size) return Error{Code::kCorrupt, "its content is not as long as its size"};
+  return Ok{};
 }
 
 Result<void> check_tree(PackCache& cache, const VaultAccess& access, const Catalog& catalog,

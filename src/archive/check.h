@@ -18,10 +18,14 @@ struct PackCheck {
 Result<void> check_object(PackCache& cache, const VaultAccess& access, const PackEntry& entry,
                           const PackObject& object, Progress& progress);
 
-// Asks the store for every pack, and reads about `percent` of them (chosen at random) from the
-// store, as check_object() does. A damaged pack is a problem in `findings`.
+// Asks the store for every pack, and reads as many of them, chosen at random, as have `percent` of
+// the bytes, as check_object() does. A damaged pack is a problem in `findings`.
 Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
                               unsigned percent, Progress& progress, Findings& findings);
+
+// Why a file's content cannot be had.
+Result<void> check_content(ChunkReader& chunks, const VaultAccess& access, const Catalog& catalog,
+                           const Entry& entry, const std::set<std::uint32_t>& damaged);
 
 // A file of which a part is missing, or lies in one of the damaged packs, is a problem in
 // `findings`. Fails where the manifest itself cannot be read.

@@ -180,6 +180,8 @@ struct Entry {
       &Entry::links, &Entry::size, &Entry::content, &Entry::target, &Entry::rdev, &Entry::xattrs);
 };
 
+constexpr std::size_t kMaxTags = 64;
+
 // The one chunk of a pack of kind kSnapshot, which a record of the vault names.
 struct Snapshot {
   wire::Fixed<"holdfast/v1/snapshot"> label;
@@ -194,10 +196,11 @@ struct Snapshot {
   std::uint64_t problems = 0;  // paths that could not be read or read consistently
   Content tree;                // the manifest: encoded entries one after another
   Bytes log_seen;              // the log's newest checkpoint that the device had seen; or empty
+  wire::Bounded<std::string, kMaxTags> tags;  // the person's own words for it
   static constexpr auto kFields = wire::fields(
       &Snapshot::label, &Snapshot::started_ms, &Snapshot::finished_ms, &Snapshot::device,
       &Snapshot::roots, &Snapshot::files, &Snapshot::directories, &Snapshot::others,
-      &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree, &Snapshot::log_seen);
+      &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree, &Snapshot::log_seen, &Snapshot::tags);
 };
 
 }  // namespace holdfast::archive

@@ -1,0 +1,38 @@
+// Which chunks snapshots refer to.
+#pragma once
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "archive/reader.h"
+
+namespace holdfast::archive {
+
+// Takes one tree after another; a part of a manifest that an earlier one shares is not read again.
+class Reached {
+ public:
+  Reached(ChunkReader& chunks, const VaultAccess& access)
+      : chunks_(chunks), access_(access), names_(access) {}
+
+  // Everything a restore of this tree could ask for. Fails where the manifest, or a list of chunks,
+  // cannot be read whole; what was reached by then stays.
+  Result<void> add(const Content& tree);
+
+  bool has(const ChunkId& id) const { return ids_.contains(id); }
+  bool has_one_of(const PackHeader& header) const;
+
+ private:
+  Result<void> add_content(const Content& content);
+  Result<void> add_piece(const Extent& extent, Bytes& rest);
+  Result<void> add_entries(Bytes& bytes);
+
+  ChunkReader& chunks_;
+  const VaultAccess& access_;
+  ChunkNames names_;
+  std::unordered_set<ChunkId, IdHash> ids_;
+  // What is left of a piece of a manifest after its last whole entry, by the piece and by what was
+  // left before it: entries lie across pieces.
+  std::unordered_map<Digest, Bytes, IdHash> read_;
+};
+
+}  // namespace holdfast::archive
