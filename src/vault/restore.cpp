@@ -1,9 +1,7 @@
 #include "archive/restore.h"
 
-#include "archive/check.h"
 #include "archive/reader.h"
 #include "base/file.h"
-#include "crypto/hash.h"
 #include "vault/vault_data.h"
 
 namespace holdfast::vault {
@@ -96,51 +94,6 @@ Result<Account::RestoreReport> Account::restore(const SnapshotInfo& snapshot,
   report.files = done.files;
   report.bytes = done.bytes;
   report.skipped = done.skipped;
-  return report;
-}
-
-namespace {
-
-// What is read through the cache may be gone from the store: asked for by name, not from the cache.
-Result<void> check_segments(VaultData& data, archive::Findings& findings) {
-  if (data.newest() == nullptr) return Ok{};
-  for (const circle::KeySegmentRef& ref : data.newest()->key_segments) {
-    const auto bytes = data.cache.session().get_pack(ref.object);
-    if (!bytes.ok() && bytes.error().code != Code::kNotFound &&
-        bytes.error().code != Code::kCorrupt)
-      return bytes.error();
-    const bool whole = bytes.ok() && PackId(crypto::sha256(*bytes).bytes) == ref.object;
-    if (!whole)
-      findings.problems.push_back({"key segment " + ref.object.hex().substr(0, 16),
-                                   bytes.ok() ? "damaged in the store" : "missing in the store"});
-  }
-  return Ok{};
-}
-
-}  // namespace
-
-Result<Account::CheckReport> Account::check(const std::string& vault, unsigned read_percent,
-                                            archive::Progress& progress) {
-  CheckReport report;
-  VaultData data = TRY(open_vault(*state_, vault, report.findings));
-  TRY(check_segments(data, report.findings));
-  const auto packs = TRY(archive::check_packs(data.cache, data.access, data.catalog, read_percent,
-                                              progress, report.findings));
-  report.packs = data.catalog.pack_count();
-  report.packs_read = packs.read;
-  report.bytes_read = packs.bytes;
-  for (const TakenRecord& taken : shown_records(*data.chain)) {
-    ++report.snapshots;
-    const std::string name = "snapshot " + taken.record->tip.head.hex().substr(0, 12);
-    auto info = read_snapshot(data, circle(), taken);
-    if (!info.ok()) {
-      report.findings.problems.push_back({name, info.error().message});
-      continue;
-    }
-    auto tree = archive::check_tree(data.cache, data.access, data.catalog, info->root,
-                                    packs.damaged, report.findings);
-    if (!tree.ok()) report.findings.problems.push_back({name, tree.error().message});
-  }
   return report;
 }
 

@@ -22,6 +22,7 @@
 #include "vault/home.h"
 #include "vault/log_check.h"
 #include "vault/policy_here.h"
+#include "vault/retention.h"
 
 namespace holdfast::vault {
 
@@ -157,6 +158,7 @@ class Account {
   struct BackupOptions {
     std::string vault = "main";
     archive::WalkOptions walk;
+    std::vector<std::string> tags = {};  // words of the person's, at most kMaxTags
     bool dry_run = false;
     // Counts the files first, beside the backup, so that a display knows how much is left.
     bool count_ahead = false;
@@ -203,6 +205,42 @@ class Account {
   };
   // Brings back what record `n` of the vault and all later ones took away. kNotFound: nothing.
   Result<UndoReport> undo(const std::string& vault, std::uint64_t n);
+
+  struct ForgetOptions {
+    std::string vault = "main";
+    KeepRules keep;                       // either rules,
+    std::vector<std::string> which = {};  // or beginnings of ids
+    std::vector<std::string> tags = {};   // rules: only of snapshots that have all of these
+    bool dry_run = false;
+  };
+  struct ForgetReport {
+    std::vector<SnapshotInfo> kept;  // oldest first, as the next
+    std::vector<SnapshotInfo> forgotten;
+    archive::Findings findings;  // snapshots that cannot be read stay
+  };
+  // Snapshots that no rule keeps are shown no more. Nothing is deleted, and undo() shows them
+  // again.
+  Result<ForgetReport> forget(const ForgetOptions& options);
+
+  struct PruneOptions {
+    std::string vault = "main";
+    bool dry_run = false;
+  };
+  struct PruneReport {
+    std::uint64_t records = 0;  // written
+    std::uint64_t packs = 0;    // dropped: nothing that is shown needs them
+    std::uint64_t bytes = 0;
+    std::uint64_t lists = 0;         // of keys, dropped because newer ones took their place
+    std::uint64_t stored_bytes = 0;  // sent: new lists
+    std::uint64_t skipped = 0;       // packs that nothing seems to need and that could not be read
+    std::uint64_t kept_packs = 0;
+    std::uint64_t kept_bytes = 0;
+    archive::Findings findings;
+  };
+  // Drops what no snapshot that is shown refers to. The store may delete it after its grace time;
+  // until then undo() keeps it. kInvalid: a record is to be undone first. kCorrupt: the vault is
+  // damaged, and what it needs cannot be told.
+  Result<PruneReport> prune(const PruneOptions& options, archive::Progress& progress);
 
   // What a key that was copied while a former reader could read still opens, for whoever also has
   // or gets the packs.
@@ -292,11 +330,34 @@ class Account {
     std::uint64_t packs = 0;
     std::uint64_t packs_read = 0;
     std::uint64_t bytes_read = 0;
-    archive::Findings findings;  // each damaged object, then each file it touches
+    archive::Findings findings;  // each damaged object, then each snapshot and file it touches
+    // Of the latter again, which snapshot; without a path: its own list of files.
+    struct Damage {
+      Digest snapshot;
+      std::string path = {};
+    };
+    std::vector<Damage> damaged;
   };
   // `read_percent`: 0 checks names, keys and indexes only; 100 reads every pack.
   Result<CheckReport> check(const std::string& vault, unsigned read_percent,
                             archive::Progress& progress);
+
+  struct RepairReport {
+    std::uint64_t given_back = 0;  // objects that the store had lost and this device had
+    std::uint64_t damaged = 0;     // packs that no snapshot will rest on any more
+    struct Salvaged {
+      SnapshotInfo from;
+      SnapshotInfo to;             // has what is whole
+      std::uint64_t left_out = 0;  // files
+    };
+    std::vector<Salvaged> salvaged;
+    std::vector<SnapshotInfo> lost;  // not even their lists of files can be read
+    archive::Findings findings;      // as a check that reads all of it
+  };
+  // Reads the whole vault. What is damaged is sent again by the next backup, as far as files still
+  // have it; what is whole of each damaged snapshot becomes a snapshot of its own, and the damaged
+  // one is shown no more. Undone, all is as it was.
+  Result<RepairReport> repair(const std::string& vault, archive::Progress& progress);
 
  private:
   explicit Account(std::unique_ptr<State> state);

@@ -235,6 +235,37 @@ class HostileMember {
         all.push_back(archive::key_entry(data_.catalog.pack_at(i).id, object));
     return all;
   }
+  // The first index to speak of the packs with contents says that other chunks are in them.
+  void list_false_places() {
+    archive::IndexSegment segment;
+    for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i) {
+      const archive::PackEntry& pack = data_.catalog.pack_at(i);
+      if (pack.kind() != archive::PackKind::kData) continue;
+      archive::PackHeader header = *pack.header;
+      for (archive::FrameInfo& frame : header.frames)
+        for (archive::ChunkInfo& chunk : frame.chunks) crypto::random_fill(chunk.id.bytes);
+      segment.packs.push_back({pack.id, std::move(header)});
+    }
+    const PackId index = store(archive::make_single_pack(
+        access(), archive::PackKind::kIndex, archive::ChunkType::kIndex, wire::encode(segment)));
+    const circle::KeySegmentRef key = write_keys({*data_.catalog.pack_number(index)});
+    record([&](circle::Record& record) {
+      record.kind = circle::RecordKind::kRekey;
+      record.index_segments.insert(record.index_segments.begin(), index);
+      record.key_segments.push_back(key);
+    });
+  }
+  // A table of these keys, whatever they are of.
+  void list_keys(const std::vector<archive::PackKeyEntry>& entries) {
+    archive::Catalog tables;
+    for (const archive::PackKeyEntry& entry : entries)
+      tables.add(entry.pack, archive::object_of(entry), std::nullopt);
+    const circle::KeySegmentRef key = write_keys(tables);
+    record([&](circle::Record& record) {
+      record.kind = circle::RecordKind::kRekey;
+      record.key_segments.push_back(key);
+    });
+  }
 
  private:
   // Of all packs; also names the objects that it does not list.

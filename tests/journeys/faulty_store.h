@@ -18,6 +18,7 @@ struct Faults {
   int writes = 0;                        // seen so far
   std::function<void()> before_record;   // runs once, before the next append_record
   std::function<void()> before_records;  // likewise, before the next read_records
+  std::optional<PackId> lost_pack = {};  // that the store has no more
 
   bool dead() const { return writes_left == 0; }
 };
@@ -46,6 +47,9 @@ class FaultySession final : public api::Session {
     if (const auto act = take_act(faults_.before_records)) act();
     return read([&] { return inner_->read_records(vault, from); });
   }
+  Result<std::vector<TimeMs>> received(const VaultId& vault, std::uint64_t from) override {
+    return read([&] { return inner_->received(vault, from); });
+  }
   Result<api::Receipt> append_record(const VaultId& vault, BytesView record) override {
     if (const auto act = take_act(faults_.before_record)) act();
     return write([&] { return inner_->append_record(vault, record); });
@@ -54,10 +58,18 @@ class FaultySession final : public api::Session {
     return write([&] { return inner_->put_pack(pack, bytes); });
   }
   Result<Bytes> get_pack(const PackId& pack) override {
-    return read([&] { return inner_->get_pack(pack); });
+    return read([&]() -> Result<Bytes> {
+      if (pack == faults_.lost_pack) return Error{Code::kNotFound, "the store has no such pack"};
+      return inner_->get_pack(pack);
+    });
   }
   Result<std::vector<bool>> have_packs(const std::vector<PackId>& packs) override {
-    return read([&] { return inner_->have_packs(packs); });
+    return read([&]() -> Result<std::vector<bool>> {
+      auto there = TRY(inner_->have_packs(packs));
+      for (std::size_t i = 0; i < packs.size(); ++i)
+        if (packs[i] == faults_.lost_pack) there[i] = false;
+      return there;
+    });
   }
   Result<api::Usage> usage() override {
     return read([&] { return inner_->usage(); });
