@@ -32,6 +32,10 @@ Result<int> run_protection_complete(const Common& common, const WaitingArgs& arg
                                     Console& console);
 Result<int> run_protection_cancel(const Common& common, const WaitingArgs& args, Console& console);
 
+// ---- commands_keep.cpp: what is kept no longer ----
+Result<int> run_forget(const Common& common, const ForgetArgs& args, Console& console);
+Result<int> run_prune(const Common& common, const PruneArgs& args, Console& console);
+
 // ---- commands_undo.cpp: what devices took away ----
 Result<int> run_undo(const Common& common, const UndoArgs& args, Console& console);
 // A warning for each other device that took something.
@@ -72,6 +76,8 @@ Result<int> run_cat(const Common& common, const CatArgs& args, Console& console)
 Result<int> run_diff(const Common& common, const DiffArgs& args, Console& console);
 Result<int> run_find(const Common& common, const FindArgs& args, Console& console);
 Result<int> run_restore(const Common& common, const RestoreArgs& args, Console& console);
+// ---- commands_check.cpp: whether it is whole ----
 Result<int> run_check(const Common& common, const CheckArgs& args, Console& console);
+Result<int> run_repair(const Common& common, const std::string& vault, Console& console);
 
 }  // namespace holdfast::app

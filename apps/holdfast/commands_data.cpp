@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +14,8 @@ namespace {
 
 using vault::Account;
 
-constexpr std::size_t kShortId = 12;  // hexadecimal digits, enough to name a snapshot
+constexpr std::size_t kShortId = 12;             // hexadecimal digits, enough to name a snapshot
+constexpr std::uint64_t kLeastRate = 16 * 1024;  // a service cuts off what comes much slower
 
 std::string short_id(const Account::SnapshotInfo& snapshot) {
   return snapshot.id.hex().substr(0, kShortId);
@@ -99,6 +101,7 @@ JsonObject& add_snapshot(JsonObject& object, const Account::SnapshotInfo& snapsh
       .integer("time_ms", snapshot.time_ms)
       .text("device", snapshot.device)
       .paths("roots", roots)
+      .texts("tags", {snapshot.root.tags.begin(), snapshot.root.tags.end()})
       .number("files", snapshot.root.files)
       .number("directories", snapshot.root.directories)
       .number("others", snapshot.root.others)
@@ -290,9 +293,19 @@ Result<int> run_backup(const Common& common, const BackupArgs& args, Console& co
   Account::BackupOptions options;
   options.vault = args.vault;
   options.walk = TRY(std::move(walk));
+  options.tags = args.tags;
+  Common limited = common;
+  if (!args.limit_upload.empty()) {
+    const auto rate = rate_of(args.limit_upload);
+    if (!rate || *rate < kLeastRate)
+      return console.usage("--limit-upload takes 16K or more a second: 500K, 2M, 1G.");
+    limited.upload_bytes_per_second = *rate;
+  }
+  if (args.nice != 0 && ::setpriority(PRIO_PROCESS, 0, args.nice) != 0)
+    return console.usage("--nice takes 1 to 19, and no less than the shell's own.");
   options.dry_run = args.dry_run;
   options.count_ahead = console.shows_terminal() && !console.quiet();
-  const auto opened = TRY(open_account(common, console));
+  const auto opened = TRY(open_account(limited, console));
   TRY(leave_out_own(*opened, common, options.walk));
   TRY(report_room(opened->account(), console));
   archive::Progress progress;
@@ -323,6 +336,7 @@ Result<int> run_snapshots(const Common& common, const std::string& vault, Consol
                        human_count(snapshot.root.files, "file", "files") + ", " +
                        human_bytes(snapshot.root.bytes);
     for (const Bytes& root : snapshot.root.roots) line += "  " + console.path(as_text(root));
+    for (const std::string& tag : snapshot.root.tags) line += "  #" + printable(tag);
     if (snapshot.root.problems > 0)
       line += "  (" + std::to_string(snapshot.root.problems) + " could not be read)";
     console.print(line);
@@ -467,46 +481,6 @@ Result<int> run_restore(const Common& common, const RestoreArgs& args, Console& 
       std::any_of(report->findings.problems.begin(), report->findings.problems.end(),
                   [](const archive::Problem& p) { return p.store_damaged; });
   return damaged ? kFailed : kIncomplete;
-}
-
-Result<int> run_check(const Common& common, const CheckArgs& args, Console& console) {
-  const auto opened = TRY(open_account(common, console));
-  archive::Progress progress;
-  std::optional<ProgressDisplay> display(std::in_place, console, progress, "checked");
-  Result<Account::CheckReport> report =
-      opened->account().check(args.vault, args.read_percent, progress);
-  const double seconds = display->seconds();
-  display.reset();
-  if (!report.ok()) return std::move(report).error();
-  console.findings(report->findings, "verify");
-  const bool good = report->findings.problems.empty();
-  console.event(JsonObject("summary")
-                    .text("vault", args.vault)
-                    .number("snapshots", report->snapshots)
-                    .number("packs", report->packs)
-                    .number("packs_read", report->packs_read)
-                    .number("bytes_read", report->bytes_read)
-                    .number("problems", report->findings.problems.size())
-                    .real("seconds", seconds)
-                    .flag("ok", good));
-  console.say(human_count(report->snapshots, "snapshot", "snapshots") + ", " +
-              human_count(report->packs, "pack", "packs") + ", " +
-              std::to_string(report->packs_read) + " of them read whole (" +
-              human_bytes(report->bytes_read) + ").");
-  if (!good) {
-    if (!console.json())
-      console.warn(
-          "A restore would not get everything back: what is listed above is damaged or "
-          "gone. Put the store's files back from a copy, or back up again.");
-    return kFailed;
-  }
-  if (args.read_percent >= 100)
-    console.say("Everything was read, opened and compared: a restore would work.");
-  else
-    console.say("Every name, key and index is right" +
-                std::string(args.read_percent > 0 ? ", and so is the sample of contents" : "") +
-                ". --read-data reads all contents too.");
-  return kOk;
 }
 
 }  // namespace holdfast::app

@@ -1,6 +1,4 @@
 // What a key that was copied before a reader went could still open, and sealing that again.
-#include <charconv>
-
 #include "commands.h"
 #include "opening.h"
 
@@ -8,24 +6,6 @@ namespace holdfast::app {
 namespace {
 
 using Exposure = vault::Account::Exposure;
-
-// "500", "500K", "2M", "1G", of 1024; at least one byte.
-std::optional<std::uint64_t> rate_of(std::string_view text) {
-  std::uint64_t unit = 1;
-  if (!text.empty()) {
-    const std::size_t at = std::string_view("KMG").find(text.back());
-    if (at != std::string_view::npos) {
-      unit = std::uint64_t{1} << (10 * (at + 1));
-      text.remove_suffix(1);
-    }
-  }
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value == 0 ||
-      value > UINT64_MAX / unit)
-    return std::nullopt;
-  return value * unit;
-}
 
 JsonObject& add_exposure(JsonObject& object, const Exposure& exposure) {
   object.number("exposed_packs", exposure.packs)

@@ -32,6 +32,9 @@ struct Line {
   WaitingArgs waiting;
   ProtectionStandardArgs protection_standard;
   UndoArgs undo;
+  ForgetArgs forget;
+  PruneArgs prune;
+  std::string repair_vault = "main";
   ResealArgs reseal;
   VaultCreateArgs vault_create;
   PassphraseArgs passphrase;
@@ -354,6 +357,11 @@ void add_backup(Line& line) {
   app->add_flag("--one-file-system,-x", args.one_file_system,
                 "Stay on the file systems of the PATHs");
   app->add_flag("--nodump", args.nodump, "Leave out files with the nodump attribute");
+  app->add_option("--limit-upload", args.limit_upload,
+                  "Send at most so much a second: bytes, or 500K, 2M, 1G (of 1024)");
+  app->add_option("--nice", args.nice, "Let other programs go first, 1 to 19")
+      ->check(CLI::Range(1, 19));
+  add_repeated(app, "--tag", args.tags, "A word of yours for the snapshot");
   app->add_flag("--dry-run,-n", args.dry_run, "Only read and count");
 }
 
@@ -396,6 +404,40 @@ void add_reading(Line& line) {
       ->required()
       ->allow_extra_args(false);
   find->add_option("--vault", line.find.vault, "In which vault");
+}
+
+void add_keeping(Line& line) {
+  ForgetArgs& args = line.forget;
+  CLI::App* forget = add_command(line, line.app, "forget",
+                                 "Show snapshots no more that have outgrown what you keep",
+                                 [&line](const Common& common, Console& console) {
+                                   return run_forget(common, line.forget, console);
+                                 });
+  forget->add_option("SNAP", args.which, "These, by the beginning of their ids");
+  forget->add_option("--keep-last", args.keep.last, "The newest so many");
+  forget->add_option("--keep-hourly", args.keep.hourly, "The newest of so many hours");
+  forget->add_option("--keep-daily", args.keep.daily, "The newest of so many days");
+  forget->add_option("--keep-weekly", args.keep.weekly, "The newest of so many weeks");
+  forget->add_option("--keep-monthly", args.keep.monthly, "The newest of so many months");
+  forget->add_option("--keep-yearly", args.keep.yearly, "The newest of so many years");
+  add_repeated(forget, "--tag", args.tags, "Rules: only among snapshots with this tag");
+  forget->add_flag("--dry-run,-n", args.dry_run, "Only say which would go");
+  forget->add_option("--vault", args.vault, "Of which vault");
+
+  CLI::App* prune = add_command(line, line.app, "prune",
+                                "Let the store delete what no snapshot needs, after a delay",
+                                [&line](const Common& common, Console& console) {
+                                  return run_prune(common, line.prune, console);
+                                });
+  prune->add_flag("--dry-run,-n", line.prune.dry_run, "Only say how much it is");
+  prune->add_option("--vault", line.prune.vault, "Of which vault");
+
+  CLI::App* repair =
+      add_command(line, line.app, "repair", "Go on without what is damaged; save what is whole",
+                  [&line](const Common& common, Console& console) {
+                    return run_repair(common, line.repair_vault, console);
+                  });
+  repair->add_option("--vault", line.repair_vault, "Which vault");
 }
 
 void add_restore_and_check(Line& line) {
@@ -480,6 +522,7 @@ int run(int argc, char** argv) {
   add_log(line);
   add_backup(line);
   add_reading(line);
+  add_keeping(line);
   add_restore_and_check(line);
   try {
     line.app.parse(words(argc, argv));

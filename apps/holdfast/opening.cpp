@@ -67,9 +67,12 @@ Result<Bytes> learn_pin(const Common& common, const std::string& server, Console
 }
 
 Result<std::unique_ptr<api::Store>> open_store(const std::string& server, store::Create create,
-                                               const Bytes& pin, const std::string& invitation) {
+                                               const Bytes& pin, const std::string& invitation,
+                                               std::uint64_t bytes_per_second = 0) {
+  if (is_folder(server) && bytes_per_second > 0)
+    return Error{Code::kInvalid, "A rate is for a service; a folder takes as fast as it can."};
   if (is_folder(server)) return store::open_folder(server.substr(kFolderScheme.size()), create);
-  return net::open_service(TRY(net::parse_address(server)), pin, invitation);
+  return net::open_service(TRY(net::parse_address(server)), pin, invitation, bytes_per_second);
 }
 
 bool same(const crypto::WipedBytes& a, const crypto::WipedBytes& b) {
@@ -155,7 +158,8 @@ Result<std::unique_ptr<Opened>> open_member(const Common& common, const std::str
   const std::string server = TRY(absolute_server(named));
   Bytes pin;
   if (!is_folder(server)) pin = TRY(standing_pin(common, home, server, console));
-  std::unique_ptr<api::Store> store = TRY(open_store(server, store::Create::kNo, pin, invitation));
+  std::unique_ptr<api::Store> store =
+      TRY(open_store(server, store::Create::kNo, pin, invitation, common.upload_bytes_per_second));
   return std::unique_ptr<Opened>(new Opened{std::move(home), std::move(store), {}, {}});
 }
 
@@ -275,6 +279,23 @@ std::string default_device_name() {
   std::array<char, 65> name{};
   if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "device";
   return name.data();
+}
+
+std::optional<std::uint64_t> rate_of(std::string_view text) {
+  std::uint64_t unit = 1;
+  if (!text.empty()) {
+    const std::size_t at = std::string_view("KMG").find(text.back());
+    if (at != std::string_view::npos) {
+      unit = std::uint64_t{1} << (10 * (at + 1));
+      text.remove_suffix(1);
+    }
+  }
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value == 0 ||
+      value > UINT64_MAX / unit)
+    return std::nullopt;
+  return value * unit;
 }
 
 Where split_where(std::string_view text) {

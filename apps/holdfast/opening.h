@@ -64,6 +64,9 @@ std::string default_home();
 std::string default_account();
 std::string default_device_name();
 
+// "500", "500K", "2M", "1G", of 1024; at least one byte.
+std::optional<std::uint64_t> rate_of(std::string_view text);
+
 struct Where {
   std::string snapshot;
   std::string path;  // "" when there was none

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "vault/retention.h"
+
 namespace holdfast::app {
 
 struct Common {
@@ -12,6 +14,7 @@ struct Common {
   std::string server;
   std::string server_fingerprint;
   std::string passphrase_file;
+  std::uint64_t upload_bytes_per_second = 0;  // 0: as fast as it goes
   bool unattended = false;
   bool json = false;
   bool quiet = false;
@@ -82,6 +85,19 @@ struct ResealArgs {
   std::string limit_upload;  // "": as fast as it goes
 };
 
+struct ForgetArgs {
+  std::string vault = "main";
+  vault::KeepRules keep;
+  std::vector<std::string> which;
+  std::vector<std::string> tags;
+  bool dry_run = false;
+};
+
+struct PruneArgs {
+  std::string vault = "main";
+  bool dry_run = false;
+};
+
 struct VaultCreateArgs {
   std::string name;
   bool always_e2e = false;
@@ -100,6 +116,9 @@ struct BackupArgs {
   bool exclude_caches = false;
   bool one_file_system = false;
   bool nodump = false;
+  std::string limit_upload;
+  int nice = 0;
+  std::vector<std::string> tags;
   bool dry_run = false;
 };
 
