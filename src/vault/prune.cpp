@@ -38,6 +38,8 @@ class Attempt {
     for (const PackId& table : lists.replaced_tables()) drop(table);
     for (const std::uint32_t number : lists.replaced_indexes()) {
       const archive::PackEntry& index = data_.catalog.pack_at(number);
+      --report.kept_packs;
+      report.kept_bytes -= index.size();
       if (TRY(opens(index, report)))
         for (const archive::PackObject& object : index.objects) drop(object.name);
     }
