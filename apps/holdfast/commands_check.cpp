@@ -6,6 +6,8 @@
 
 namespace holdfast::app {
 
+using vault::Account;
+
 Result<int> run_check(const Common& common, const CheckArgs& args, Console& console) {
   const auto opened = TRY(open_account(common, console));
   archive::Progress progress;

@@ -155,7 +155,7 @@ Result<std::unique_ptr<Core>> Core::open(ServiceOptions options,
     if (!noted.ok()) return noted;
     return note_changed(db, account, static_cast<std::uint64_t>(now / 1000));
   };
-  auto storage = TRY(Storage::open(options.data, *writer, note));
+  auto storage = TRY(Storage::open(options.data, *writer, clock, note));
   auto core =
       std::unique_ptr<Core>(new Core(std::move(options), std::move(clock), std::move(lock),
                                      std::move(writer), std::move(replay), std::move(storage)));

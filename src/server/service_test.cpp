@@ -754,7 +754,7 @@ TEST_F(ServiceTest, WhatARecordDropsAndKeepsSurvivesAKill) {
     const auto note = [](sql::Database& db, std::string_view account, std::string_view) {
       return note_changed(db, account, 0);
     };
-    auto storage = Storage::open(options_.data, *writer, note).value();
+    auto storage = Storage::open(options_.data, *writer, clock_, note).value();
     store::Account account(storage->files(), kAccount);
     maker_.append_record(vault, maker_.undo(vault, maker_.first, {name_of(kept)}), maker_.first);
     ASSERT_TRUE(account.append_record(vault, maker_.records(vault).back()).ok());

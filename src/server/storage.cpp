@@ -9,10 +9,10 @@ namespace {
 
 class FileStorage final : public Storage {
  public:
-  FileStorage(Writer& writer, std::unique_ptr<PackFiles> packs, SqlFiles::Grown grown)
+  FileStorage(Writer& writer, std::unique_ptr<PackFiles> packs, std::shared_ptr<const Clock> clock,
+              SqlFiles::Grown grown)
       : packs_(std::move(packs)),
-        files_(std::make_shared<SqlFiles>(writer, *packs_, std::make_shared<SystemClock>(),
-                                          std::move(grown))) {}
+        files_(std::make_shared<SqlFiles>(writer, *packs_, std::move(clock), std::move(grown))) {}
 
   std::shared_ptr<store::Files> files() override { return files_; }
 
@@ -57,10 +57,10 @@ class FileStorage final : public Storage {
 std::string Storage::schema() { return SqlFiles::kSchema + PackFiles::kSchema; }
 
 Result<std::unique_ptr<Storage>> Storage::open(const std::string& data, Writer& writer,
-                                               Grown grown) {
+                                               std::shared_ptr<const Clock> clock, Grown grown) {
   auto packs = TRY(PackFiles::start(data, writer));
-  return std::unique_ptr<Storage>(
-      std::make_unique<FileStorage>(writer, std::move(packs), std::move(grown)));
+  return std::unique_ptr<Storage>(std::make_unique<FileStorage>(writer, std::move(packs),
+                                                                std::move(clock), std::move(grown)));
 }
 
 }  // namespace holdfast::server

@@ -23,6 +23,7 @@ class Storage {
   using Grown =
       std::function<Result<void>(sql::Database&, std::string_view account, std::string_view path)>;
   static Result<std::unique_ptr<Storage>> open(const std::string& data, Writer& writer,
+                                               std::shared_ptr<const Clock> clock,
                                                Grown grown = nullptr);
   virtual ~Storage() = default;
 

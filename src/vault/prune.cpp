@@ -77,7 +77,7 @@ class Attempt {
     if (roots_.contains(pack.id) || std::ranges::find(listed, pack.id) != listed.end()) return true;
     if (pack.header) return reached.has_one_of(*pack.header);
     // Nobody says what is in it.
-    return pack.kind() == archive::PackKind::kData || pack.kind() == archive::PackKind::kMeta;
+    return pack.may_be(archive::PackKind::kData) || pack.may_be(archive::PackKind::kMeta);
   }
 
   Result<void> find_packs(const archive::Reached& reached, Account::PruneReport& report) {

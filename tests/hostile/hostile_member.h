@@ -240,7 +240,7 @@ class HostileMember {
     archive::IndexSegment segment;
     for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i) {
       const archive::PackEntry& pack = data_.catalog.pack_at(i);
-      if (pack.kind() != archive::PackKind::kData) continue;
+      if (!pack.may_be(archive::PackKind::kData)) continue;
       archive::PackHeader header = *pack.header;
       for (archive::FrameInfo& frame : header.frames)
         for (archive::ChunkInfo& chunk : frame.chunks) crypto::random_fill(chunk.id.bytes);

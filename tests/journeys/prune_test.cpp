@@ -173,7 +173,8 @@ TEST_P(Prune, SnapshotsOfManyDaysMadeInOneMinutePushNothingOut) {
   const auto report = must(laptop_->forget(options));
   std::vector<std::uint64_t> kept;
   for (const auto& one : report.kept) kept.push_back(one.n);
-  EXPECT_TRUE(std::ranges::find(kept, 3U) != kept.end()) << "the last one of the first day";
+  EXPECT_TRUE(std::ranges::find(kept, 3U) != kept.end())
+      << "the last one of the first day, and not only " << ::testing::PrintToString(kept);
 }
 
 TEST_P(Prune, DropsWhatNothingNeedsAndTheStoreDeletesItAfterTheGrace) {
