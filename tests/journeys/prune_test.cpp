@@ -443,8 +443,9 @@ TEST_P(Prune, FailsAtEveryStepAndLosesNothing) {
     for (int k = 1;; ++k) {
       SCOPED_TRACE("write " + std::to_string(k) + (lost == Lost::kCall ? " lost" : " unanswered"));
       // Lists that name both what goes and what stays.
-      write(data() + "/stays" + std::to_string(k), random_text(600'000, static_cast<unsigned>(k)));
-      write(data() + "/changes.bin", random_text(600'000, static_cast<unsigned>(100 + k)));
+      const unsigned seed = static_cast<unsigned>(k) + (lost == Lost::kCall ? 0 : 50);
+      write(data() + "/stays" + std::to_string(seed), random_text(600'000, seed));
+      write(data() + "/changes.bin", random_text(600'000, 100 + seed));
       backup_id(*laptop_, data());
       Faults faults;
       faults.lost = lost;
