@@ -4,7 +4,7 @@
 #include "api/format.h"
 #include "circle/help.h"
 #include "custody/format.h"
-#include "custody/replay.h"
+#include "lawful/replay.h"
 #include "net/custodian_routes.h"
 #include "round_trip.h"
 

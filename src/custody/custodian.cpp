@@ -5,7 +5,7 @@
 #include "circle/custody.h"
 #include "crypto/hash.h"
 #include "crypto/key_file.h"
-#include "custody/replay.h"
+#include "lawful/replay.h"
 
 namespace holdfast::custody {
 namespace {

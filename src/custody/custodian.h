@@ -24,11 +24,16 @@
 #include "crypto/ed25519.h"
 #include "custody/follower.h"
 #include "custody/releases.h"
-#include "custody/replay.h"
+#include "lawful/replay.h"
 #include "custody/tables.h"
 #include "custody/token.h"
 
 namespace holdfast::custody {
+
+using lawful::CircleReplay;
+using lawful::lookup_of;
+using lawful::LookupKey;
+using lawful::replay_circle;
 
 struct VaultKeyPurpose {};
 using VaultKey = crypto::Key<VaultKeyPurpose>;

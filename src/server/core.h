@@ -78,6 +78,9 @@ class Core final : public api::Visitor {
   std::optional<ReleaseTurn> step_releases();
   Helping& helping() { return helping_; }
   Result<std::optional<circle::Circle>> circle_of(const std::string& account);
+  Result<CaseTurn> disclose(const std::string& account, BytesView signed_order,
+                            const std::string& folder);
+  Result<void> state_no_key(const std::string& account, const std::string& folder);
 
   // ---- for sessions ----
 

@@ -11,6 +11,7 @@
 #include "api/service.h"
 #include "server/accounts.h"
 #include "server/custody.h"
+#include "server/disclosing.h"
 #include "server/helping.h"
 #include "server/operators.h"
 #include "server/public_log.h"
@@ -96,6 +97,10 @@ class Service final : public api::Service {
   Helping& helping();
   // nullopt: there is no such account.
   Result<std::optional<circle::Circle>> circle_of(const std::string& account);
+  // gather_case() and state_no_key() of an account. kNotFound: there is none, or no log.
+  Result<CaseTurn> disclose(const std::string& account, BytesView signed_order,
+                            const std::string& folder);
+  Result<void> state_no_key(const std::string& account, const std::string& folder);
 
  private:
   explicit Service(std::unique_ptr<Core> core);

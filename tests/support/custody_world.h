@@ -3,7 +3,7 @@
 
 #include "crypto/labelled.h"
 #include "custody/custodian.h"
-#include "custody/replay.h"
+#include "lawful/replay.h"
 #include "support/circle_maker.h"
 #include "support/test_token.h"
 #include "tlog/test_site.h"

@@ -1,11 +1,15 @@
-// An account's circle from statements that the service showed. Pure; nothing is trusted.
+// An account's circle from statements that a service showed: for a custodian, and for whoever opens or
+// checks a case. Pure; nothing is trusted.
 #pragma once
 
-#include "api/custodian.h"
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include "circle/circle.h"
 #include "tlog/quorum.h"
 
-namespace holdfast::custody {
+namespace holdfast::lawful {
 
 struct LookupPurpose {};
 using LookupKey = crypto::Key<LookupPurpose>;
@@ -41,4 +45,4 @@ Result<circle::Circle> replay_circle(const CircleId& circle, const std::vector<B
 // kInvalid: it has another length.
 Result<LookupKey> lookup_of(BytesView bytes);
 
-}  // namespace holdfast::custody
+}  // namespace holdfast::lawful

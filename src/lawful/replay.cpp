@@ -1,9 +1,9 @@
-#include "custody/replay.h"
+#include "lawful/replay.h"
 
 #include "tlog/age.h"
 #include "tlog/map_labels.h"
 
-namespace holdfast::custody {
+namespace holdfast::lawful {
 namespace {
 
 class LogAges final : public circle::Ages {
@@ -35,7 +35,7 @@ Result<circle::Genesis> genesis_of(BytesView bytes) {
 }
 
 // By the witnesses that watched it when the account was made: others may by now, and what a
-// statement was judged by never changes. But it must be the log that this custodian follows.
+// statement was judged by never changes. But it must be the log that is followed here.
 Result<tlog::TrustedLog> log_at_genesis(const circle::Genesis& genesis, BytesView roots,
                                         const tlog::TrustedLog& log) {
   const auto trust = TRY(wire::decode<circle::TrustRoots>(roots));
@@ -43,7 +43,7 @@ Result<tlog::TrustedLog> log_at_genesis(const circle::Genesis& genesis, BytesVie
   const auto parsed = TRY(wire::decode<tlog::LogRoots>(trust.log));
   auto then = TRY(tlog::TrustedLog::open(parsed));
   if (then.log() != log.log())
-    return Error{Code::kUnsafe, "the account is in another log than this custodian follows"};
+    return Error{Code::kUnsafe, "the account is in another log than the one that is followed here"};
   return then;
 }
 
@@ -87,4 +87,4 @@ Result<circle::Circle> replay_circle(const CircleId& id, const std::vector<Bytes
   return std::move(replay).circle();
 }
 
-}  // namespace holdfast::custody
+}  // namespace holdfast::lawful
