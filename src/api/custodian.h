@@ -21,6 +21,8 @@ constexpr std::size_t kMaxDestroyBody = 32U * 1024 * 1024;  // of all of it
 constexpr std::size_t kMaxBatchAccounts = 1'000'000;
 constexpr std::size_t kMaxOpenings = 1000;  // in one answer
 constexpr std::size_t kMaxHelpVaults = 64;
+constexpr std::size_t kMaxOrderedKeys = 64;
+constexpr std::size_t kMaxSignedOrder = 32 * 1024;
 
 // How far the custodian has come by itself: send what follows.
 struct CustodianSeen {
@@ -71,6 +73,13 @@ struct HelpDue {
 struct HelpGiven {
   Bytes statement;
   std::vector<Bytes> blobs;
+};
+
+// What a disclosure order gives out, and what shows that the log had it first.
+struct Disclosed {
+  std::vector<Bytes> keys;  // of the order's vaults, in its order, sealed to its machine
+  Bytes opening;            // the tlog::BatchOpening that lists them
+  Bytes position;           // the tlog::PositionProof of it in its batch
 };
 
 class Custodian {
@@ -151,6 +160,25 @@ class Custodian {
   virtual Result<HelpGiven> complete_help(const CircleId&, const HelpDue&,
                                           const std::vector<Bytes>& /*envelopes*/,
                                           BytesView /*batch*/, const CircleEvidence&) {
+    return no_custodian();
+  }
+
+  // ---- disclosure: what two operators ordered (lawful/order.h) ----
+
+  // Has what an encoded lawful::SignedOrder gives out listed: the leaf of the batch that it is in,
+  // empty while that is to be made. kDenied: not two operators whom this custodian knows signed it,
+  // it is old, of another account or another delay than the batches have, or no key exists: the
+  // account is at the advanced level, or the vault is always end-to-end encrypted. Else as
+  // destroy().
+  virtual Result<Bytes> list_disclosure(const CircleId&, BytesView /*order*/,
+                                        const CircleEvidence&) {
+    return no_custodian();
+  }
+  // The keys of the order's vaults and of no other, sealed to its machine. `envelopes`: the
+  // custodian's own, one for each key of the order. `batch`, and the errors, as complete_help().
+  virtual Result<Disclosed> disclose(const CircleId&, BytesView /*order*/,
+                                     const std::vector<Bytes>& /*envelopes*/, BytesView /*batch*/,
+                                     const CircleEvidence&) {
     return no_custodian();
   }
 };

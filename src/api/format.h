@@ -277,6 +277,31 @@ struct HelpGivenBody {
 };
 constexpr std::size_t kMaxHelpGivenBody = 256U * 1024;
 
+struct ListDisclosureBody {
+  CircleId circle;
+  Bytes order;
+  EvidenceBody evidence;
+  static constexpr auto kFields = wire::fields(
+      &ListDisclosureBody::circle, &ListDisclosureBody::order, &ListDisclosureBody::evidence);
+};
+
+struct DiscloseBody {
+  ListDisclosureBody what;
+  wire::Bounded<Bytes, kMaxOrderedKeys> envelopes;
+  Bytes batch;
+  static constexpr auto kFields =
+      wire::fields(&DiscloseBody::what, &DiscloseBody::envelopes, &DiscloseBody::batch);
+};
+
+struct DisclosedBody {
+  wire::Bounded<Bytes, kMaxOrderedKeys> keys;
+  Bytes opening;
+  Bytes position;
+  static constexpr auto kFields =
+      wire::fields(&DisclosedBody::keys, &DisclosedBody::opening, &DisclosedBody::position);
+};
+constexpr std::size_t kMaxDisclosedBody = 256U * 1024;
+
 // ---- refusals ----
 
 // Every answer that is not 200. `service_time_ms` is what a proof must be made with.

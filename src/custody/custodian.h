@@ -24,6 +24,7 @@
 #include "crypto/ed25519.h"
 #include "custody/follower.h"
 #include "custody/releases.h"
+#include "lawful/order.h"
 #include "lawful/replay.h"
 #include "custody/tables.h"
 #include "custody/token.h"
@@ -50,7 +51,8 @@ struct CustodianOptions {
   std::string data;
   TokenPlace token;
   tlog::LogRoots log;                // whose word counts on what is newest
-  circle::OperatorKeys operators{};  // any two of whom grant help; none: nobody is helped
+  // Any two of whom grant help and order a disclosure; none: there is neither.
+  circle::OperatorKeys operators{};
   std::uint8_t open_days = 0;        // until an account is told what was given out; 90 at most
 };
 
@@ -83,6 +85,11 @@ class Custodian final : public api::Custodian {
   Result<api::HelpGiven> complete_help(const CircleId& circle, const api::HelpDue& due,
                                        const std::vector<Bytes>& envelopes, BytesView batch,
                                        const api::CircleEvidence& evidence) override;
+  Result<Bytes> list_disclosure(const CircleId& circle, BytesView order,
+                                const api::CircleEvidence& evidence) override;
+  Result<api::Disclosed> disclose(const CircleId& circle, BytesView order,
+                                  const std::vector<Bytes>& envelopes, BytesView batch,
+                                  const api::CircleEvidence& evidence) override;
 
   // Destroys keys that nobody kept, and those of accounts that are gone, and says how many; goes on
   // with those whose end was decided. To be called now and then. An error is of the last key that
@@ -126,7 +133,15 @@ class Custodian final : public api::Custodian {
                              const api::CircleEvidence& evidence) HF_REQUIRES(mutex_);
   Bytes sign_help(const HelpPlan& plan, const api::HelpDue& due,
                   const std::vector<BlobId>& blobs) const;
-  Result<void> check_gate(const HelpPlan& plan, BytesView batch) HF_REQUIRES(mutex_);
+  // Has these listed; the leaf of the batch that they are in, or nothing.
+  Result<Bytes> list(const CircleId& circle, const std::vector<tlog::Release>& releases)
+      HF_REQUIRES(mutex_);
+  // What the log has of these, which it shows. kUnavailable: it does not yet.
+  Result<Listed> check_gate(const CircleId& circle, const std::vector<tlog::Release>& releases,
+                            BytesView batch) HF_REQUIRES(mutex_);
+  struct DisclosurePlan;
+  Result<DisclosurePlan> plan_disclosure(const CircleId& circle, BytesView order,
+                                         const api::CircleEvidence& evidence) HF_REQUIRES(mutex_);
   Result<std::vector<Bytes>> wrap_for_helped(const HelpPlan& plan,
                                              const std::vector<Bytes>& envelopes)
       HF_REQUIRES(mutex_);

@@ -86,6 +86,15 @@ Result<void> Custodian::opened(std::uint64_t batch, const CircleId& last) {
   return Releases(tables_.database()).opened(batch, last, clock_->now());
 }
 
+Result<Bytes> Custodian::list(const CircleId& id, const std::vector<tlog::Release>& wanted) {
+  Releases releases(tables_.database());
+  const std::uint64_t n = TRY(releases.ask(id, wanted));
+  if (n == 0) return Bytes();
+  const auto made = TRY(releases.batch(n));
+  if (!made) return Error{Code::kCorrupt, "the custodian's memory is damaged"};
+  return made->leaf;
+}
+
 // ---- the proposal ----
 
 // Also one that was cancelled: the same grants do not serve twice.
@@ -174,21 +183,17 @@ Result<Bytes> Custodian::list_help(const CircleId& id, const api::HelpDue& due,
                                    const api::CircleEvidence& evidence) {
   const Lock one(mutex_);
   const HelpPlan plan = TRY(plan_help(id, due, evidence));
-  Releases releases(tables_.database());
-  const std::uint64_t n = TRY(releases.ask(id, plan.releases));
-  if (n == 0) return Bytes();
-  const auto made = TRY(releases.batch(n));
-  if (!made) return Error{Code::kCorrupt, "the custodian's memory is damaged"};
-  return made->leaf;
+  return list(id, plan.releases);
 }
 
 // Nothing is unwrapped but what the log shows to be given out.
-Result<void> Custodian::check_gate(const HelpPlan& plan, BytesView batch) {
+Result<Listed> Custodian::check_gate(const CircleId& id, const std::vector<tlog::Release>& wanted,
+                                     BytesView batch) {
   Releases releases(tables_.database());
-  const std::uint64_t n = TRY(releases.ask(plan.circle.id(), plan.releases));
+  const std::uint64_t n = TRY(releases.ask(id, wanted));
   if (n == 0) return not_listed_yet();
   const auto made = TRY(releases.batch(n));
-  const auto listed = TRY(releases.listed(n, plan.circle.id()));
+  auto listed = TRY(releases.listed(n, id));
   if (!made || !listed) return Error{Code::kCorrupt, "the custodian's memory is damaged"};
   if (TRY(logged_batch()) < n) return not_listed_yet();
   auto shown = wire::decode<tlog::LeafProof>(batch);
@@ -196,11 +201,10 @@ Result<void> Custodian::check_gate(const HelpPlan& plan, BytesView batch) {
   if (shown->checkpoint != follower_.pins().checkpoint)
     return Error{Code::kUnavailable, "the release batch is shown in another state of the log"};
   const tlog::GateProof proof{std::move(shown).value(), listed->position};
-  for (const tlog::Release& release : plan.releases)
-    TRY(tlog::check_gate(follower_.trusted(), tlog::leaf_hash(made->leaf), plan.circle.id(),
-                         release, listed->opening, proof,
-                         static_cast<std::uint64_t>(clock_->now() / 1000)));
-  return Ok{};
+  for (const tlog::Release& release : wanted)
+    TRY(tlog::check_gate(follower_.trusted(), tlog::leaf_hash(made->leaf), id, release,
+                         listed->opening, proof, static_cast<std::uint64_t>(clock_->now() / 1000)));
+  return *std::move(listed);
 }
 
 Result<std::vector<Bytes>> Custodian::wrap_for_helped(const HelpPlan& plan,
@@ -225,7 +229,7 @@ Result<api::HelpGiven> Custodian::complete_help(const CircleId& id, const api::H
                                                 const api::CircleEvidence& evidence) {
   const Lock one(mutex_);
   const HelpPlan plan = TRY(plan_help(id, due, evidence));
-  TRY(check_gate(plan, batch));
+  TRY(check_gate(id, plan.releases, batch));
   api::HelpGiven out;
   out.blobs = TRY(wrap_for_helped(plan, envelopes));
   std::vector<BlobId> names;

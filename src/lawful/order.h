@@ -20,6 +20,7 @@ constexpr std::size_t kMaxOrderedKeys = 64;
 constexpr std::size_t kOrderSigners = 2;  // operators, different ones
 constexpr std::size_t kMaxOrderSignatures = 4;
 constexpr std::uint8_t kMaxOpeningDays = 90;
+constexpr std::int64_t kOrderMs = 30LL * 24 * 60 * 60 * 1000;  // it is good for so long
 
 // One key of the custodian's. With it, and the links in the account, those of epochs before open.
 struct OrderedKey {

@@ -99,6 +99,25 @@ class HttpCustodian final : public api::Custodian {
     return api::HelpGiven{std::move(given.statement), {given.blobs.begin(), given.blobs.end()}};
   }
 
+  Result<Bytes> list_disclosure(const CircleId& circle, BytesView order,
+                                const api::CircleEvidence& evidence) override {
+    TRY(check_fits(evidence));
+    return ask_with("/v1/list-disclosure",
+                    api::ListDisclosureBody{circle, to_bytes(order), body_of(evidence)}, kMaxSmall);
+  }
+  Result<api::Disclosed> disclose(const CircleId& circle, BytesView order,
+                                  const std::vector<Bytes>& envelopes, BytesView batch,
+                                  const api::CircleEvidence& evidence) override {
+    TRY(check_fits(evidence));
+    api::DiscloseBody body{{circle, to_bytes(order), body_of(evidence)}, {}, to_bytes(batch)};
+    for (const Bytes& envelope : envelopes) body.envelopes.push_back(envelope);
+    const Bytes answer = TRY(ask_with("/v1/disclose", body, api::kMaxDisclosedBody));
+    auto given = TRY(wire::decode<api::DisclosedBody>(answer));
+    return api::Disclosed{{given.keys.begin(), given.keys.end()},
+                          std::move(given.opening),
+                          std::move(given.position)};
+  }
+
  private:
   // How many there are an account's members decide.
   static Result<void> check_fits(const api::CircleEvidence& evidence) {

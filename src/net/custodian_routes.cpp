@@ -137,6 +137,25 @@ Result<Response> complete_help(const Asked& call) {
   return answer(body);
 }
 
+// ---- disclosure ----
+
+Result<Response> list_disclosure(const Asked& call) {
+  auto asked = TRY(body_in<api::ListDisclosureBody>(call.content));
+  const auto evidence = evidence_of(asked.evidence);
+  return raw(TRY(call.custodian.list_disclosure(asked.circle, asked.order, evidence)));
+}
+
+Result<Response> disclose(const Asked& call) {
+  auto asked = TRY(body_in<api::DiscloseBody>(call.content));
+  const std::vector<Bytes> envelopes(asked.envelopes.begin(), asked.envelopes.end());
+  const auto evidence = evidence_of(asked.what.evidence);
+  auto given = TRY(call.custodian.disclose(asked.what.circle, asked.what.order, envelopes,
+                                           asked.batch, evidence));
+  call.log.event(Level::kInfo, "disclosed", {{"circle", asked.what.circle}});
+  return answer(api::DisclosedBody{std::move(given.keys), std::move(given.opening),
+                                   std::move(given.position)});
+}
+
 constexpr std::size_t kMaxKeepBody = 128 * 1024;
 
 constexpr std::array kCustodianRoutes = {
@@ -154,6 +173,8 @@ constexpr std::array kCustodianRoutes = {
     CustodianRoute{"/v1/propose-help", api::kMaxDestroyBody, propose_help},
     CustodianRoute{"/v1/list-help", api::kMaxDestroyBody, list_help},
     CustodianRoute{"/v1/complete-help", api::kMaxDestroyBody, complete_help},
+    CustodianRoute{"/v1/list-disclosure", api::kMaxDestroyBody, list_disclosure},
+    CustodianRoute{"/v1/disclose", api::kMaxDestroyBody, disclose},
 };
 
 Result<Response> run(api::Custodian& custodian, const Log& log, const Request& request, Body& body,
