@@ -29,7 +29,8 @@ struct CaseFrom {
   PublicLog& log;
   api::Custodian* custodian;  // null: there is none
   Storage& storage;
-  const std::string& data;    // the service's data directory
+  circle::OperatorKeys operators;  // those of now
+  std::vector<Bytes> receipts;      // of the account's former custodians
 };
 
 // Brings a signed order (lawful/order.h) as far as it goes, and the case in `folder`, which is made.

@@ -196,6 +196,10 @@ Result<api::LogView> PublicLog::entries(std::uint64_t from) const {
 
 Result<tlog::LeafProof> PublicLog::prove_leaf(BytesView entry) const {
   const std::shared_lock reading(mutex_);
+  return prove_shown(entry);
+}
+
+Result<tlog::LeafProof> PublicLog::prove_shown(BytesView entry) const {
   const auto index = TRY(tables_.index_of(entry));
   if (!index || *index >= shown_.head.size)
     return Error{Code::kUnavailable, "the log does not show this entry yet"};
@@ -206,6 +210,30 @@ Result<tlog::LeafProof> PublicLog::prove_leaf(BytesView entry) const {
        TRY(tlog::TileTree(shown_.head.size, files_.tiles()).prove_inclusion(*index)))
     out.inclusion.push_back(hash);
   out.checkpoint = shown_.note;
+  return out;
+}
+
+Result<lawful::StateProof> PublicLog::prove_state(const std::string& account,
+                                                  const Digest& roots) const {
+  auto proven = TRY(proven_by(account, roots));
+  const std::shared_lock reading(mutex_);
+  if (shown_.note.empty() || shown_.newest_epoch.empty())
+    return Error{Code::kUnavailable, "the service's log waits for its witnesses; try again soon"};
+  TRY(check_promises_kept(account));
+  const LookupKey key = LookupKey::from_bytes(proven.lookup);
+  const std::uint64_t next = TRY(tables_.place(account)).value_or(LogAccount{}).circle_next;
+  lawful::StateProof out;
+  out.roots = std::move(proven.roots);
+  out.lookup = std::move(proven.lookup);
+  out.epoch = TRY(prove_shown(shown_.newest_epoch));
+  const std::uint64_t from = out.epoch.index + 1;
+  out.after = TRY(tables_.leaves(from, shown_.head.size, kViewBytes));
+  if (out.after.size() != shown_.head.size - from || out.after.size() > lawful::kMaxLeavesAfter)
+    return Error{Code::kUnavailable, "too many entries of the log follow its newest map; try again"};
+  tlog::SeriesProof series;
+  if (next > 0) series.last = map_.prove(tlog::circle_label(key, next - 1));
+  series.next = map_.prove(tlog::circle_label(key, next));
+  out.circle_proof = wire::encode(series);
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include <shared_mutex>
 
 #include "base/clock.h"
+#include "lawful/case.h"
 #include "server/log_files.h"
 #include "server/log_tables.h"
 #include "server/policies.h"
@@ -94,6 +95,10 @@ class PublicLog {
   Result<api::LogView> entries(std::uint64_t from) const;
   // That the log has this entry, in the tree that is shown. kUnavailable: it is not in it.
   Result<tlog::LeafProof> prove_leaf(BytesView entry) const;
+  // Which of the account's statements is the newest, for those who follow no log. `roots`: the hash
+  // that its genesis has. kUnavailable: the map is not yet as it will be promised, or too much of
+  // the log follows it.
+  Result<lawful::StateProof> prove_state(const std::string& account, const Digest& roots) const;
   Result<api::StoredFile> open_file(const std::string& path) const { return files_.open(path); }
 
   // ---- the sequence: step(), then cosign() until it shows ----
@@ -169,6 +174,7 @@ class PublicLog {
   Result<void> add_epoch(LogStep& step) const;
   Result<void> write_files(const LogStep& step);
   Result<void> show(const Bytes& note);
+  Result<tlog::LeafProof> prove_shown(BytesView entry) const;
   Result<void> check_promises_kept(const std::string& account) const;
   Result<void> write_notices(const LogStep& step, const Bytes& note);
   Result<void> check_lead(std::uint64_t from_s) const;

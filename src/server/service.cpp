@@ -42,6 +42,13 @@ Helping& Service::helping() { return core_->helping(); }
 Result<std::optional<circle::Circle>> Service::circle_of(const std::string& account) {
   return core_->circle_of(account);
 }
+Result<CaseTurn> Service::disclose(const std::string& account, BytesView order,
+                                   const std::string& folder) {
+  return core_->disclose(account, order, folder);
+}
+Result<void> Service::state_no_key(const std::string& account, const std::string& folder) {
+  return core_->state_no_key(account, folder);
+}
 PublicLog* Service::log() { return core_->log(); }
 Result<bool> Service::step_log() { return core_->step_log(); }
 TimeMs Service::now() { return core_->now(); }

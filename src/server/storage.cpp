@@ -30,6 +30,9 @@ class FileStorage final : public Storage {
                                  const std::vector<PackId>& packs) override {
     return packs_->have(account, packs);
   }
+  Result<std::vector<PackId>> list(const std::string& account) override {
+    return packs_->list(account);
+  }
   Result<std::uint64_t> bytes_of(const std::string& account) override {
     const PackFiles::Totals packs = TRY(packs_->of(account));
     const SqlFiles::Totals objects = TRY(files_->below(store::account_folder(account)));

@@ -38,6 +38,9 @@ class Storage {
   virtual Result<std::vector<bool>> have(const std::string& account,
                                          const std::vector<PackId>& packs) = 0;
 
+  // Sorted.
+  virtual Result<std::vector<PackId>> list(const std::string& account) = 0;
+
   // Of everything, with what it costs.
   virtual Result<std::uint64_t> bytes_of(const std::string& account) = 0;
   struct Totals {
