@@ -109,6 +109,16 @@ foreach(group IN LISTS groups)
   add_executable(test_${group} ${sources})
   hf_test_program(test_${group})
   target_link_libraries(test_${group} PRIVATE ${hf_all_modules})
+  if(group STREQUAL "disclose")  # a case from a real service, opened by the program's own code
+    hf_sources(disclose "${CMAKE_SOURCE_DIR}/apps/holdfast-disclose")
+    list(FILTER disclose EXCLUDE REGEX "/main\\.cpp$")
+    target_sources(test_disclose PRIVATE
+      ${disclose} "${CMAKE_SOURCE_DIR}/tests/journeys/log_scene.cpp")
+    target_include_directories(test_disclose PRIVATE
+      "${CMAKE_SOURCE_DIR}/apps/holdfast-disclose" "${CMAKE_SOURCE_DIR}/apps")
+    set_source_files_properties(${disclose} PROPERTIES
+      COMPILE_DEFINITIONS "HOLDFAST_VERSION=\"${PROJECT_VERSION}\"")
+  endif()
   if(group STREQUAL "hostile")
     target_link_libraries(test_hostile PRIVATE attacks)
     target_sources(test_hostile PRIVATE "${CMAKE_SOURCE_DIR}/tests/journeys/log_scene.cpp")

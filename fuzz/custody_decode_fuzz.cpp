@@ -4,6 +4,7 @@
 #include "api/format.h"
 #include "circle/help.h"
 #include "custody/format.h"
+#include "lawful/case.h"
 #include "lawful/replay.h"
 #include "net/custodian_routes.h"
 #include "round_trip.h"
@@ -41,6 +42,16 @@ class Nobody final : public api::Custodian {
                                        const api::CircleEvidence&) override {
     return api::HelpGiven{};
   }
+  Result<Bytes> list_disclosure(const CircleId&, BytesView order,
+                                const api::CircleEvidence&) override {
+    TRY(lawful::verify_order(order, {}));
+    return Bytes(1);
+  }
+  Result<api::Disclosed> disclose(const CircleId&, BytesView order, const std::vector<Bytes>&,
+                                  BytesView, const api::CircleEvidence&) override {
+    TRY(lawful::verify_order(order, {}));
+    return api::Disclosed{};
+  }
 };
 
 class Whole final : public net::Body {
@@ -60,7 +71,8 @@ class Whole final : public net::Body {
 constexpr std::array kTargets = {
     "/v1/fleet-key", "/v1/issue",         "/v1/keep",         "/v1/seen",   "/v1/follow",
     "/v1/destroy",   "/v1/next-batch",    "/v1/due-openings", "/v1/opened", "/v1/propose-help",
-    "/v1/list-help", "/v1/complete-help", "/v1/show",         "/v1/retire"};
+    "/v1/list-help", "/v1/complete-help", "/v1/show",         "/v1/retire",
+    "/v1/list-disclosure", "/v1/disclose"};
 
 void ask(std::uint8_t which, BytesView content) {
   static Nobody nobody;
@@ -100,7 +112,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                           api::OpenedBody, api::ProposeHelpBody, api::ListHelpBody,
                           api::CompleteHelpBody, api::HelpGivenBody, circle::SignedHelpRequest,
                           circle::HelpRequest, circle::SignedHelpGrant, circle::HelpGrant,
-                          api::ShowBody, api::RetireBody>(data, size);
+                          api::ShowBody, api::RetireBody, api::ListDisclosureBody,
+                          api::DiscloseBody, api::DisclosedBody, lawful::SignedOrder,
+                          lawful::DisclosureOrder, lawful::Case, lawful::ReceivedRecord>(data,
+                                                                                         size);
   if (size == 0) return 0;
   const BytesView content = BytesView(data, size).subspan(1);
   ask(data[0], content);

@@ -5,7 +5,7 @@
 namespace holdfast::custody {
 namespace {
 
-constexpr TimeMs kClockSlackMs = 24LL * 60 * 60 * 1000;
+constexpr TimeMs kOrderSlackMs = 24LL * 60 * 60 * 1000;
 
 Error denied(const std::string& why) { return {Code::kDenied, why}; }
 
@@ -38,7 +38,7 @@ Result<Custodian::DisclosurePlan> Custodian::plan_disclosure(const CircleId& id,
   const lawful::DisclosureOrder& order = verified.order;
   if (order.circle != id) return denied("the order is of another account");
   const TimeMs now = clock_->now();
-  if (order.made_ms > now + kClockSlackMs || order.made_ms < now - lawful::kOrderMs)
+  if (order.made_ms > now + kOrderSlackMs || order.made_ms < now - lawful::kOrderMs)
     return denied("the order is older than thirty days, or of the future: it takes a new one");
   if (order.open_days != options_.open_days)
     return denied("the order says that the account is told after " +

@@ -8,7 +8,7 @@
 namespace holdfast::custody {
 namespace {
 
-constexpr TimeMs kDay = 24LL * 60 * 60 * 1000;
+constexpr TimeMs kOrderDay = 24LL * 60 * 60 * 1000;
 using testkit::make_signer;
 
 Code refusal_of(const auto& result) {
@@ -195,9 +195,9 @@ TEST(Disclosure, AnOrderIsOfOneAccountOneDelayAndThirtyDays) {
   w.order.circle = w.id();
   const Bytes order = w.good();
   EXPECT_TRUE(w.list(order).ok());
-  w.world.clock->advance(30 * kDay + 1);
+  w.world.clock->advance(30 * kOrderDay + 1);
   EXPECT_EQ(refusal_of(w.list(order)), Code::kDenied);
-  w.world.clock->advance(-32 * kDay - 1);
+  w.world.clock->advance(-32 * kOrderDay - 1);
   EXPECT_EQ(refusal_of(w.list(order)), Code::kDenied);
 }
 

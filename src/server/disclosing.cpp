@@ -160,11 +160,12 @@ Result<CaseTurn> gather_case(const CaseFrom& from, BytesView signed_order,
   lawful::Case out;
   out.circle = circle.id();
   out.order = to_bytes(signed_order);
-  out.state = TRY(prove_together(from, circle.trust_roots(), [&](const Bytes& at) -> Result<bool> {
+  const auto batch = [&](const Bytes& at) -> Result<bool> {
     if (released->batch.checkpoint != at)
       released->batch = TRY(from.log.prove_leaf(released->batch.leaf));
     return released->batch.checkpoint == at;
-  }));
+  };
+  out.state = TRY(prove_together(from, circle.trust_roots(), batch));
   const auto statements = TRY(statements_of(from.in, circle.seq() + 1));
   // What the machine will ask: a case that it would refuse is none.
   const auto state = lawful::verify_state(circle.id(), out.state, statements);
@@ -191,16 +192,17 @@ Result<void> state_no_key(const CaseFrom& from, const std::string& folder) {
                  "the log does not show the account's newest statement yet: try again in ten minutes"};
   lawful::Case out;
   out.circle = circle.id();
-  out.state = TRY(prove_together(from, circle.trust_roots(), [&](const Bytes& at) -> Result<bool> {
+  const auto receipts = [&](const Bytes& at) -> Result<bool> {
     out.receipts.clear();
     for (const Bytes& receipt : from.receipts) {
       tlog::DeletionReceipt leaf;
       leaf.receipt = crypto::sha256(receipt);
       out.receipts.push_back({receipt, TRY(from.log.prove_leaf(wire::encode(leaf)))});
     }
-    return std::ranges::all_of(
-        out.receipts, [&](const auto& one) { return one.leaf.checkpoint == at; });
-  }));
+    return std::ranges::all_of(out.receipts,
+                               [&](const auto& one) { return one.leaf.checkpoint == at; });
+  };
+  out.state = TRY(prove_together(from, circle.trust_roots(), receipts));
   const auto statements = TRY(statements_of(from.in, circle.seq() + 1));
   const auto state = lawful::verify_state(circle.id(), out.state, statements);
   if (!state.ok()) return changed_meanwhile();
