@@ -71,8 +71,8 @@ class Whole final : public net::Body {
 constexpr std::array kTargets = {
     "/v1/fleet-key", "/v1/issue",         "/v1/keep",         "/v1/seen",   "/v1/follow",
     "/v1/destroy",   "/v1/next-batch",    "/v1/due-openings", "/v1/opened", "/v1/propose-help",
-    "/v1/list-help", "/v1/complete-help", "/v1/show",         "/v1/retire",
-    "/v1/list-disclosure", "/v1/disclose"};
+    "/v1/list-help", "/v1/complete-help", "/v1/show",         "/v1/retire", "/v1/list-disclosure",
+    "/v1/disclose"};
 
 void ask(std::uint8_t which, BytesView content) {
   static Nobody nobody;
@@ -107,15 +107,14 @@ void replay(BytesView content) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // Seeds name a type by its place here: new ones go to the end.
-  fuzz::round_trip_one_of<api::CircleBody, api::KeepBody, api::SeenBody, api::DestroyBody,
-                          api::CustodyBody, custody::Pins, api::NextBatchBody, api::OpeningsBody,
-                          api::OpenedBody, api::ProposeHelpBody, api::ListHelpBody,
-                          api::CompleteHelpBody, api::HelpGivenBody, circle::SignedHelpRequest,
-                          circle::HelpRequest, circle::SignedHelpGrant, circle::HelpGrant,
-                          api::ShowBody, api::RetireBody, api::ListDisclosureBody,
-                          api::DiscloseBody, api::DisclosedBody, lawful::SignedOrder,
-                          lawful::DisclosureOrder, lawful::Case, lawful::ReceivedRecord>(data,
-                                                                                         size);
+  fuzz::round_trip_one_of<
+      api::CircleBody, api::KeepBody, api::SeenBody, api::DestroyBody, api::CustodyBody,
+      custody::Pins, api::NextBatchBody, api::OpeningsBody, api::OpenedBody, api::ProposeHelpBody,
+      api::ListHelpBody, api::CompleteHelpBody, api::HelpGivenBody, circle::SignedHelpRequest,
+      circle::HelpRequest, circle::SignedHelpGrant, circle::HelpGrant, api::ShowBody,
+      api::RetireBody, api::ListDisclosureBody, api::DiscloseBody, api::DisclosedBody,
+      lawful::SignedOrder, lawful::DisclosureOrder, lawful::Case, lawful::ReceivedRecord>(data,
+                                                                                          size);
   if (size == 0) return 0;
   const BytesView content = BytesView(data, size).subspan(1);
   ask(data[0], content);

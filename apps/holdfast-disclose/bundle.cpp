@@ -82,7 +82,8 @@ Result<std::optional<Begun>> begun_before(const std::string& path, const BundleO
   if (!resume.ok()) return std::optional<Begun>();
   const auto header = wire::decode<BundleHeader>(resume->header);
   if (!header.ok() || header->order != of.order || header->case_file != of.case_file)
-    return Error{Code::kConflict, path + ".partial is of another case: remove it, or name another file"};
+    return Error{Code::kConflict,
+                 path + ".partial is of another case: remove it, or name another file"};
   auto key = TRY(crypto::unwrap_key<BundlePurpose>(
       own.wrap, key_info("machine", of.order, of.case_file), resume->key));
   return std::optional(Begun{std::move(key), resume->header});
@@ -97,8 +98,8 @@ Result<Begun> begin(const std::string& path, const BundleOf& of, const OwnKey& o
                                     key_info("requester", of.order, of.case_file), key));
   Resume resume;
   resume.header = wire::encode(header);
-  resume.key = TRY(crypto::wrap_key({own.shown.wrap_key},
-                                    key_info("machine", of.order, of.case_file), key));
+  resume.key =
+      TRY(crypto::wrap_key({own.shown.wrap_key}, key_info("machine", of.order, of.case_file), key));
   if (::unlink((path + ".partial").c_str()) != 0 && errno != ENOENT)
     return io_error("remove", path + ".partial", errno);
   TRY(replace_file(path + ".resume", wire::encode(resume)));
@@ -125,7 +126,8 @@ Result<void> BundleWriter::count_kept() {
   const std::uint64_t begin = kLength + header_.size();
   const std::uint64_t size = TRY(size_of(file_.get(), path_));
   while (begin + (kept_ + 1) * kSealedPart <= size && kept_part(kept_).ok()) ++kept_;
-  if (::ftruncate(file_.get(), static_cast<off_t>(kept_ == 0 ? 0 : begin + kept_ * kSealedPart)) != 0)
+  if (::ftruncate(file_.get(), static_cast<off_t>(kept_ == 0 ? 0 : begin + kept_ * kSealedPart)) !=
+      0)
     return io_error("shorten", path_ + ".partial", errno);
   if (::lseek(file_.get(), 0, SEEK_END) < 0) return io_error("write", path_ + ".partial", errno);
   if (kept_ > 0) return Ok{};
@@ -136,8 +138,8 @@ Result<void> BundleWriter::count_kept() {
 
 Result<BytesView> BundleWriter::kept_part(std::uint64_t number) {
   if (!open_part_ || open_part_->first != number) {
-    const Bytes sealed = TRY(read_at(
-        file_.get(), kLength + header_.size() + number * kSealedPart, kSealedPart, path_));
+    const Bytes sealed = TRY(
+        read_at(file_.get(), kLength + header_.size() + number * kSealedPart, kSealedPart, path_));
     open_part_ = {number, TRY(crypto::open(key_, part_context(header_, number), sealed))};
   }
   return BytesView(open_part_->second);
@@ -197,7 +199,8 @@ Result<void> BundleWriter::finish(const BundleEnd& end) {
   TRY(write_all(file_.get(), last, partial));
   if (::fsync(file_.get()) != 0) return io_error("write", partial, errno);
   if (::rename(partial.c_str(), path_.c_str()) != 0) return io_error("rename", partial, errno);
-  if (::unlink((path_ + ".resume").c_str()) != 0) return io_error("remove", path_ + ".resume", errno);
+  if (::unlink((path_ + ".resume").c_str()) != 0)
+    return io_error("remove", path_ + ".resume", errno);
   return Ok{};
 }
 
@@ -239,7 +242,8 @@ Result<Digest> write_stream(int fd, const Layout& layout, const BundleKey& key,
                             const std::string& bundle, const std::string& tar) {
   const std::string partial = tar + ".partial";
   if (exists(tar)) return Error{Code::kConflict, tar + " is there already"};
-  const Fd out(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const Fd out(
+      ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!out.valid()) return io_error("open", partial, errno);
   crypto::Sha256 hash;
   for (std::uint64_t i = 0; i < layout.parts; ++i) {

@@ -34,8 +34,8 @@ struct BundleHeader {
 
 struct BundleEnd {
   wire::Fixed<"holdfast/v1/disclosure-end"> label;
-  Bytes order;     // encoded lawful::SignedOrder
-  Bytes manifest;  // JSON
+  Bytes order;                    // encoded lawful::SignedOrder
+  Bytes manifest;                 // JSON
   crypto::Signature signature{};  // of the manifest, by the machine that the order names
   Digest tar;
   static constexpr auto kFields =
@@ -88,10 +88,10 @@ class BundleWriter {
   crypto::Sha256 stream_;
 };
 
-// Writes the tar stream to `tar` (never replaced) and gives the rest, verified: the order names this
-// key as the requester's, the machine that it names signed the manifest, and the stream is what the
-// manifest's end says. Whose the operators' keys are is for the requester to find out. kDenied: it
-// is sealed to another key. kCorrupt: it was changed or cut.
+// Writes the tar stream to `tar` (never replaced) and gives the rest, verified: the order names
+// this key as the requester's, the machine that it names signed the manifest, and the stream is
+// what the manifest's end says. Whose the operators' keys are is for the requester to find out.
+// kDenied: it is sealed to another key. kCorrupt: it was changed or cut.
 struct Unsealed {
   BundleEnd end;
   lawful::DisclosureOrder order;

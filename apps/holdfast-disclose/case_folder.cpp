@@ -38,7 +38,8 @@ Result<std::vector<Received>> read_records(const std::string& folder, const circ
     if (!one.ok()) return Error{Code::kInvalid, path + " is no record as a case has them"};
     auto linked = circle::extend(circle, vault, tip, one->record);
     if (!linked.ok())
-      return Error{Code::kUnsafe, path + " is not of this vault's chain: " + linked.error().message};
+      return Error{Code::kUnsafe,
+                   path + " is not of this vault's chain: " + linked.error().message};
     tip = linked->tip;
     out.push_back({std::move(linked).value(), one->received_ms});
   }
@@ -64,8 +65,9 @@ Result<ReadCase> read_case(const std::string& folder) {
 Result<OrderedCase> read_ordered(const std::string& folder, const circle::OperatorKeys& operators) {
   auto read = TRY(read_case(folder));
   if (read.parts.order.empty() || !read.parts.released)
-    return Error{Code::kDenied,
-                 "nothing is ordered in this case: `holdfast-disclose verify` shows what it states"};
+    return Error{
+        Code::kDenied,
+        "nothing is ordered in this case: `holdfast-disclose verify` shows what it states"};
   auto order = TRY(lawful::verify_order(read.parts.order, operators));
   auto batch = TRY(lawful::verify_released(read.state, order, *read.parts.released));
   std::map<VaultId, OrderedVault> vaults;

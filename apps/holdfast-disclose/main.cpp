@@ -71,7 +71,8 @@ Result<void> open(const Options& options) {
       "Opened " + std::to_string(report.snapshots) + " snapshots with " +
           std::to_string(report.files) + " files into " + options.out + "; " +
           std::to_string(report.withheld) +
-          " snapshots of the ordered vaults are withheld. The manifest in it says which and why.\n" +
+          " snapshots of the ordered vaults are withheld. The manifest in it says which and "
+          "why.\n" +
           "Destroy " + options.key + " now: it opens what was released, as long as it exists.\n");
   return Ok{};
 }
@@ -105,13 +106,14 @@ Result<void> unseal_bundle(const Options& options) {
 // What is stated in a case without an order. Of one with an order, that its account is as it says.
 Result<void> verify(const Options& options) {
   const ReadCase read = TRY(read_case(options.folder));
-  const auto what = TRY(lawful::verify_no_key(
-      read.state, {read.parts.receipts.begin(), read.parts.receipts.end()}));
+  const auto what = TRY(
+      lawful::verify_no_key(read.state, {read.parts.receipts.begin(), read.parts.receipts.end()}));
   std::fputs(statement_of(read, what).c_str(), stdout);
   if (options.json) return Ok{};
   std::fputs(
       "It holds as far as that log and its witnesses are honest: compare their names and keys with "
-      "those that the provider publishes. That no copy of a destroyed key was kept is the provider's "
+      "those that the provider publishes. That no copy of a destroyed key was kept is the "
+      "provider's "
       "word.\n",
       stderr);
   return Ok{};
@@ -133,7 +135,8 @@ int run(int argc, char** argv) {
 
   auto* const opening = app.add_subcommand("open", "Carry out the order of a case into a bundle");
   opening->add_option("case", options.folder, "The case's folder")->required();
-  opening->add_option("--key", options.key, "This machine's key, which the order names")->required();
+  opening->add_option("--key", options.key, "This machine's key, which the order names")
+      ->required();
   opening->add_option("--out", options.out, "The bundle")->required();
   opening
       ->add_option("--operator", options.operators,

@@ -34,8 +34,7 @@ Json vault_json(const OpenedVault& vault) {
                          {"folder", one.folder}});
   Json withheld = Json::array();
   for (const Withheld& one : vault.withheld)
-    withheld.push_back(
-        {{"record", one.n}, {"received", utc(one.received_ms)}, {"why", one.why}});
+    withheld.push_back({{"record", one.n}, {"received", utc(one.received_ms)}, {"why", one.why}});
   return {{"name", vault.vault.name},
           {"id", vault.vault.id.hex()},
           {"epoch", vault.epoch},
@@ -114,8 +113,9 @@ std::string manifest_of(const OrderedCase& from, const Opened& opened, std::int6
        {"time_range",
         {{"from", utc(order.from_ms)},
          {"until", utc(order.until_ms)},
-         {"of", "the service's receipt of a snapshot, as the service says it; the files within a "
-                "snapshot may be older"}}},
+         {"of",
+          "the service's receipt of a snapshot, as the service says it; the files within a "
+          "snapshot may be older"}}},
        {"chain_of_custody", custody_chain(from, now_ms)},
        {"log", log_of(from.read.state)},
        {"vaults", std::move(vaults)},
@@ -134,10 +134,14 @@ std::string sums_of(const std::vector<ListedFile>& files) {
     bool escaped = false;
     for (const char c : file.path) {
       escaped = escaped || c == '\n' || c == '\\' || c == '\r';
-      if (c == '\n') path += "\\n";
-      else if (c == '\r') path += "\\r";
-      else if (c == '\\') path += "\\\\";
-      else path += c;
+      if (c == '\n')
+        path += "\\n";
+      else if (c == '\r')
+        path += "\\r";
+      else if (c == '\\')
+        path += "\\\\";
+      else
+        path += c;
     }
     out += (escaped ? "\\" : "") + file.sha256.hex() + "  " + path + "\n";
   }

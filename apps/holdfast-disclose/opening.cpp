@@ -33,16 +33,16 @@ Result<Source> load(VaultToOpen what, CaseSession& session) {
       cache, what.access, any ? what.key_segments : std::vector<archive::SegmentRef>(),
       any ? what.index_segments : std::vector<PackId>(), findings, archive::Rebuild::kNo));
   if (!findings.problems.empty())
-    return Error{Code::kCorrupt, "vault \"" + what.vault.name + "\" cannot be opened whole: " +
-                                     findings.problems[0].path + ": " +
-                                     findings.problems[0].reason};
+    return Error{Code::kCorrupt, "vault \"" + what.vault.name +
+                                     "\" cannot be opened whole: " + findings.problems[0].path +
+                                     ": " + findings.problems[0].reason};
   Source out{std::move(what), std::move(cache), std::move(catalog), {}};
   for (const Chosen& one : out.what.chosen) {
     const auto number = out.catalog.pack_number(one.root);
     if (!number)
       return Error{Code::kCorrupt, "the key of pack " + one.root.hex() + " is in no table"};
-    const Bytes plain = TRY(
-        archive::read_single_pack(out.cache, out.what.access, out.catalog.pack_at(*number)));
+    const Bytes plain =
+        TRY(archive::read_single_pack(out.cache, out.what.access, out.catalog.pack_at(*number)));
     out.snapshots.push_back({one, TRY(wire::decode<archive::Snapshot>(plain))});
   }
   return out;
@@ -54,8 +54,8 @@ Digest content_id(const archive::Entry& entry) {
 
 bool good_name(const Bytes& name) {
   const std::string_view text = as_text(name);
-  return !text.empty() && text != "." && text != ".." &&
-         text.find('/') == std::string_view::npos && text.find('\0') == std::string_view::npos;
+  return !text.empty() && text != "." && text != ".." && text.find('/') == std::string_view::npos &&
+         text.find('\0') == std::string_view::npos;
 }
 
 // Every entry of a snapshot, with its path in the tar.
@@ -148,8 +148,8 @@ class Stream {
                      [&](const archive::Entry& entry, const std::string& path) {
                        return add_entry(source, chunks, entry, below + path);
                      }));
-      vault.snapshots.push_back({one.chosen, one.snapshot.finished_ms,
-                                 opened_.files.size() - before, below});
+      vault.snapshots.push_back(
+          {one.chosen, one.snapshot.finished_ms, opened_.files.size() - before, below});
     }
     opened_.vaults.push_back(std::move(vault));
     return Ok{};

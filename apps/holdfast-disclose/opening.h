@@ -10,7 +10,7 @@ namespace holdfast::disclose {
 struct OpenInput {
   std::string folder;  // the case
   std::string key_file;
-  std::string out;     // the bundle
+  std::string out;                 // the bundle
   circle::OperatorKeys operators;  // who may order, as this machine was told itself
   std::int64_t now_ms = 0;
 };
@@ -24,8 +24,8 @@ struct OpenReport {
   std::string manifest;
 };
 
-// Again after it was cut short, it goes on. Nothing is written where the case does not stand: kDenied,
-// kUnsafe, kInvalid; kNotFound, kCorrupt name the pack that is missing or damaged.
+// Again after it was cut short, it goes on. Nothing is written where the case does not stand:
+// kDenied, kUnsafe, kInvalid; kNotFound, kCorrupt name the pack that is missing or damaged.
 Result<OpenReport> open_case(const OpenInput& input);
 
 }  // namespace holdfast::disclose

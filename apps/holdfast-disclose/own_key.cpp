@@ -41,7 +41,8 @@ Result<OwnKey> read_own_key(const std::string& path) {
   if (digits.ends_with('\n')) digits.remove_suffix(1);
   auto seeds = from_hex(digits);
   if (!seeds || seeds->size() != 2 * kSeedBytes)
-    return Error{Code::kInvalid, path + " is no key for disclosure: it holds 128 hexadecimal digits"};
+    return Error{Code::kInvalid,
+                 path + " is no key for disclosure: it holds 128 hexadecimal digits"};
   const crypto::WipedBytes wiped(*std::move(seeds));
   return key_of(wiped.view());
 }

@@ -27,12 +27,10 @@ Result<VaultKeys> open_keys(const OrderedCase& from, const OrderedVault& vault, 
   }
   for (std::uint32_t epoch = keys.rbegin()->first; epoch > vault.vault.first_epoch; --epoch) {
     if (keys.contains(epoch - 1)) continue;
-    const BlobId id =
-        TRY(circle.blob(epoch, {circle::BlobKind::kVaultLink, {}, vault.vault.id}));
+    const BlobId id = TRY(circle.blob(epoch, {circle::BlobKind::kVaultLink, {}, vault.vault.id}));
     const Bytes link = TRY(session.get_blob(id));
-    keys.emplace(epoch - 1,
-                 TRY(keys::open_vault_link(keys.at(epoch), {circle.id(), epoch, vault.vault.id},
-                                           link)));
+    keys.emplace(epoch - 1, TRY(keys::open_vault_link(keys.at(epoch),
+                                                      {circle.id(), epoch, vault.vault.id}, link)));
   }
   return keys;
 }
@@ -60,7 +58,8 @@ Result<VaultToOpen> choose(const OrderedCase& from, const OrderedVault& vault, c
                            CaseSession& session) {
   const circle::Circle& circle = from.read.state.circle;
   const std::uint32_t epoch = vault.sealed_keys.rbegin()->first;
-  VaultToOpen out{vault.vault, epoch, {circle.id(), vault.vault.id, epoch, {}, {}, {}}, {}, {}, {}, {}};
+  VaultToOpen out{vault.vault, epoch, {circle.id(), vault.vault.id, epoch, {}, {}, {}}, {}, {},
+                  {},          {}};
   const auto keys = TRY(open_keys(from, vault, own, session));
   for (const auto& [e, key] : keys)
     out.access.segment_keys.emplace(e, crypto::derive<keys::SegmentPurpose>(key));
@@ -79,8 +78,8 @@ Result<VaultToOpen> choose(const OrderedCase& from, const OrderedVault& vault, c
     if (taken == nullptr) continue;
     std::string why = why_withheld(from.order.order, one, epoch, state);
     if (why.empty()) {
-      out.chosen.push_back({one.record.tip.n, one.received_ms,
-                            device_name(circle, one.record.signer), taken->root});
+      out.chosen.push_back(
+          {one.record.tip.n, one.received_ms, device_name(circle, one.record.signer), taken->root});
     } else {
       out.withheld.push_back({one.record.tip.n, one.received_ms, std::move(why)});
     }

@@ -11,7 +11,7 @@ namespace holdfast::disclose {
 struct Chosen {
   std::uint64_t n = 0;  // of the record
   std::int64_t received_ms = 0;
-  std::string device;   // of its signer
+  std::string device;  // of its signer
   PackId root;
 };
 

@@ -1,7 +1,6 @@
 // A tar stream (POSIX pax): what any system unpacks. The same entries make the same bytes.
 #pragma once
 
-
 #include "archive/format.h"
 #include "base/bytes.h"
 #include "base/result.h"

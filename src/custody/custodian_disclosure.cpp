@@ -15,9 +15,10 @@ Result<void> check_reads(const circle::Circle& circle, const lawful::OrderedKey&
   if (vault == nullptr) return denied("the account has no such vault as the order names");
   if (vault->always_e2e)
     return denied("vault \"" + vault->name + "\" is always end-to-end encrypted: no key exists");
-  const auto blob = circle.blob(
-      key.epoch, {circle::BlobKind::kVaultReader, circle.custodian()->id, key.vault});
-  if (!blob.ok()) return denied("this custodian has no key of a vault in the epoch that is ordered");
+  const auto blob =
+      circle.blob(key.epoch, {circle::BlobKind::kVaultReader, circle.custodian()->id, key.vault});
+  if (!blob.ok())
+    return denied("this custodian has no key of a vault in the epoch that is ordered");
   return Ok{};
 }
 
@@ -41,9 +42,9 @@ Result<Custodian::DisclosurePlan> Custodian::plan_disclosure(const CircleId& id,
   if (order.made_ms > now + kOrderSlackMs || order.made_ms < now - lawful::kOrderMs)
     return denied("the order is older than thirty days, or of the future: it takes a new one");
   if (order.open_days != options_.open_days)
-    return denied("the order says that the account is told after " +
-                  std::to_string(order.open_days) + " days; this custodian's batches tell it after " +
-                  std::to_string(options_.open_days));
+    return denied(
+        "the order says that the account is told after " + std::to_string(order.open_days) +
+        " days; this custodian's batches tell it after " + std::to_string(options_.open_days));
   circle::Circle circle = TRY(verify_now(id, evidence));
   if (circle.custodian() == nullptr)
     return denied("the account is at the advanced level: no key exists");

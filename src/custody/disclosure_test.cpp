@@ -125,8 +125,7 @@ TEST(Disclosure, GivesExactlyTheOrderedKeysOnceTheLogShowsIt) {
   const api::Disclosed given = w.disclose(order, batch).value();
   ASSERT_EQ(given.keys.size(), 1U);
   const Digest hash = lawful::order_hash(wire::encode(w.order));
-  const auto info =
-      lawful::sealed_key_info(hash, w.id(), w.order.keys[0], machine_key(w.machine));
+  const auto info = lawful::sealed_key_info(hash, w.id(), w.order.keys[0], machine_key(w.machine));
   const auto key = crypto::unwrap_key<VaultKeyPurpose>(*w.machine.wrap, info, given.keys[0]);
   ASSERT_TRUE(key.ok());
   EXPECT_EQ(crypto::mac(*key, "test", {}), crypto::mac(w.keys.at("home"), "test", {}));

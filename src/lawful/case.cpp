@@ -16,7 +16,9 @@
 namespace holdfast::lawful {
 namespace {
 
-Error not_shown(const std::string& what) { return {Code::kUnsafe, "the case does not show " + what}; }
+Error not_shown(const std::string& what) {
+  return {Code::kUnsafe, "the case does not show " + what};
+}
 
 std::string numbered(std::uint64_t n) {
   char text[24];
@@ -78,8 +80,7 @@ Result<tlog::ReleaseBatch> verify_released(const ShownState& state, const Verifi
     return Error{Code::kDenied, "the order is of another account than the case"};
   if (circle.custodian() == nullptr)
     return Error{Code::kDenied, "the account is at the advanced level: no key exists"};
-  if (released.keys.size() != order.keys.size())
-    return not_shown("a key for each that is ordered");
+  if (released.keys.size() != order.keys.size()) return not_shown("a key for each that is ordered");
   const auto at = TRY(tlog::verify_leaf_proof(state.log, released.batch));
   if (at.head() != state.checkpoint.head())
     return not_shown("the batch and the account in one state of the log");
@@ -134,7 +135,8 @@ Result<NoKey> verify_no_key(const ShownState& state, const std::vector<ReceiptPr
   NoKey out;
   out.whole = circle.custodian() == nullptr;
   for (const circle::Vault& vault : circle.vaults())
-    if (out.whole || (vault.always_e2e && !ever_read(circle, vault.id))) out.vaults.push_back(vault);
+    if (out.whole || (vault.always_e2e && !ever_read(circle, vault.id)))
+      out.vaults.push_back(vault);
   if (out.whole) {
     for (const circle::Custodian& gone : circle.custodians())
       out.receipts.push_back(TRY(find_receipt(state, gone, receipts)));

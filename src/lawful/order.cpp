@@ -9,9 +9,7 @@
 namespace holdfast::lawful {
 namespace {
 
-Error no_order(const std::string& why) {
-  return {Code::kInvalid, "the disclosure order " + why};
-}
+Error no_order(const std::string& why) { return {Code::kInvalid, "the disclosure order " + why}; }
 
 Error not_ordered(const std::string& why) {
   return {Code::kDenied, "a disclosure takes the signatures of two operators: " + why};
@@ -34,8 +32,8 @@ Result<std::vector<OrderedKey>> keys_now(const circle::Circle& circle,
     const circle::Vault* const vault = circle.vault(id);
     if (vault == nullptr) return Error{Code::kNotFound, "the account has no such vault"};
     if (vault->always_e2e)
-      return Error{Code::kDenied, "vault \"" + vault->name +
-                                      "\" is always end-to-end encrypted: no key exists"};
+      return Error{Code::kDenied,
+                   "vault \"" + vault->name + "\" is always end-to-end encrypted: no key exists"};
     out.push_back({id, circle.epoch()});
   }
   std::ranges::sort(out);
@@ -101,8 +99,9 @@ std::string spell(const DisclosureKey& key) {
 }
 
 Result<DisclosureKey> read_disclosure_key(std::string_view text) {
-  const Error bad{Code::kInvalid,
-                  "a key for disclosure is the one long line that `holdfast-disclose keygen` wrote"};
+  const Error bad{
+      Code::kInvalid,
+      "a key for disclosure is the one long line that `holdfast-disclose keygen` wrote"};
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
     text.remove_suffix(1);
   DisclosureKey out;

@@ -40,8 +40,7 @@ Result<std::vector<Bytes>> statements_of(store::Account& in, std::uint64_t count
 
 Result<void> write_records(const CaseFrom& from, const VaultId& vault, const std::string& folder) {
   const auto files = from.storage.files();
-  const std::string base =
-      store::account_folder(from.account) + "/vaults/" + vault.hex() + "/";
+  const std::string base = store::account_folder(from.account) + "/vaults/" + vault.hex() + "/";
   for (std::uint64_t n = 1;;) {
     auto page = TRY(from.in.read_records(vault, n));
     if (page.empty()) return Ok{};
@@ -100,8 +99,8 @@ Result<std::vector<Bytes>> envelopes(const CaseFrom& from, const circle::Circle&
   if (custodian == nullptr)
     return Error{Code::kDenied, "the account is at the advanced level: no key exists"};
   for (const lawful::OrderedKey& key : order.keys) {
-    const BlobId blob = TRY(circle.blob(
-        key.epoch, {circle::BlobKind::kVaultReader, custodian->id, key.vault}));
+    const BlobId blob =
+        TRY(circle.blob(key.epoch, {circle::BlobKind::kVaultReader, custodian->id, key.vault}));
     out.push_back(TRY(from.in.get_blob(blob)));
   }
   return out;
@@ -137,8 +136,8 @@ Result<std::optional<lawful::Released>> release(const CaseFrom& from, BytesView 
   TRY(batch);
   evidence = TRY(gather_evidence(*from.custodian, from.log, from.account, from.in, circle));
   const auto own = TRY(envelopes(from, circle, order));
-  auto given = TRY(from.custodian->disclose(circle.id(), signed_order, own, wire::encode(*batch),
-                                            evidence));
+  auto given =
+      TRY(from.custodian->disclose(circle.id(), signed_order, own, wire::encode(*batch), evidence));
   return std::optional(lawful::Released{*std::move(batch), std::move(given.opening),
                                         std::move(given.position), std::move(given.keys)});
 }
@@ -188,8 +187,9 @@ Result<void> state_no_key(const CaseFrom& from, const std::string& folder) {
   const circle::Circle circle = TRY(from.in.circle());
   const std::uint64_t logged = TRY(from.log.logged_statements(from.account));
   if (logged <= circle.seq())
-    return Error{Code::kUnavailable,
-                 "the log does not show the account's newest statement yet: try again in ten minutes"};
+    return Error{
+        Code::kUnavailable,
+        "the log does not show the account's newest statement yet: try again in ten minutes"};
   lawful::Case out;
   out.circle = circle.id();
   const auto receipts = [&](const Bytes& at) -> Result<bool> {

@@ -115,8 +115,7 @@ class Disclose : private Discloser, public PublicLog {
         {folder, folder_ / "machine", folder_ / "bundle", keys(), clock_.now()});
   }
   Result<disclose::Unsealed> unseal() {
-    return disclose::unseal(folder_ / "bundle",
-                            must(disclose::read_own_key(folder_ / "requester")),
+    return disclose::unseal(folder_ / "bundle", must(disclose::read_own_key(folder_ / "requester")),
                             folder_ / "files.tar");
   }
   // What any system does with it.
@@ -184,7 +183,7 @@ TEST_F(Disclose, OpensWhatIsOrderedAndNothingElse) {
   auto files = unpacked();
   files.erase("SHA256SUMS");
   EXPECT_EQ(files, (std::map<std::string, std::string>{{"a", "alpha"},
-                                                        {"wanted", "words that are ordered"}}));
+                                                       {"wanted", "words that are ordered"}}));
   const std::string tar = read(folder_ / "files.tar");
   EXPECT_NE(tar.find("words that are ordered"), std::string::npos);
   for (const char* const words : {"words before", "words after", "words of"})
@@ -239,10 +238,9 @@ TEST_F(Disclose, RefusesACaseThatIsNotWhatItClaims) {
                    parts.order = signed_by_both(order_of("main", 1, kForEver));
                  }),
                  Code::kDenied, "sealed for another order");
-  expect_refused(changed([](auto&, lawful::Case& parts) {
-                   parts.released->batch.inclusion[0].bytes[0] ^= 1;
-                 }),
-                 Code::kUnsafe, "");
+  expect_refused(
+      changed([](auto&, lawful::Case& parts) { parts.released->batch.inclusion[0].bytes[0] ^= 1; }),
+      Code::kUnsafe, "");
   expect_refused(
       changed([](auto&, lawful::Case& parts) { parts.released->batch = parts.state.epoch; }),
       Code::kOutdated, "");
@@ -303,7 +301,8 @@ TEST_F(Disclose, NamesEveryPackThatIsMissingOrAnother) {
 
 TEST_F(Disclose, GoesOnWhereItWasCutShort) {
   std::string large;
-  for (int i = 0; large.size() < 5'000'000; ++i) large += crypto::sha256(as_bytes(std::to_string(i))).hex();
+  for (int i = 0; large.size() < 5'000'000; ++i)
+    large += crypto::sha256(as_bytes(std::to_string(i))).hex();
   backup("large", large);
   gather(signed_by_both(order_of("main", 0, kForEver)));
   const auto whole = must(open_in(folder_ / "case"));
@@ -345,15 +344,16 @@ TEST_F(Disclose, ABundleIsForItsRequesterAndWhole) {
   EXPECT_EQ(stranger.error().code, Code::kDenied);
   const std::string good = read(folder_ / "bundle");
   EXPECT_EQ(good.find("words that are ordered"), std::string::npos);
-  for (const std::size_t at : {std::size_t{6}, std::size_t{200}, good.size() / 2,
-                               good.size() - 100, good.size() - 1}) {
+  for (const std::size_t at :
+       {std::size_t{6}, std::size_t{200}, good.size() / 2, good.size() - 100, good.size() - 1}) {
     std::string bent = good;
     bent[at] = static_cast<char>(bent[at] ^ 1);
     write(folder_ / "bundle", bent);
     EXPECT_FALSE(unseal().ok()) << at;
     EXPECT_FALSE(fs::exists(folder_ / "files.tar"));
   }
-  for (const std::size_t size : {std::size_t{0}, std::size_t{3}, good.size() / 2, good.size() - 1}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{3}, good.size() / 2, good.size() - 1}) {
     write(folder_ / "bundle", good.substr(0, size));
     EXPECT_FALSE(unseal().ok()) << size;
   }
