@@ -23,6 +23,11 @@ struct Source {
   std::vector<One> snapshots;
 };
 
+Error unread(const circle::Vault& vault, const std::string& what, const std::string& why) {
+  return {Code::kCorrupt,
+          "vault \"" + vault.name + "\" cannot be opened whole: " + what + ": " + why};
+}
+
 Result<Source> load(VaultToOpen what, CaseSession& session) {
   archive::PackCache cache(session, "");
   const bool any = !what.chosen.empty();
@@ -32,10 +37,10 @@ Result<Source> load(VaultToOpen what, CaseSession& session) {
   auto catalog = TRY(archive::Catalog::load(
       cache, what.access, any ? what.key_segments : std::vector<archive::SegmentRef>(),
       any ? what.index_segments : std::vector<PackId>(), findings, archive::Rebuild::kNo));
-  if (!findings.problems.empty())
-    return Error{Code::kCorrupt, "vault \"" + what.vault.name +
-                                     "\" cannot be opened whole: " + findings.problems[0].path +
-                                     ": " + findings.problems[0].reason};
+  for (const archive::Problem& one : findings.problems)
+    return unread(what.vault, one.path, one.reason);
+  // An index is not made again here: all that the tables name must be there.
+  for (const archive::Note& one : findings.notes) return unread(what.vault, one.path, one.reason);
   Source out{std::move(what), std::move(cache), std::move(catalog), {}};
   for (const Chosen& one : out.what.chosen) {
     const auto number = out.catalog.pack_number(one.root);

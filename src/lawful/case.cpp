@@ -84,7 +84,9 @@ Result<tlog::ReleaseBatch> verify_released(const ShownState& state, const Verifi
   const auto at = TRY(tlog::verify_leaf_proof(state.log, released.batch));
   if (at.head() != state.checkpoint.head())
     return not_shown("the batch and the account in one state of the log");
-  auto batch = TRY(wire::decode<tlog::ReleaseBatch>(released.batch.leaf));
+  auto decoded = wire::decode<tlog::ReleaseBatch>(released.batch.leaf);
+  if (!decoded.ok()) return not_shown("a release batch");
+  tlog::ReleaseBatch batch = std::move(decoded).value();
   if (batch.open_days != order.open_days)
     return not_shown("a batch that tells the account when the order says");
   const auto position = TRY(wire::decode<tlog::PositionProof>(released.position));
