@@ -76,6 +76,10 @@ if [[ -x $bin/holdfast-custodian ]]; then
   expect 1 "$bin/holdfast-custodian" serve --config "$work/c.toml"
   says '64 hexadecimal digits'
 fi
+if [[ -x $bin/holdfast-disclose ]]; then
+  source "$packaging/completion/holdfast-disclose"
+  knows holdfast-disclose "$packaging/man/holdfast-disclose.1"
+fi
 for file in "$packaging"/debian/*.{postinst,prerm,postrm}; do
   sh -n "$file"
 done
