@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                           SoftwareRelease, TrustChange, ReleaseBatch, MapDelta, MapProof, Promise,
                           SignedPromise, Audit, SignedAudit, AuditBody, SeriesProof, LeafProof,
                           BatchEntry, BatchOpening, PositionProof, Policy, SignedPolicy,
-                          AgeEvidence, RecordPromise>(data, size);
+                          AgeEvidence, RecordPromise, LawfulHead, LawfulReport>(data, size);
   if (size == 0) return 0;
   const BytesView rest = BytesView(data, size).subspan(1);
   static_cast<void>(decode_leaf(rest));

@@ -32,6 +32,8 @@ int report(const vault::LogAudit& audit, const std::string& release, Console& co
       .number("receipts", audit.receipts)
       .number("custody_keys", audit.custody_keys)
       .number("trust_changes", audit.trust_changes)
+      .number("lawful_heads", audit.lawful_heads)
+      .number("lawful_reports", audit.lawful_reports)
       .number("software", audit.software.size())
       .number("witnesses", audit.witnesses)
       .number("quorum", audit.quorum);

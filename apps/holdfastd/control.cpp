@@ -10,11 +10,12 @@
 #include <chrono>
 #include <thread>
 #include "json.h"
+#include "lawful_acts.h"
 
 namespace holdfast::daemon {
 namespace {
 
-constexpr std::size_t kMaxRequest = 64 * 1024;
+constexpr std::size_t kMaxRequest = 512 * 1024;
 constexpr std::size_t kMaxAnswer = 256 * 1024 * 1024;  // all accounts, the whole trail
 constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
 constexpr int kPatienceMs = 10'000;
@@ -155,6 +156,7 @@ Result<Json> dispatch(server::Service& service, const Clock& clock, const Json& 
   if (what == "help_list") return help_list(service);
   if (what == "help_grant") return help_grant(service, request);
   if (what == "help_refuse") return help_refuse(service, request);
+  if (what.starts_with("lawful_")) return lawful_act(service, clock, what, request);
   return Error{Code::kInvalid, "the service knows no such act"};
 }
 

@@ -6,6 +6,7 @@
 #include "crypto/key.h"
 #include "grant.h"
 #include "json.h"
+#include "lawful.h"
 #include "maintain.h"
 #include "net/listen.h"
 #include "operate.h"
@@ -62,6 +63,7 @@ struct Line {
   OperatorOptions operators;
   PolicyOptions policy;
   HelpOptions help;
+  LawfulOptions lawful;
 };
 
 void add_options(Line& line) {
@@ -214,6 +216,51 @@ void add_help_acts(Line& line) {
   }
 }
 
+void add_lawful_steps(CLI::App& all, LawfulOptions& o) {
+  const auto step = [&](const char* name, const char* what) {
+    CLI::App* const act = all.add_subcommand(name, what);
+    act->add_option("N", o.matter, "The matter")->required();
+    act->add_option("--as", o.acting, "File of the key of the operator who acts")->required();
+    return act;
+  };
+  CLI::App* const check = step("check", "What the law says of it, and what could be produced");
+  check->add_option("--discloser", o.discloser,
+                    "File with the public key of the machine that opens content");
+  CLI::App* const challenge = step("challenge", "Ask it back, or contest it");
+  step("approve", "One of two approvals, by operators who did not receive it");
+  CLI::App* const refuse = step("refuse", "Nothing is given");
+  CLI::App* const produce = step("produce", "What it reaches, into a folder; repeat to go on");
+  produce->add_option("--out", o.out, "The folder")->required();
+  step("preserve", "Keep ciphertext and metadata as of now");
+  CLI::App* const stage = step("stage", "A capability notice comes to its next stage");
+  stage->add_option("STAGE", o.stage, "As its jurisdiction names it")->required();
+  stage->add_option("--because", o.because, "A note");
+  CLI::App* const close = step("close", "It is over");
+  for (CLI::App* const act : {challenge, refuse, close})
+    act->add_option("--because", o.because, "Why, in a sentence")->required();
+}
+
+void add_lawful_acts(Line& line) {
+  LawfulOptions& o = line.lawful;
+  CLI::App* const all =
+      line.app.add_subcommand("lawful", "Demands for data: from the first letter to the report");
+  all->require_subcommand(1);
+  CLI::App* const receive = all->add_subcommand("receive", "Begin a matter with a demand");
+  receive->add_option("FILE", o.file, "The demand, in TOML")->required();
+  receive->add_option("--as", o.acting, "File of the key of the operator who acts")->required();
+  add_lawful_steps(*all, o);
+  all->add_subcommand("list", "All matters");
+  all->add_subcommand("deadlines", "What is due, and what ends");
+  all->add_subcommand("verify", "That no entry was edited, removed or reordered");
+  CLI::App* const report = line.app.add_subcommand("report", "The half-yearly report to the public");
+  report->add_option("--period", o.period, "2026H2")->required();
+  report->add_option("--out", o.out, "The folder")->required();
+  report->add_option("--as", o.acting, "File of the key of the operator who signs it")->required();
+  for (CLI::App* const command : {all, report})
+    command->add_option("--jurisdictions", o.jurisdictions, "Folder with their files")
+        ->capture_default_str();
+}
+
 // The file holds what the flags before a command's name do; a command's own are not for it.
 void keep_out_of_file(CLI::App& command) {
   for (CLI::Option* const option : command.get_options()) option->configurable(false);
@@ -301,6 +348,19 @@ int run_help(const Line& line) {
                                                          : refuse_help(line.options, line.help));
 }
 
+int run_lawful(const Line& line) {
+  const CLI::App& acts = *line.app.get_subcommand("lawful");
+  using Act = Result<void> (*)(const Options&, const LawfulOptions&);
+  const std::pair<const char*, Act> all[] = {
+      {"receive", lawful_receive},     {"check", lawful_check},   {"challenge", lawful_challenge},
+      {"approve", lawful_approve},     {"refuse", lawful_refuse}, {"produce", lawful_produce},
+      {"preserve", lawful_preserve},   {"stage", lawful_stage},   {"close", lawful_close},
+      {"deadlines", lawful_deadlines}, {"verify", lawful_verify}, {"list", lawful_list}};
+  for (const auto& [name, act] : all)
+    if (acts.got_subcommand(name)) return done(line.options, act(line.options, line.lawful));
+  return kUsage;
+}
+
 // What parse() cannot see is wrong.
 Result<void> check_options(const Options& options) {
   TRY(parse_size(options.quota));
@@ -331,6 +391,7 @@ void parse(Line& line, int argc, char** argv) {
   add_operator_acts(line);
   add_policy_acts(line);
   add_help_acts(line);
+  add_lawful_acts(line);
   for (CLI::App* const command : line.app.get_subcommands({})) keep_out_of_file(*command);
   line.app.parse(argc, argv);
   if (line.options.data.empty() && needs_data(line.app)) throw CLI::RequiredError("--data");
@@ -367,6 +428,9 @@ int run(int argc, char** argv) {
   if (line.app.got_subcommand("operator")) return run_operator(line);
   if (line.app.got_subcommand("policy")) return run_policy(line);
   if (line.app.got_subcommand("help")) return run_help(line);
+  if (line.app.got_subcommand("lawful")) return run_lawful(line);
+  if (line.app.got_subcommand("report"))
+    return done(options, publish_report(options, line.lawful));
   if (line.app.got_subcommand("config")) return run_config(line);
   return run_account(line);
 }

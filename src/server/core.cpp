@@ -317,6 +317,7 @@ Result<api::StoredFile> Core::open_log(const std::string& path) {
 
 Result<bool> Core::step_log() {
   if (!log_) return false;
+  TRY(bind_lawful());
   return log_->step([this](const std::string& name, std::uint64_t from) -> Result<AccountLists> {
     const auto account = TRY(loaded_.find(name));
     if (!account) return AccountLists{};

@@ -9,7 +9,9 @@
 #include "server/changes.h"
 #include "server/custody.h"
 #include "server/helping.h"
+#include "server/holdings.h"
 #include "server/joins.h"
+#include "server/lawful_store.h"
 #include "server/loaded.h"
 #include "server/log_ages.h"
 #include "server/per_address.h"
@@ -78,6 +80,11 @@ class Core final : public api::Visitor {
   std::optional<ReleaseTurn> step_releases();
   Helping& helping() { return helping_; }
   Result<std::optional<circle::Circle>> circle_of(const std::string& account);
+  // For lawful demands. (core_lawful.cpp)
+  LawfulStore& lawful() { return lawful_; }
+  Result<std::optional<Holdings>> holdings_of(const std::string& account);
+  Result<std::vector<std::string>> alike(const std::string& account);
+  Result<PreservedCopy> preserve(const std::string& account, std::uint64_t matter, TimeMs until_ms);
   Result<CaseTurn> disclose(const std::string& account, BytesView signed_order,
                             const std::string& folder);
   Result<void> state_no_key(const std::string& account, const std::string& folder);
@@ -135,6 +142,7 @@ class Core final : public api::Visitor {
         sign_ups_(options_.sign_ups_per_address, kDayMs),
         connections_(*writer_),
         operators_(*writer_, options_.data + "/operators.anchor"),
+        lawful_(options_.data, operators_),
         custody_(*writer_, options_.custodian, options_.sign_ups_per_address, kDayMs),
         batching_(*writer_, options_.custodian, options_.release_every_ms),
         helping_(*writer_, options_.custodian, operators_),
@@ -170,6 +178,7 @@ class Core final : public api::Visitor {
                                     const std::string& invitation);
   Result<bool> was_made(const std::string& account, const Digest& genesis);
   Result<void> catch_up(store::Account& in, const std::string& account, const VaultId& vault);
+  Result<void> bind_lawful();
   Result<void> sweep_drops();
   Result<void> sweep_pack(const AccountPack& pack);
   Result<void> end_account(const std::string& account);
@@ -187,6 +196,7 @@ class Core final : public api::Visitor {
   PerAddress<std::string> sign_ups_;
   ConnectionLog connections_;
   Operators operators_;
+  LawfulStore lawful_;
   Custody custody_;
   Batching batching_;
   Helping helping_;

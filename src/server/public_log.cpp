@@ -476,7 +476,9 @@ Result<void> PublicLog::append_leaf(const tlog::Leaf& leaf) {
     TRY(check_lead(change->in_effect_from_s));
     TRY(check_trust_change(*change));
   } else if (!std::holds_alternative<tlog::DeletionReceipt>(leaf) &&
-             !std::holds_alternative<tlog::SoftwareRelease>(leaf)) {
+             !std::holds_alternative<tlog::SoftwareRelease>(leaf) &&
+             !std::holds_alternative<tlog::LawfulHead>(leaf) &&
+             !std::holds_alternative<tlog::LawfulReport>(leaf)) {
     return Error{Code::kInvalid, "such an entry is not put into the log by itself"};
   }
   return tables_.queue(std::visit([](const auto& one) { return wire::encode(one); }, leaf));

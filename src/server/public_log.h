@@ -108,8 +108,9 @@ class PublicLog {
 
   // ---- what others put into the log; in the next step. Safe from several threads ----
 
-  // A custody key, a receipt, a release of software, a change of trust roots. kInvalid: it gives
-  // less notice than seven days and `kLead_s`, does not fit what stands, or is of another kind.
+  // A custody key, a receipt, a release of software, a change of trust roots, what binds the trail
+  // of lawful demands, or their report. kInvalid: it gives less notice than seven days and
+  // `kLead_s`, does not fit what stands, or is of another kind.
   Result<void> append_leaf(const tlog::Leaf& leaf);
   // The key that signs the custodian's keys, unless the newest entry of one has it. The first one
   // counts at once, like the first policy; kInvalid: another one, with less notice.

@@ -49,6 +49,17 @@ Result<CaseTurn> Service::disclose(const std::string& account, BytesView order,
 Result<void> Service::state_no_key(const std::string& account, const std::string& folder) {
   return core_->state_no_key(account, folder);
 }
+LawfulStore& Service::lawful() { return core_->lawful(); }
+Result<std::optional<Holdings>> Service::holdings_of(const std::string& account) {
+  return core_->holdings_of(account);
+}
+Result<std::vector<std::string>> Service::alike(const std::string& account) {
+  return core_->alike(account);
+}
+Result<PreservedCopy> Service::preserve(const std::string& account, std::uint64_t matter,
+                                        TimeMs until_ms) {
+  return core_->preserve(account, matter, until_ms);
+}
 PublicLog* Service::log() { return core_->log(); }
 Result<bool> Service::step_log() { return core_->step_log(); }
 TimeMs Service::now() { return core_->now(); }

@@ -13,6 +13,8 @@
 #include "server/custody.h"
 #include "server/disclosing.h"
 #include "server/helping.h"
+#include "server/holdings.h"
+#include "server/lawful_store.h"
 #include "server/operators.h"
 #include "server/public_log.h"
 
@@ -97,6 +99,14 @@ class Service final : public api::Service {
   Helping& helping();
   // nullopt: there is no such account.
   Result<std::optional<circle::Circle>> circle_of(const std::string& account);
+  LawfulStore& lawful();
+  // nullopt: there is no such account, or its end has begun.
+  Result<std::optional<Holdings>> holdings_of(const std::string& account);
+  // Names of other accounts that differ from this one only in capitals.
+  Result<std::vector<std::string>> alike(const std::string& account);
+  // Keeps the account's ciphertext and metadata of now for a matter, until then, beyond its end;
+  // never a key. What was kept for the matter before stays as it is. kNotFound.
+  Result<PreservedCopy> preserve(const std::string& account, std::uint64_t matter, TimeMs until_ms);
   // gather_case() and state_no_key() of an account. kNotFound: there is none, or no log.
   Result<CaseTurn> disclose(const std::string& account, BytesView signed_order,
                             const std::string& folder);

@@ -15,6 +15,7 @@ Result<void> Core::sweep() {
   TRY(connections_.prune(now - options_.connection_log_days * kDayMs));
   TRY(joins_.drop_expired(now));
   TRY(helping_.sweep(now));
+  TRY(sweep_preserved(options_.data, now));
   for (const std::string& account : TRY(rows_.begin_ends(now))) TRY(end_account(account));
   return sweep_drops();
 }

@@ -24,6 +24,8 @@ TEST(Leaf, IsReadAsWhatItsLabelSays) {
   EXPECT_TRUE(reads_as(CustodyKey{}));
   EXPECT_TRUE(reads_as(DeletionReceipt{}));
   EXPECT_TRUE(reads_as(SoftwareRelease{}));
+  EXPECT_TRUE(reads_as(LawfulHead{}));
+  EXPECT_TRUE(reads_as(LawfulReport{}));
   EXPECT_TRUE(reads_as(TrustChange{}));
   EXPECT_TRUE(reads_as(ReleaseBatch{}));
 }

@@ -88,6 +88,17 @@ class Auditor {
       TRY(check_roots(*change));
       return check_notice(entry, change->in_effect_from_s);
     }
+    if (const auto* const head = std::get_if<tlog::LawfulHead>(&leaf)) {
+      ++audit_.lawful_heads;
+      if (head->day <= lawful_day_)
+        return Error{Code::kUnsafe, "two entries bind the trail of lawful demands on one day"};
+      lawful_day_ = head->day;
+      return Ok{};
+    }
+    if (std::holds_alternative<tlog::LawfulReport>(leaf)) {
+      ++audit_.lawful_reports;
+      return Ok{};
+    }
     audit_.software.push_back(std::get<tlog::SoftwareRelease>(leaf));
     return Ok{};
   }
@@ -135,6 +146,7 @@ class Auditor {
   tlog::MapReplica replica_;
   std::optional<Digest> newest_batch_;
   std::optional<Digest> newest_policy_;
+  std::uint64_t lawful_day_ = 0;
   std::set<Digest> receipts_;
   LogAudit audit_;
 };

@@ -21,6 +21,8 @@ struct LogAudit {
   std::uint64_t receipts = 0;
   std::uint64_t custody_keys = 0;
   std::uint64_t trust_changes = 0;
+  std::uint64_t lawful_heads = 0;
+  std::uint64_t lawful_reports = 0;
   std::vector<tlog::SoftwareRelease> software;
   std::size_t witnesses = 0;
   std::size_t quorum = 0;
