@@ -8,7 +8,7 @@
 namespace holdfast::server {
 namespace {
 
-constexpr std::string_view kCommitmentLabel = "holdfast/v1/lawful/head-commitment";
+constexpr std::string_view kCommitmentLabel = "holdfast/v1/lawful/commitment";
 constexpr std::int64_t kHeadDayMs = 24LL * 60 * 60 * 1000;
 
 const char* const kLawfulSchema =

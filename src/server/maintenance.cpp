@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::string_view kDatabase = "service.db";
 constexpr std::string_view kManifest = "holdfast-backup";
+constexpr std::string_view kLawful = "lawful.db";
 constexpr std::string_view kManifestHead = "holdfast backup 1";
 constexpr std::uint64_t kMaxSideFile = 1024 * 1024;
 constexpr std::size_t kPage = 500;    // rows read at one time, so that the log can begin anew
@@ -432,12 +433,23 @@ Result<void> copy_side_files(const std::string& from, const std::string& to) {
   for (const std::string& name : TRY(list_dir(from))) {
     const auto size = length_of(from + "/" + name);
     if (!size || *size > kMaxSideFile || name == "lock" || name == kManifest ||
-        name.starts_with(kDatabase))
+        name.starts_with(kDatabase) || name.starts_with(kLawful))
       continue;
     const Bytes bytes = TRY(read_file(from + "/" + name, kMaxSideFile));
     TRY(replace_file(to + "/" + name, bytes));
   }
   return Ok{};
+}
+
+// The trail of lawful demands, in a database of its own; of one moment.
+Result<void> copy_lawful(const std::string& from, const std::string& to) {
+  const std::string name = "/" + std::string(kLawful);
+  if (!exists(from + name)) return Ok{};
+  const std::string copy = to + name + ".incoming";
+  ::unlink(copy.c_str());
+  auto live = TRY(sql::Database::open_reader(from + name));
+  TRY(live.copy_to(copy));
+  return rename_file(copy, to + name);
 }
 
 class Backup {
@@ -458,6 +470,7 @@ class Backup {
                    "packs are being removed faster than they can be copied; try again later"};
     TRY(make_folder(target_ + "/files"));
     TRY(copy_side_files(data_, target_ + "/files"));
+    TRY(copy_lawful(data_, target_ + "/files"));
     const std::string name = TRY(complete());
     TRY(prune(name));
     return std::move(copier_.report());
@@ -577,6 +590,7 @@ Result<CopyReport> restore_store(const std::string& backup, const std::string& d
     TRY(copier.run(rows));
   }
   if (exists(backup + "/files")) TRY(copy_side_files(backup + "/files", data));
+  TRY(copy_lawful(backup + "/files", data));
   TRY(Replay::raise_floor(copy, SystemClock().now()));
   TRY(Accounts::restart_grace(copy, SystemClock().now()));
   TRY(sync_all(data));
