@@ -17,7 +17,8 @@ Error another_version() {
 
 Result<std::vector<Bytes>> bytes_list(const Json& json, const char* name) {
   std::vector<Bytes> out;
-  if (!json.is_object() || !json.contains(name) || !json.at(name).is_array()) return another_version();
+  if (!json.is_object() || !json.contains(name) || !json.at(name).is_array())
+    return another_version();
   for (const Json& one : json.at(name)) {
     auto bytes = from_hex(one.is_string() ? one.get<std::string>() : "-");
     if (!bytes) return another_version();
@@ -360,8 +361,8 @@ Result<void> lawful_preserve(const Options& options, const LawfulOptions& given)
     return Error{Code::kInvalid, "this instrument preserves nothing: no rule says for how long"};
   TRY(check_still(options, desk, matter));
   const TimeMs until = SystemClock().now() + rule->days * lawful::kDayMs;
-  const Json kept = TRY(ask_json(
-      options, {{"act", "lawful_preserve"}, {"matter", matter.n}, {"until_ms", until}}));
+  const Json kept = TRY(
+      ask_json(options, {{"act", "lawful_preserve"}, {"matter", matter.n}, {"until_ms", until}}));
   lawful::PreservedDocument document;
   document.until_ms = kept.value("until_ms", TimeMs{0});
   document.packs = kept.value("packs", std::uint64_t{0});
@@ -375,10 +376,10 @@ Result<void> lawful_preserve(const Options& options, const LawfulOptions& given)
                 {"bytes", document.bytes},
                 {"may_become_unreadable", true}});
   } else {
-    std::printf("%llu packs of ciphertext are kept until %s, also beyond the account's end.\n"
-                "No key is kept: when the account destroys its key, nobody can read them.\n",
-                static_cast<unsigned long long>(document.packs),
-                minute_of(document.until_ms).c_str());
+    std::printf(
+        "%llu packs of ciphertext are kept until %s, also beyond the account's end.\n"
+        "No key is kept: when the account destroys its key, nobody can read them.\n",
+        static_cast<unsigned long long>(document.packs), minute_of(document.until_ms).c_str());
   }
   return Ok{};
 }

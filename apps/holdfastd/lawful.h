@@ -11,7 +11,7 @@
 namespace holdfast::daemon {
 
 struct LawfulOptions {
-  std::string file;    // of the demand
+  std::string file;  // of the demand
   std::uint64_t matter = 0;
   std::string acting;  // file of the key of the operator who acts
   std::string because;

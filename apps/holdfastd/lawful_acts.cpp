@@ -34,7 +34,8 @@ Result<Json> heads_in_log(server::Service& service) {
     for (const Bytes& entry : view->leaves) {
       const auto leaf = tlog::decode_leaf(entry);
       const auto* const head = leaf.ok() ? std::get_if<tlog::LawfulHead>(&*leaf) : nullptr;
-      if (head != nullptr) out.push_back({{"day", head->day}, {"commitment", head->commitment.hex()}});
+      if (head != nullptr)
+        out.push_back({{"day", head->day}, {"commitment", head->commitment.hex()}});
     }
     at += view->leaves.size();
   }
@@ -98,7 +99,8 @@ Result<Json> facts(server::Service& service, const Json& request) {
   }
   std::uint64_t bytes = 0;
   for (const auto& [pack, size] : all->packs) bytes += size;
-  const auto policy = service.log() == nullptr ? server::Judged{} : service.log()->judge(circle.region());
+  const auto policy =
+      service.log() == nullptr ? server::Judged{} : service.log()->judge(circle.region());
   out.update(Json{{"circle", circle.id().hex()},
                   {"region", circle.region()},
                   {"standard", circle.custodian() != nullptr},
@@ -119,9 +121,10 @@ Result<lawful::Matter> approved(server::Service& service, const Json& request) {
   const lawful::Trail trail = TRY(service.lawful().trail());
   lawful::Matter matter = TRY(trail.matter(request.at("matter").get<std::uint64_t>()));
   if (matter.state != lawful::State::kApproved && matter.state != lawful::State::kProduced)
-    return Error{Code::kConflict, "matter " + std::to_string(matter.n) + " is " +
-                                      std::string(name_of(matter.state)) +
-                                      ": two operators must approve it before anything is produced"};
+    return Error{Code::kConflict,
+                 "matter " + std::to_string(matter.n) + " is " +
+                     std::string(name_of(matter.state)) +
+                     ": two operators must approve it before anything is produced"};
   return matter;
 }
 
@@ -213,7 +216,8 @@ Result<Json> preserve(server::Service& service, const Clock& clock, const Json& 
   if (until <= clock.now() || until > clock.now() + kMostPreservedMs)
     return Error{Code::kInvalid, "data is preserved for 1 to 400 days"};
   const auto copy = TRY(service.preserve(matter.demand.target.account, matter.n, until));
-  return Json{{"ok", true}, {"until_ms", copy.until_ms}, {"packs", copy.packs}, {"bytes", copy.bytes}};
+  return Json{
+      {"ok", true}, {"until_ms", copy.until_ms}, {"packs", copy.packs}, {"bytes", copy.bytes}};
 }
 
 Result<Json> levels(server::Service& service) {

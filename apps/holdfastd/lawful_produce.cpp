@@ -30,23 +30,22 @@ Result<void> put_signed(const std::string& path, const std::string& text, std::s
                         const crypto::SigningKey& acting) {
   TRY(replace_file(path, as_bytes(text)));
   const crypto::Signature signature = acting.sign(label, as_bytes(text));
-  const std::string line =
-      to_hex(acting.verify_key().bytes) + " " + to_hex(signature) + "\n";
+  const std::string line = to_hex(acting.verify_key().bytes) + " " + to_hex(signature) + "\n";
   return replace_file(path + ".sig", as_bytes(line));
 }
 
 bool content_of(const lawful::Matter& matter, bool given) {
   return std::ranges::any_of(matter.checked->items, [&](const lawful::Item& one) {
-    return one.data == lawful::DataClass::kContent && one.reached && one.held && one.given() == given;
+    return one.data == lawful::DataClass::kContent && one.reached && one.held &&
+           one.given() == given;
   });
 }
 
 // Content, as far as the custodian has come. kUnavailable: not yet; the same command goes on.
 Result<void> gather_content(const Options& options, const lawful::Matter& matter,
                             const std::string& folder) {
-  const Json turn = TRY(ask_json(options, {{"act", "lawful_disclose"},
-                                           {"matter", matter.n},
-                                           {"folder", folder + "/case"}}));
+  const Json turn = TRY(ask_json(
+      options, {{"act", "lawful_disclose"}, {"matter", matter.n}, {"folder", folder + "/case"}}));
   if (turn.value("whole", false)) return Ok{};
   return Error{Code::kUnavailable, "the case is not whole yet: " + turn.value("waits_for", "") +
                                        "; run the same command again"};
@@ -56,9 +55,8 @@ Result<void> gather_content(const Options& options, const lawful::Matter& matter
 // encrypted beside others: for them the signed vault list in the case says so.
 Result<bool> state_no_key(const Options& options, const lawful::Matter& matter,
                           const std::string& folder) {
-  const auto stated = ask_json(options, {{"act", "lawful_no_key"},
-                                         {"matter", matter.n},
-                                         {"folder", folder + "/no-key"}});
+  const auto stated = ask_json(
+      options, {{"act", "lawful_no_key"}, {"matter", matter.n}, {"folder", folder + "/no-key"}});
   if (stated.ok()) return true;
   if (stated.error().code == Code::kDenied) return false;
   return stated.error();
@@ -85,15 +83,14 @@ Result<Produced> write_items(const Options& options, const lawful::Matter& matte
   return out;
 }
 
-Json manifest_of(const Desk& desk, const lawful::Matter& matter, Produced produced,
-                 bool content, bool no_key, TimeMs now) {
+Json manifest_of(const Desk& desk, const lawful::Matter& matter, Produced produced, bool content,
+                 bool no_key, TimeMs now) {
   Json given = Json::array();
   Json withheld = Json::array();
   for (const lawful::Item& item : matter.checked->items)
     (item.given() ? given : withheld)
-        .push_back({{"item", item.name},
-                    {"class", std::string(name_of(item.data))},
-                    {"why", item.why}});
+        .push_back(
+            {{"item", item.name}, {"class", std::string(name_of(item.data))}, {"why", item.why}});
   return Json{{"format", "holdfast/v1/lawful-manifest"},
               {"matter", matter.n},
               {"reference", matter.demand.reference},

@@ -59,10 +59,12 @@ Result<std::uint64_t> verify_heads(const Json& answer, const lawful::Trail& trai
       return Error{Code::kUnsafe, "the public log has an entry of " + date +
                                       " that nothing here opens: the trail was replaced"};
     const lawful::HeadOpening& said = found->second;
-    const Digest there = said.n == 0 || said.n > trail.n() ? Digest() : trail.acts()[said.n - 1].head;
+    const Digest there =
+        said.n == 0 || said.n > trail.n() ? Digest() : trail.acts()[said.n - 1].head;
     if (said.n > trail.n() || there != said.head)
-      return Error{Code::kUnsafe, "on " + date + " the trail had " + std::to_string(said.n) +
-                                      " entries, as the public log shows, and those here are others"};
+      return Error{Code::kUnsafe,
+                   "on " + date + " the trail had " + std::to_string(said.n) +
+                       " entries, as the public log shows, and those here are others"};
     ++bound;
   }
   return bound;
@@ -142,7 +144,8 @@ Result<void> lawful_verify(const Options& options, const LawfulOptions& given) {
     std::printf("The public log binds it on %llu days, and each is of this trail.\n",
                 static_cast<unsigned long long>(bound));
   } else {
-    std::puts("No public log was asked: whether the newest entries were taken away, nothing shows.");
+    std::puts(
+        "No public log was asked: whether the newest entries were taken away, nothing shows.");
   }
   return Ok{};
 }

@@ -252,7 +252,8 @@ void add_lawful_acts(Line& line) {
   all->add_subcommand("list", "All matters");
   all->add_subcommand("deadlines", "What is due, and what ends");
   all->add_subcommand("verify", "That no entry was edited, removed or reordered");
-  CLI::App* const report = line.app.add_subcommand("report", "The half-yearly report to the public");
+  CLI::App* const report =
+      line.app.add_subcommand("report", "The half-yearly report to the public");
   report->add_option("--period", o.period, "2026H2")->required();
   report->add_option("--out", o.out, "The folder")->required();
   report->add_option("--as", o.acting, "File of the key of the operator who signs it")->required();
@@ -429,8 +430,7 @@ int run(int argc, char** argv) {
   if (line.app.got_subcommand("policy")) return run_policy(line);
   if (line.app.got_subcommand("help")) return run_help(line);
   if (line.app.got_subcommand("lawful")) return run_lawful(line);
-  if (line.app.got_subcommand("report"))
-    return done(options, publish_report(options, line.lawful));
+  if (line.app.got_subcommand("report")) return done(options, publish_report(options, line.lawful));
   if (line.app.got_subcommand("config")) return run_config(line);
   return run_account(line);
 }

@@ -54,7 +54,8 @@ class Checker {
 
   void check_dates() {
     if (demand_.issued_ms && *demand_.issued_ms > now_)
-      own("dates", Outcome::kFail, "it is dated " + day_of(*demand_.issued_ms) + ", which is to come");
+      own("dates", Outcome::kFail,
+          "it is dated " + day_of(*demand_.issued_ms) + ", which is to come");
     if (demand_.expires_ms && *demand_.expires_ms <= now_)
       own("dates", Outcome::kFail, "it expired on " + day_of(*demand_.expires_ms));
     if (demand_.from_ms && demand_.until_ms && *demand_.from_ms > *demand_.until_ms)
@@ -148,7 +149,8 @@ class Checker {
   void check_issuer(const Rule& rule) {
     if (has(rule.values, demand_.role)) return by(rule, Outcome::kPass, rule.text);
     by(rule, Outcome::kFail,
-       rule.text + " It was issued by \"" + demand_.role + "\"; entitled are: " + joined(rule.values));
+       rule.text + " It was issued by \"" + demand_.role +
+           "\"; entitled are: " + joined(rule.values));
   }
 
   void check_attests(const Rule& rule) {
@@ -161,18 +163,20 @@ class Checker {
 
   void check_reaches(const Instrument& instrument, const Rule& rule) {
     if (demand_.classes.empty())
-      return by(rule, Outcome::kFail, "It asks for no class of data; this instrument reaches: " +
-                                          joined(rule.values));
+      return by(rule, Outcome::kFail,
+                "It asks for no class of data; this instrument reaches: " + joined(rule.values));
     std::vector<std::string> beyond;
     for (const std::string& asked : demand_.classes)
       if (!has(rule.values, asked)) beyond.push_back(asked);
     if (beyond.empty()) return by(rule, Outcome::kPass, rule.text);
-    by(rule, Outcome::kFail, rule.text + " A " + instrument.name + " does not reach: " + joined(beyond));
+    by(rule, Outcome::kFail,
+       rule.text + " A " + instrument.name + " does not reach: " + joined(beyond));
   }
 
   void check_person(const Rule& rule) {
     if (has(rule.values, demand_.target.person))
-      return by(rule, Outcome::kFail, rule.text + " The target is a " + demand_.target.person + ".");
+      return by(rule, Outcome::kFail,
+                rule.text + " The target is a " + demand_.target.person + ".");
     if (demand_.target.person == "unknown")
       return by(rule, Outcome::kUnclear,
                 rule.text + " The demand does not say what the target is: ask the issuer.");
@@ -191,8 +195,9 @@ class Checker {
   void check_place_only(const Rule& rule) {
     if (has(rule.values, facts_.region)) return by(rule, Outcome::kPass, rule.text);
     by(rule, Outcome::kFail,
-       rule.text + " The account is in " + (facts_.region.empty() ? "no known region" : facts_.region) +
-           ", not in " + joined(rule.values) + ".");
+       rule.text + " The account is in " +
+           (facts_.region.empty() ? "no known region" : facts_.region) + ", not in " +
+           joined(rule.values) + ".");
   }
 
   void check_valid(const Rule& rule) {
@@ -222,7 +227,8 @@ bool reached(const Instrument* instrument, const Demand& demand, DataClass data)
 
 std::string why_not_reached(const Instrument* instrument, const Demand& demand, DataClass data) {
   if (!has(demand.classes, name_of(data))) return "it was not asked for";
-  return instrument == nullptr ? "no known instrument asks for it" : "this instrument does not reach it";
+  return instrument == nullptr ? "no known instrument asks for it"
+                               : "this instrument does not reach it";
 }
 
 Item plain_item(const Instrument* instrument, const Demand& demand, std::string name,
@@ -248,8 +254,12 @@ std::string why_of_content(const Item& item, const VaultFacts& vault, const Fact
 
 Item content_item(const Instrument* instrument, const Demand& demand, const VaultFacts& vault,
                   const Facts& facts) {
-  Item item{"content of " + vault.name, DataClass::kContent, vault.snapshots > 0,
-            vault.provider_reads, reached(instrument, demand, DataClass::kContent), ""};
+  Item item{"content of " + vault.name,
+            DataClass::kContent,
+            vault.snapshots > 0,
+            vault.provider_reads,
+            reached(instrument, demand, DataClass::kContent),
+            ""};
   const bool named = demand.target.vaults.empty() || has(demand.target.vaults, vault.name);
   item.reached = item.reached && named;
   if (!named) {
@@ -298,7 +308,8 @@ std::vector<Item> producible(const Instrument* instrument, const Demand& demand,
     items.push_back(plain_item(instrument, demand, name, data, count, what));
   };
   add("account", DataClass::kSubscriber, 1, "name, region, level, when it was made");
-  add("connections", DataClass::kConnection, facts.connections, "addresses and hours, as far as kept");
+  add("connections", DataClass::kConnection, facts.connections,
+      "addresses and hours, as far as kept");
   add("devices", DataClass::kMetadata, facts.device_count, "names, systems and public keys");
   add("storage", DataClass::kMetadata, facts.packs, "how many packs, and their sizes");
   add("snapshots", DataClass::kMetadata, facts.snapshots, "when the service received each");
@@ -321,7 +332,8 @@ Checked check(const Law& law, const Demand& demand, const Facts& facts, TimeMs n
   checker.check_fields();
   checker.check_dates();
   for (const std::string& data : demand.classes)
-    if (!class_named(data)) checker.own("classes", Outcome::kFail, "there is no class \"" + data + "\"");
+    if (!class_named(data))
+      checker.own("classes", Outcome::kFail, "there is no class \"" + data + "\"");
   if (instrument == nullptr) {
     checker.own("instrument", Outcome::kFail,
                 "no file of jurisdictions knows the instrument \"" + demand.instrument + "\"");

@@ -1,5 +1,5 @@
-// What the law and the facts say of a demand: every reason with its rule, and what could be produced,
-// item by item. Pure: facts and the time come in as parameters.
+// What the law and the facts say of a demand: every reason with its rule, and what could be
+// produced, item by item. Pure: facts and the time come in as parameters.
 #pragma once
 
 #include "lawful/demand.h"
@@ -18,12 +18,12 @@ struct VaultFacts {
 
 // What the service knows of the target, before anything is produced.
 struct Facts {
-  bool found = false;               // an account of exactly this name
-  std::vector<std::string> alike;   // others whose names differ only in case
-  std::string region;               // as the account's own devices signed it
+  bool found = false;              // an account of exactly this name
+  std::vector<std::string> alike;  // others whose names differ only in case
+  std::string region;              // as the account's own devices signed it
   bool standard = false;
-  bool ending = false;              // its end has begun
-  std::vector<std::string> devices; // ids in hexadecimal and names
+  bool ending = false;               // its end has begun
+  std::vector<std::string> devices;  // ids in hexadecimal and names
   std::uint64_t device_count = 0;
   std::uint64_t connections = 0;
   std::uint64_t packs = 0;
@@ -33,7 +33,7 @@ struct Facts {
   // Why no key of the content exists, with the statement and the receipt that show it; "" at the
   // standard level.
   std::string no_key;
-  bool discloser = false;  // the machine that would open content is named
+  bool discloser = false;      // the machine that would open content is named
   std::int64_t open_days = 0;  // after a release the account is told within so many days
 };
 

@@ -1,5 +1,7 @@
 #include "lawful/check.h"
 
+#include <gtest/gtest.h>
+
 #include "lawful/test_law.h"
 
 namespace holdfast::lawful {
@@ -14,7 +16,8 @@ using testkit::whole_law;
 // Nobody's; only its form is judged here.
 std::string any_key() {
   DisclosureKey key;
-  key.verify_key = crypto::SigningKey(crypto::Key<crypto::SigningPurpose>::random()).verify_key().bytes;
+  key.verify_key =
+      crypto::SigningKey(crypto::Key<crypto::SigningPurpose>::random()).verify_key().bytes;
   const auto wrap = crypto::Key<crypto::WrapPurpose>::random();
   key.wrap_key = crypto::wrap_public_key(wrap).bytes;
   return spell(key);
@@ -108,7 +111,8 @@ TEST(Check, AnIssuerThatMayNotIssueItIsRefusedWithTheStatute) {
 }
 
 TEST(Check, WhatMustBeShownAndIsNotIsNamed) {
-  const CheckedDocument document = checked(replaced(warrant(), "[\"probable-cause\"]", "[]"), bob());
+  const CheckedDocument document =
+      checked(replaced(warrant(), "[\"probable-cause\"]", "[]"), bob());
   EXPECT_NE(finding(document, "attests").text.find("probable-cause"), std::string::npos);
   EXPECT_FALSE(document.passes);
 }
@@ -122,13 +126,17 @@ TEST(Check, MissingFieldsAreNamed) {
 }
 
 TEST(Check, DatesThatCannotBeAreRefused) {
-  EXPECT_NE(finding(checked(warrant("expires = 2026-11-30\n"), bob()), "dates").text.find("expired on 2026-11-30"),
+  EXPECT_NE(finding(checked(warrant("expires = 2026-11-30\n"), bob()), "dates")
+                .text.find("expired on 2026-11-30"),
             std::string::npos);
-  EXPECT_EQ(finding(checked(replaced(warrant(), "2026-11-20", "2027-01-01"), bob()), "dates").outcome,
+  EXPECT_EQ(
+      finding(checked(replaced(warrant(), "2026-11-20", "2027-01-01"), bob()), "dates").outcome,
+      Outcome::kFail);
+  EXPECT_EQ(
+      finding(checked(warrant("from = 2026-05-01\nuntil = 2026-04-01\n"), bob()), "dates").outcome,
+      Outcome::kFail);
+  EXPECT_EQ(finding(checked(warrant("from = 2027-05-01\n"), bob()), "dates").outcome,
             Outcome::kFail);
-  EXPECT_EQ(finding(checked(warrant("from = 2026-05-01\nuntil = 2026-04-01\n"), bob()), "dates").outcome,
-            Outcome::kFail);
-  EXPECT_EQ(finding(checked(warrant("from = 2027-05-01\n"), bob()), "dates").outcome, Outcome::kFail);
 }
 
 TEST(Check, ADemandThatIsTooOldIsRefused) {
@@ -150,8 +158,10 @@ TEST(Check, AWrongRegionIsRefused) {
 }
 
 TEST(Check, ATargetThatIsNotOneAccountIsRefused) {
-  EXPECT_EQ(finding(checked(warrant("", "everyone = true"), bob()), "one-account").outcome, Outcome::kFail);
-  EXPECT_EQ(finding(checked(warrant("", "account = \"*\""), bob()), "one-account").outcome, Outcome::kFail);
+  EXPECT_EQ(finding(checked(warrant("", "everyone = true"), bob()), "one-account").outcome,
+            Outcome::kFail);
+  EXPECT_EQ(finding(checked(warrant("", "account = \"*\""), bob()), "one-account").outcome,
+            Outcome::kFail);
   EXPECT_EQ(finding(checked(warrant("", "account = \"bob, ann\""), bob()), "target").outcome,
             Outcome::kUnclear);
   Facts alike = bob();
@@ -160,16 +170,22 @@ TEST(Check, ATargetThatIsNotOneAccountIsRefused) {
   EXPECT_EQ(reason.outcome, Outcome::kUnclear);
   EXPECT_NE(reason.text.find("Bob"), std::string::npos);
   EXPECT_EQ(finding(checked(warrant(), Facts()), "target").outcome, Outcome::kFail);
-  EXPECT_EQ(finding(checked(warrant("", "account = \"bob\"\nvaults = [\"attic\"]"), bob()), "target").outcome,
-            Outcome::kFail);
-  EXPECT_EQ(finding(checked(warrant("", "account = \"bob\"\ndevices = [\"fridge\"]"), bob()), "target").outcome,
-            Outcome::kFail);
+  EXPECT_EQ(
+      finding(checked(warrant("", "account = \"bob\"\nvaults = [\"attic\"]"), bob()), "target")
+          .outcome,
+      Outcome::kFail);
+  EXPECT_EQ(
+      finding(checked(warrant("", "account = \"bob\"\ndevices = [\"fridge\"]"), bob()), "target")
+          .outcome,
+      Outcome::kFail);
 }
 
 TEST(Check, ABulkWarrantProducesNothingHere) {
-  std::string text = replaced(warrant("", "everyone = true"), "us-search-warrant", "uk-bulk-warrant");
+  std::string text =
+      replaced(warrant("", "everyone = true"), "us-search-warrant", "uk-bulk-warrant");
   text = replaced(text, "\"court\"", "\"secretary-of-state\"");
-  text = replaced(text, "[\"probable-cause\"]", "[\"necessary\", \"proportionate\", \"judicial-commissioner\"]");
+  text = replaced(text, "[\"probable-cause\"]",
+                  "[\"necessary\", \"proportionate\", \"judicial-commissioner\"]");
   const CheckedDocument document = checked(text, Facts());
   EXPECT_FALSE(document.passes);
   EXPECT_TRUE(document.items.empty());
@@ -179,7 +195,8 @@ std::string order_of_the_uk(const std::string& target) {
   return "instrument = \"uk-us-order-of-the-uk\"\nreference = \"UK-1\"\nissuer = \"Home Office\"\n"
          "role = \"uk-designated-authority\"\nissued = 2026-11-20\n"
          "attests = [\"serious-crime\", \"certified\", \"targeting-procedures\"]\n"
-         "classes = [\"subscriber\"]\n[target]\n" + target;
+         "classes = [\"subscriber\"]\n[target]\n" +
+         target;
 }
 
 TEST(Check, TheUnitedKingdomMayNotTargetUsPersons) {
@@ -195,7 +212,8 @@ TEST(Check, TheUnitedKingdomMayNotTargetUsPersons) {
 
 TEST(Check, TheUnitedKingdomMayNotTargetAnyoneInTheUnitedStates) {
   const std::string target = "account = \"bob\"\nperson = \"non-us-person\"\n";
-  EXPECT_EQ(finding(checked(order_of_the_uk(target), bob("US")), "place-not").outcome, Outcome::kFail);
+  EXPECT_EQ(finding(checked(order_of_the_uk(target), bob("US")), "place-not").outcome,
+            Outcome::kFail);
   const CheckedDocument told = checked(order_of_the_uk(target + "region = \"US\"\n"), bob());
   EXPECT_EQ(finding(told, "place-not").outcome, Outcome::kFail);
 }
@@ -219,15 +237,18 @@ TEST(Check, AnUnknownInstrumentAndClassAreNamed) {
       checked(replaced(warrant(), "us-search-warrant", "zz-edict"), bob());
   EXPECT_NE(finding(document, "instrument").text.find("zz-edict"), std::string::npos);
   EXPECT_FALSE(given(document, "account"));
-  EXPECT_EQ(finding(checked(replaced(warrant(), "\"metadata\"", "\"thoughts\""), bob()), "classes").outcome,
+  EXPECT_EQ(finding(checked(replaced(warrant(), "\"metadata\"", "\"thoughts\""), bob()), "classes")
+                .outcome,
             Outcome::kFail);
 }
 
 TEST(Check, ContentNeedsSomebodyToSealItToAndAMachineThatOpensIt) {
   EXPECT_EQ(finding(checked(warrant(), ready()), "requester-key").outcome, Outcome::kFail);
-  EXPECT_EQ(finding(checked(warrant("requester_key = \"04ab\"\n"), ready()), "requester-key").outcome,
-            Outcome::kFail);
-  EXPECT_EQ(finding(checked(warrant(with_key()), bob()), "disclosure-key").outcome, Outcome::kUnclear);
+  EXPECT_EQ(
+      finding(checked(warrant("requester_key = \"04ab\"\n"), ready()), "requester-key").outcome,
+      Outcome::kFail);
+  EXPECT_EQ(finding(checked(warrant(with_key()), bob()), "disclosure-key").outcome,
+            Outcome::kUnclear);
 }
 
 // Said before anyone approves, and theirs to weigh.

@@ -24,7 +24,8 @@ void add_of_rule(std::vector<Deadline>& out, const Matter& matter, const Rule& r
   if (rule.kind != RuleKind::kReviewWithin && rule.kind != RuleKind::kExpiresAfter) return;
   const auto from = stage_at(matter, rule);
   if (!from) return;
-  add(rule.kind == RuleKind::kReviewWithin ? "refer it back for review" : "it expires unless renewed",
+  add(rule.kind == RuleKind::kReviewWithin ? "refer it back for review"
+                                           : "it expires unless renewed",
       *from + rule.days * kDayMs);
 }
 
@@ -38,7 +39,8 @@ std::vector<Deadline> deadlines(const Law& law, const Trail& trail, TimeMs now) 
     const auto gag = trail.gag_of(matter, now);
     if (gag && *gag != INT64_MAX) out.push_back({n, "the order of silence ends", "", *gag});
     if (!matter.open()) continue;
-    if (matter.demand.expires_ms) out.push_back({n, "the demand expires", "", *matter.demand.expires_ms});
+    if (matter.demand.expires_ms)
+      out.push_back({n, "the demand expires", "", *matter.demand.expires_ms});
     const Instrument* const instrument = law.find(matter.demand.instrument);
     if (instrument == nullptr) continue;
     for (const Rule& rule : instrument->rules) add_of_rule(out, matter, rule);

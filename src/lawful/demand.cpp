@@ -16,12 +16,14 @@ Result<Target> read_target(const toml::table& file) {
   if (node == nullptr) return target;
   const toml::table* const table = node->as_table();
   if (table == nullptr) return text::wrong(*node, "[target] is a table");
-  TRY(text::require_names(*table, {"account", "everyone", "region", "person", "vaults", "devices"}));
+  TRY(text::require_names(*table,
+                          {"account", "everyone", "region", "person", "vaults", "devices"}));
   target.account = TRY(text::text_in(*table, "account"));
   target.everyone = TRY(text::flag_in(*table, "everyone", false));
   target.region = TRY(text::text_in(*table, "region"));
   if (table->contains("person")) target.person = TRY(text::text_in(*table, "person"));
-  if (target.person != "unknown" && target.person != "us-person" && target.person != "non-us-person")
+  if (target.person != "unknown" && target.person != "us-person" &&
+      target.person != "non-us-person")
     return text::wrong(*table->get("person"),
                        "\"us-person\", \"non-us-person\" or \"unknown\" is needed");
   target.vaults = TRY(text::texts_in(*table, "vaults"));
@@ -69,8 +71,9 @@ Result<Demand> read_demand(BytesView bytes) {
   TRY(read_times(file, demand));
   demand.requester_key = TRY(text::text_in(file, "requester_key"));
   if (demand.reference.empty() || demand.reference.size() > kMaxReference)
-    return Error{Code::kInvalid,
-                 "the demand needs its issuer's reference: without one, two could not be told apart"};
+    return Error{
+        Code::kInvalid,
+        "the demand needs its issuer's reference: without one, two could not be told apart"};
   return demand;
 }
 

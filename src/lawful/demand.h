@@ -36,7 +36,8 @@ struct Demand {
   std::optional<TimeMs> gag_until_ms;
   bool gag_indefinite = false;
   std::string about;  // kSecrecy: the reference of the matter
-  std::string requester_key;  // as `holdfast-disclose keygen` prints it; whether it is one, check() says
+  std::string
+      requester_key;  // as `holdfast-disclose keygen` prints it; whether it is one, check() says
   Target target;
 
   bool gagged() const { return gag_indefinite || gag_until_ms.has_value(); }

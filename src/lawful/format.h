@@ -24,7 +24,13 @@ enum class Kind : std::uint8_t {
 };
 
 // What law distinguishes among data.
-enum class DataClass : std::uint8_t { kSubscriber = 1, kConnection, kMetadata, kContent, kLast = kContent };
+enum class DataClass : std::uint8_t {
+  kSubscriber = 1,
+  kConnection,
+  kMetadata,
+  kContent,
+  kLast = kContent
+};
 
 enum class Outcome : std::uint8_t {
   kPass = 1,
@@ -85,10 +91,9 @@ struct Entry {
   std::uint64_t operators_n = 0;  // of the trail of operators, as the signer saw it
   Digest operators_head;
   Digest signer;  // id of the operator's key
-  static constexpr auto kFields =
-      wire::fields(&Entry::label, &Entry::n, &Entry::prev, &Entry::time_ms, &Entry::matter,
-                   &Entry::step, &Entry::document, &Entry::operators_n, &Entry::operators_head,
-                   &Entry::signer);
+  static constexpr auto kFields = wire::fields(
+      &Entry::label, &Entry::n, &Entry::prev, &Entry::time_ms, &Entry::matter, &Entry::step,
+      &Entry::document, &Entry::operators_n, &Entry::operators_head, &Entry::signer);
 };
 
 struct SignedEntry {
@@ -143,8 +148,9 @@ struct ProducedDocument {
   Digest manifest;       // SHA-256 of the signed manifest
   bool content = false;  // whether content was among it
   std::uint64_t items = 0;
-  static constexpr auto kFields = wire::fields(&ProducedDocument::label, &ProducedDocument::manifest,
-                                               &ProducedDocument::content, &ProducedDocument::items);
+  static constexpr auto kFields =
+      wire::fields(&ProducedDocument::label, &ProducedDocument::manifest,
+                   &ProducedDocument::content, &ProducedDocument::items);
 };
 
 struct PreservedDocument {
@@ -152,8 +158,9 @@ struct PreservedDocument {
   std::int64_t until_ms = 0;
   std::uint64_t packs = 0;
   std::uint64_t bytes = 0;
-  static constexpr auto kFields = wire::fields(&PreservedDocument::label, &PreservedDocument::until_ms,
-                                               &PreservedDocument::packs, &PreservedDocument::bytes);
+  static constexpr auto kFields =
+      wire::fields(&PreservedDocument::label, &PreservedDocument::until_ms,
+                   &PreservedDocument::packs, &PreservedDocument::bytes);
 };
 
 struct StageDocument {
@@ -182,8 +189,9 @@ struct HeadOpening {
   std::uint64_t day = 0;  // since 1970
   std::uint64_t n = 0;    // entries of the trail
   Digest head;
-  static constexpr auto kFields = wire::fields(&HeadOpening::label, &HeadOpening::nonce,
-                                               &HeadOpening::day, &HeadOpening::n, &HeadOpening::head);
+  static constexpr auto kFields =
+      wire::fields(&HeadOpening::label, &HeadOpening::nonce, &HeadOpening::day, &HeadOpening::n,
+                   &HeadOpening::head);
 };
 
 }  // namespace holdfast::lawful

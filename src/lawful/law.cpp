@@ -61,10 +61,9 @@ constexpr std::array kTables{
 };
 
 bool good_id(std::string_view id) {
-  return !id.empty() && id.size() <= 64 &&
-         std::ranges::all_of(id, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
+  return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
 }
 
 bool good_region(std::string_view region) {
@@ -129,7 +128,8 @@ Result<void> check_instrument(const toml::table& at, const Instrument& one) {
   if ((one.kind == Kind::kCapability) != (stages != nullptr))
     return wrong("needs \"stages\" if it is for a capability, and only then");
   for (const Rule& rule : one.rules) {
-    const bool of_stage = rule.kind == RuleKind::kReviewWithin || rule.kind == RuleKind::kExpiresAfter;
+    const bool of_stage =
+        rule.kind == RuleKind::kReviewWithin || rule.kind == RuleKind::kExpiresAfter;
     if (of_stage && (stages == nullptr || rule.values.size() != 1 ||
                      std::ranges::find(stages->values, rule.values[0]) == stages->values.end()))
       return wrong("counts days from a stage that it does not have");
@@ -146,10 +146,12 @@ Result<Instrument> read_instrument(const toml::node& node) {
   one.name = TRY(text::text_in(*table, "name"));
   if (!good_id(one.id) || one.name.empty())
     return text::wrong(*table, "an instrument needs an id, of a-z 0-9 -, and a name");
-  const auto* const kind = std::ranges::find(kKinds, TRY(text::text_in(*table, "kind")), &KindName::name);
+  const auto* const kind =
+      std::ranges::find(kKinds, TRY(text::text_in(*table, "kind")), &KindName::name);
   if (kind == kKinds.end()) return text::wrong(*table, "there is no such kind of instrument");
   one.kind = kind->kind;
-  const auto* const in = std::ranges::find(kTables, TRY(text::text_in(*table, "table")), &TableName::name);
+  const auto* const in =
+      std::ranges::find(kTables, TRY(text::text_in(*table, "table")), &TableName::name);
   if (in == kTables.end()) return text::wrong(*table, "the report has no such table");
   one.table = in->table;
   one.band = static_cast<std::uint64_t>(TRY(text::number_in(*table, "band", 500)));
@@ -225,8 +227,8 @@ std::string_view name_of(DataClass data) {
 }
 
 std::optional<DataClass> class_named(std::string_view name) {
-  for (const DataClass data : {DataClass::kSubscriber, DataClass::kConnection, DataClass::kMetadata,
-                               DataClass::kContent})
+  for (const DataClass data :
+       {DataClass::kSubscriber, DataClass::kConnection, DataClass::kMetadata, DataClass::kContent})
     if (name_of(data) == name) return data;
   return std::nullopt;
 }

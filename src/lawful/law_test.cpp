@@ -1,5 +1,7 @@
 #include "lawful/law.h"
 
+#include <gtest/gtest.h>
+
 #include "lawful/test_law.h"
 
 namespace holdfast::lawful {
@@ -12,11 +14,14 @@ using testkit::whole_law;
 std::string file_with(const std::string& instrument, const std::string& rules) {
   return "country = \"XX\"\nname = \"Nowhere\"\n[[instrument]]\n" + instrument + rules;
 }
-const char* const kGood = "id = \"xx-order\"\nname = \"order\"\nkind = \"production\"\ntable = \"account\"\n";
+const char* const kGood =
+    "id = \"xx-order\"\nname = \"order\"\nkind = \"production\"\ntable = \"account\"\n";
 const char* const kIssuerRule =
-    "[[instrument.rule]]\nrule = \"issuer\"\nvalues = [\"court\"]\nstatute = \"s.1\"\ntext = \"A court.\"\n";
+    "[[instrument.rule]]\nrule = \"issuer\"\nvalues = [\"court\"]\nstatute = \"s.1\"\ntext = \"A "
+    "court.\"\n";
 const char* const kReachesRule =
-    "[[instrument.rule]]\nrule = \"reaches\"\nvalues = [\"subscriber\"]\nstatute = \"s.2\"\ntext = \"Names.\"\n";
+    "[[instrument.rule]]\nrule = \"reaches\"\nvalues = [\"subscriber\"]\nstatute = \"s.2\"\ntext = "
+    "\"Names.\"\n";
 
 std::string error_of(const std::string& text) {
   const auto read = read_jurisdiction(as_bytes(text));
@@ -50,34 +55,42 @@ TEST(Law, ReadsWhatIsWhole) {
 }
 
 TEST(Law, RefusesARuleWithoutItsStatute) {
-  EXPECT_TRUE(refuses(file_with(kGood, "[[instrument.rule]]\nrule = \"issuer\"\nvalues = [\"court\"]\n"
-                                       "text = \"A court.\"\n"),
+  EXPECT_TRUE(refuses(file_with(kGood,
+                                "[[instrument.rule]]\nrule = \"issuer\"\nvalues = [\"court\"]\n"
+                                "text = \"A court.\"\n"),
                       "needs its statute"));
-  EXPECT_TRUE(refuses(file_with(kGood, "[[instrument.rule]]\nrule = \"issuer\"\nvalues = [\"court\"]\n"
-                                       "statute = \"s.1\"\n"),
+  EXPECT_TRUE(refuses(file_with(kGood,
+                                "[[instrument.rule]]\nrule = \"issuer\"\nvalues = [\"court\"]\n"
+                                "statute = \"s.1\"\n"),
                       "needs a text"));
 }
 
 TEST(Law, RefusesWhatMeansNothing) {
   EXPECT_TRUE(refuses("colour = 1\n", "means nothing here"));
   EXPECT_TRUE(refuses(file_with(std::string(kGood) + "colour = 1\n", kIssuerRule), "line 8"));
-  EXPECT_TRUE(refuses(file_with(kGood, std::string(kIssuerRule) + "colour = 1\n"), "means nothing"));
-  EXPECT_TRUE(refuses(file_with(kGood, "[[instrument.rule]]\nrule = \"mood\"\nstatute = \"s\"\ntext = \"t\"\n"),
-                      "no rule of the kind \"mood\""));
-  EXPECT_TRUE(refuses(file_with("id = \"x\"\nname = \"x\"\nkind = \"wish\"\ntable = \"account\"\n", kIssuerRule),
-                      "no such kind"));
-  EXPECT_TRUE(refuses(file_with("id = \"x\"\nname = \"x\"\nkind = \"production\"\ntable = \"wish\"\n", kIssuerRule),
-                      "no such table"));
-  EXPECT_TRUE(refuses(file_with(std::string(kGood) + "band = 300\n", kIssuerRule), "250 or of 500"));
+  EXPECT_TRUE(
+      refuses(file_with(kGood, std::string(kIssuerRule) + "colour = 1\n"), "means nothing"));
+  EXPECT_TRUE(refuses(
+      file_with(kGood, "[[instrument.rule]]\nrule = \"mood\"\nstatute = \"s\"\ntext = \"t\"\n"),
+      "no rule of the kind \"mood\""));
+  EXPECT_TRUE(refuses(
+      file_with("id = \"x\"\nname = \"x\"\nkind = \"wish\"\ntable = \"account\"\n", kIssuerRule),
+      "no such kind"));
+  EXPECT_TRUE(refuses(
+      file_with("id = \"x\"\nname = \"x\"\nkind = \"production\"\ntable = \"wish\"\n", kIssuerRule),
+      "no such table"));
+  EXPECT_TRUE(
+      refuses(file_with(std::string(kGood) + "band = 300\n", kIssuerRule), "250 or of 500"));
   EXPECT_TRUE(refuses("country = ", "line 1"));
 }
 
 TEST(Law, RefusesValuesThatNoRuleOfTheKindHas) {
   const auto with = [](const std::string& rule) {
-    return file_with(kGood, std::string(kIssuerRule) + kReachesRule + "[[instrument.rule]]\n" + rule +
-                                "statute = \"s\"\ntext = \"t\"\n");
+    return file_with(kGood, std::string(kIssuerRule) + kReachesRule + "[[instrument.rule]]\n" +
+                                rule + "statute = \"s\"\ntext = \"t\"\n");
   };
-  EXPECT_TRUE(refuses(with("rule = \"place-only\"\nvalues = [\"Britain\"]\n"), "no value \"Britain\""));
+  EXPECT_TRUE(
+      refuses(with("rule = \"place-only\"\nvalues = [\"Britain\"]\n"), "no value \"Britain\""));
   EXPECT_TRUE(refuses(with("rule = \"person-not\"\nvalues = [\"martian\"]\n"), "no value"));
   EXPECT_TRUE(refuses(with("rule = \"gag\"\nvalues = [\"x\"]\n"), "has no values"));
   EXPECT_TRUE(refuses(with("rule = \"valid-for\"\n"), "needs days"));
@@ -91,10 +104,13 @@ TEST(Law, RefusesValuesThatNoRuleOfTheKindHas) {
 TEST(Law, ACapabilityReachesNothingAndAProductionReachesSomething) {
   EXPECT_TRUE(refuses(file_with(kGood, kIssuerRule), "needs a rule \"reaches\""));
   EXPECT_TRUE(refuses(file_with(kGood, kReachesRule), "needs a rule \"issuer\""));
-  const std::string notice = "id = \"x\"\nname = \"x\"\nkind = \"capability\"\ntable = \"account\"\n";
-  EXPECT_TRUE(refuses(file_with(notice, std::string(kIssuerRule) + kReachesRule), "reaches nothing"));
+  const std::string notice =
+      "id = \"x\"\nname = \"x\"\nkind = \"capability\"\ntable = \"account\"\n";
+  EXPECT_TRUE(
+      refuses(file_with(notice, std::string(kIssuerRule) + kReachesRule), "reaches nothing"));
   EXPECT_TRUE(refuses(file_with(notice, kIssuerRule), "needs \"stages\""));
-  const std::string keep = "id = \"x\"\nname = \"x\"\nkind = \"preservation\"\ntable = \"preservation\"\n";
+  const std::string keep =
+      "id = \"x\"\nname = \"x\"\nkind = \"preservation\"\ntable = \"preservation\"\n";
   EXPECT_TRUE(refuses(file_with(keep, kIssuerRule), "needs \"preserve-for\""));
 }
 

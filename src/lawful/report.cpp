@@ -114,7 +114,8 @@ std::vector<std::vector<std::string>> rows_of(const Period& period, const ByCoun
 }
 
 std::vector<std::string> device_cells(const Counts& c) {
-  return {text(c.received), text(c.specified), text(c.provided()), percent(c.provided(), c.received)};
+  return {text(c.received), text(c.specified), text(c.provided()),
+          percent(c.provided(), c.received)};
 }
 std::vector<std::string> account_cells(const Counts& c) {
   return {text(c.received),    text(c.specified), text(c.rejected),
@@ -135,25 +136,29 @@ std::vector<std::string> emergency_cells(const Counts& c) {
 }
 
 ReportTable device_table(const Period& period, const std::vector<Counted>& all) {
-  return {"device", "Requests about devices", "",
-          {"TR Period", "Country/Region", "Device Requests Received",
-           "Devices Specified in Requests", "Requests Where Data Provided",
-           "Percentage of Requests Where Data Provided"},
-          rows_of(period, by_country(all, Table::kAccount, true), device_cells)};
+  return {
+      "device",
+      "Requests about devices",
+      "",
+      {"TR Period", "Country/Region", "Device Requests Received", "Devices Specified in Requests",
+       "Requests Where Data Provided", "Percentage of Requests Where Data Provided"},
+      rows_of(period, by_country(all, Table::kAccount, true), device_cells)};
 }
 
 ReportTable account_table(const Period& period, const std::vector<Counted>& all) {
-  return {"account", "Requests about accounts", "",
+  return {"account",
+          "Requests about accounts",
+          "",
           {"TR Period", "Country/Region", "Account Requests Received",
-           "Accounts Specified in Requests",
-           "Requests Challenged in Part or Rejected in Full",
+           "Accounts Specified in Requests", "Requests Challenged in Part or Rejected in Full",
            "Requests Where Only Non-Content Data Provided", "Requests Where Content Provided",
            "Percentage of Requests Where Data Provided"},
           rows_of(period, by_country(all, Table::kAccount, false), account_cells)};
 }
 
 ReportTable preservation_table(const Period& period, const std::vector<Counted>& all) {
-  return {"account_preservation", "Requests to preserve an account's data",
+  return {"account_preservation",
+          "Requests to preserve an account's data",
           "What is preserved is ciphertext and metadata. It never delays the destruction of a key, "
           "so it may become unreadable.",
           {"TR Period", "Country/Region", "Account Preservation Requests Received",
@@ -162,7 +167,9 @@ ReportTable preservation_table(const Period& period, const std::vector<Counted>&
 }
 
 ReportTable restriction_table(const Period& period, const std::vector<Counted>& all) {
-  return {"account_restriction_deletion", "Requests to restrict or delete an account", "",
+  return {"account_restriction_deletion",
+          "Requests to restrict or delete an account",
+          "",
           {"TR Period", "Country/Region", "Account Restriction/Deletion Requests Received",
            "Accounts Specified in Requests", "Requests Rejected with No Action Taken",
            "Accounts Restricted", "Accounts Deleted"},
@@ -170,21 +177,25 @@ ReportTable restriction_table(const Period& period, const std::vector<Counted>& 
 }
 
 ReportTable emergency_table(const Period& period, const std::vector<Counted>& all) {
-  return {"emergency", "Emergency requests", "",
-          {"TR Period", "Country/Region", "Emergency Requests Received",
-           "Requests Rejected or Challenged and No Data Provided",
-           "Requests Where No Data Provided", "Requests Where Data Provided",
-           "Percentage of Requests Where Data Provided"},
-          rows_of(period, by_country(all, Table::kEmergency, false), emergency_cells)};
+  return {
+      "emergency",
+      "Emergency requests",
+      "",
+      {"TR Period", "Country/Region", "Emergency Requests Received",
+       "Requests Rejected or Challenged and No Data Provided", "Requests Where No Data Provided",
+       "Requests Where Data Provided", "Percentage of Requests Where Data Provided"},
+      rows_of(period, by_country(all, Table::kEmergency, false), emergency_cells)};
 }
 
 // Each instrument that may only be told in bands has its row in every report, also with none.
 ReportTable security_table(const Period& period, const std::vector<Counted>& all, const Law& law) {
-  ReportTable out{"national_security", "National security, and warrants under the agreement",
-                  "In bands, as the law has it. Every type has its row in every report, so that a "
-                  "row tells nothing.",
-                  {"TR Period", "Country/Region", "Type", "Requests Received", "Accounts Specified"},
-                  {}};
+  ReportTable out{
+      "national_security",
+      "National security, and warrants under the agreement",
+      "In bands, as the law has it. Every type has its row in every report, so that a "
+      "row tells nothing.",
+      {"TR Period", "Country/Region", "Type", "Requests Received", "Accounts Specified"},
+      {}};
   for (const Instrument& instrument : law.instruments()) {
     if (instrument.band == 0 || instrument.kind == Kind::kCapability) continue;
     Counts counts;
@@ -202,7 +213,8 @@ ReportTable silence_table(const Period& period, const std::vector<Counted>& all)
   for (const Counted& one : all)
     if (one.silent && (one.instrument == nullptr || one.instrument->band == 0))
       counts.add(*one.matter, accounts_named(*one.matter));
-  return {"under_silence", "Other requests under an order of silence",
+  return {"under_silence",
+          "Other requests under an order of silence",
           "They are in no other table until the order ends; then the report of their half-year is "
           "published anew. The row stands in every report.",
           {"TR Period", "Country/Region", "Requests Received", "Accounts Specified"},
@@ -212,7 +224,8 @@ ReportTable silence_table(const Period& period, const std::vector<Counted>& all)
 
 // Notices that may be spoken of by now.
 ReportTable notice_table(const Period& period, const std::vector<Counted>& all) {
-  ReportTable out{"capability_notices", "Capability notices that may be spoken of",
+  ReportTable out{"capability_notices",
+                  "Capability notices that may be spoken of",
                   "A notice authorises no disclosure. Those that may not be spoken of are not "
                   "counted anywhere; what the product offers in a region stands in the signed "
                   "policies of the public log.",
@@ -231,11 +244,13 @@ ReportTable kinds_table(const Period& period, const std::vector<Counted>& all) {
     if (plain(one) && (one.instrument == nullptr || one.instrument->kind != Kind::kCapability))
       counts[{country_of(one), one.instrument == nullptr ? "Unknown" : one.instrument->name}].add(
           *one.matter, accounts_named(*one.matter));
-  ReportTable out{"by_kind", "By country and kind", "",
-                  {"TR Period", "Country/Region", "Kind", "Received",
-                   "Challenged in Part or Rejected in Full", "Only Non-Content Data Provided",
-                   "Content Provided"},
-                  {}};
+  ReportTable out{
+      "by_kind",
+      "By country and kind",
+      "",
+      {"TR Period", "Country/Region", "Kind", "Received", "Challenged in Part or Rejected in Full",
+       "Only Non-Content Data Provided", "Content Provided"},
+      {}};
   for (const auto& [key, c] : counts)
     out.rows.push_back({period.label, key.first, key.second, text(c.received), text(c.rejected),
                         text(c.non_content), text(c.content)});
@@ -243,7 +258,9 @@ ReportTable kinds_table(const Period& period, const std::vector<Counted>& all) {
 }
 
 ReportTable levels_table(const Period& period, const std::vector<Levels>& levels) {
-  ReportTable out{"levels", "Accounts by region and level", "On the day of the report.",
+  ReportTable out{"levels",
+                  "Accounts by region and level",
+                  "On the day of the report.",
                   {"TR Period", "Country/Region", "Accounts at the Standard Level",
                    "Accounts at the Advanced Level"},
                   {}};
@@ -257,9 +274,10 @@ std::vector<Chart> charts_of(const std::vector<Counted>& all, const std::vector<
   for (const Counted& one : all)
     if (plain(one) && (one.instrument == nullptr || one.instrument->kind != Kind::kCapability))
       counts[country_of(one)].add(*one.matter, 0);
-  Chart requests{"Requests received, by country and what became of them",
-                 {"content provided", "only non-content provided", "challenged or rejected", "other"},
-                 {}};
+  Chart requests{
+      "Requests received, by country and what became of them",
+      {"content provided", "only non-content provided", "challenged or rejected", "other"},
+      {}};
   for (const auto& [country, c] : counts) {
     const std::uint64_t answered = c.content + c.non_content;
     const std::uint64_t rejected = std::min(c.rejected, c.received - answered);
@@ -286,8 +304,8 @@ Result<Period> read_period(std::string_view given) {
   const auto begin = [](int y, unsigned month) {
     const std::chrono::sys_days day(std::chrono::year(y) / std::chrono::month(month) /
                                     std::chrono::day(1));
-    return TimeMs{std::chrono::duration_cast<std::chrono::milliseconds>(day.time_since_epoch())
-                      .count()};
+    return TimeMs{
+        std::chrono::duration_cast<std::chrono::milliseconds>(day.time_since_epoch()).count()};
   };
   const bool first = given[5] == '1';
   Period out{std::string(given), std::string(given.substr(0, 4)) + (first ? " H1" : " H2"), 0, 0};
@@ -305,11 +323,11 @@ Report make_report(const Period& period, const Trail& trail, const Law& law,
                    const std::vector<Levels>& levels, TimeMs now) {
   const auto all = counted(period, trail, law, now);
   Report out{period, now, {}, charts_of(all, levels)};
-  out.tables = {account_table(period, all),     device_table(period, all),
+  out.tables = {account_table(period, all),      device_table(period, all),
                 preservation_table(period, all), restriction_table(period, all),
-                emergency_table(period, all),   security_table(period, all, law),
-                silence_table(period, all),     notice_table(period, all),
-                kinds_table(period, all),       levels_table(period, levels)};
+                emergency_table(period, all),    security_table(period, all, law),
+                silence_table(period, all),      notice_table(period, all),
+                kinds_table(period, all),        levels_table(period, levels)};
   return out;
 }
 

@@ -1,6 +1,6 @@
-// The half-yearly report to the public: numbers counted from the trail. What the law lets nobody tell
-// but in bands is in bands, whatever the number; what is under an order of silence is counted only in
-// a row that stands there in every report; a capability notice under a gag is nowhere.
+// The half-yearly report to the public: numbers counted from the trail. What the law lets nobody
+// tell but in bands is in bands, whatever the number; what is under an order of silence is counted
+// only in a row that stands there in every report; a capability notice under a gag is nowhere.
 #pragma once
 
 #include <string>

@@ -49,19 +49,30 @@ std::string escaped(std::string_view plain) {
   return out;
 }
 
+// Numbers stand to the right, under each other.
+bool is_number(const std::string& cell) { return cell.front() >= '0' && cell.front() <= '9'; }
+
+std::string cell_html(const std::string& cell, std::size_t column) {
+  if (column == 1) return "<th scope=\"row\">" + escaped(cell) + "</th>";
+  const bool words = cell.empty() || !is_number(cell);
+  return (words ? "<td class=\"t\">" : "<td>") + escaped(cell) + "</td>";
+}
+
 std::string table_html(const ReportTable& table) {
   std::string out = "<section><h2 id=\"" + table.id + "\">" + escaped(table.caption) + "</h2>\n";
   if (!table.note.empty()) out += "<p>" + escaped(table.note) + "</p>\n";
   if (table.rows.empty()) return out + "<p>None.</p></section>\n";
   out += "<div class=\"wide\"><table aria-labelledby=\"" + table.id + "\"><thead><tr>";
-  for (const std::string& column : table.columns)
-    out += "<th scope=\"col\">" + escaped(column) + "</th>";
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const std::string& below = table.rows.front().at(i);
+    out +=
+        below.empty() || is_number(below) ? "<th scope=\"col\">" : "<th scope=\"col\" class=\"t\">";
+    out += escaped(table.columns[i]) + "</th>";
+  }
   out += "</tr></thead><tbody>\n";
   for (const auto& row : table.rows) {
     out += row.size() > 1 && row[1] == "Total" ? "<tr class=\"total\">" : "<tr>";
-    for (std::size_t i = 0; i < row.size(); ++i)
-      out += i == 1 ? "<th scope=\"row\">" + escaped(row[i]) + "</th>"
-                    : "<td>" + escaped(row[i]) + "</td>";
+    for (std::size_t i = 0; i < row.size(); ++i) out += cell_html(row[i], i);
     out += "</tr>\n";
   }
   return out + "</tbody></table></div></section>\n";
@@ -130,7 +141,7 @@ h1{font-size:1.8rem;line-height:1.2;margin:0 0 .3rem}h2{font-size:1.15rem;margin
 p{margin:.3rem 0 .7rem;max-width:46rem}.lead{color:#4a4a55}
 table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
 th,td{padding:.4rem .55rem;border-bottom:1px solid #d8d8de;text-align:right;vertical-align:bottom}
-th:nth-child(-n+2),td:first-child,.text td{text-align:left}thead th{border-bottom:2px solid #55555f}
+th:nth-child(-n+2),td:first-child,.t{text-align:left}td:first-child{white-space:nowrap}thead th{border-bottom:2px solid #55555f}
 tbody th{font-weight:400}tr.total td,tr.total th{font-weight:700;border-top:2px solid #55555f}
 .wide{overflow-x:auto}figure{margin:1.6rem 0}figcaption{font-weight:600;margin-bottom:.4rem}
 svg{width:100%;height:auto;max-width:44rem}svg text{font-size:14px;fill:#1b1b1f}
@@ -145,9 +156,9 @@ svg{width:100%;height:auto;max-width:44rem}svg text{font-size:14px;fill:#1b1b1f}
 }  // namespace
 
 std::string json_of(const Report& report) {
-  std::string out = "{\"format\":\"holdfast/v1/lawful-report\",\"period\":" +
-                    quoted(report.period.name) + ",\"made\":" + quoted(day_of(report.made_ms)) +
-                    ",\n\"tables\":[";
+  std::string out =
+      "{\"format\":\"holdfast/v1/lawful-report\",\"period\":" + quoted(report.period.name) +
+      ",\"made\":" + quoted(day_of(report.made_ms)) + ",\n\"tables\":[";
   for (std::size_t i = 0; i < report.tables.size(); ++i) {
     const ReportTable& table = report.tables[i];
     out += std::string(i == 0 ? "\n" : ",\n") + "{\"id\":" + quoted(table.id) +
@@ -164,10 +175,12 @@ std::string html_of(const Report& report) {
   std::string out =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-      "<title>Lawful demands, " + escaped(report.period.label) + "</title><style>" + kStyle +
+      "<title>Lawful demands, " +
+      escaped(report.period.label) + "</title><style>" + kStyle +
       "</style></head><body><main>\n<h1>Lawful demands, " + escaped(report.period.label) +
       "</h1>\n<p class=\"lead\">What governments and others with legal power asked of this service "
-      "from " + day_of(report.period.from_ms) + " to " + day_of(report.period.until_ms - 1) +
+      "from " +
+      day_of(report.period.from_ms) + " to " + day_of(report.period.until_ms - 1) +
       ", and what it gave. Made on " + day_of(report.made_ms) +
       " from the sealed record of every demand. The same numbers are in the CSV files beside this "
       "page, and in report.json, whose SHA-256 stands in the public log.</p>\n";

@@ -1,5 +1,7 @@
 #include "lawful/report.h"
 
+#include <gtest/gtest.h>
+
 #include "lawful/test_desk.h"
 
 namespace holdfast::lawful {
@@ -50,7 +52,8 @@ TEST(Report, CountsDevicesWhereDevicesWereNamed) {
   std::string text = subpoena("S-1");
   text += "devices = [\"phone\"]\n";
   ASSERT_TRUE(desk.receive("anna", text).ok());
-  EXPECT_EQ(table(of(desk), "device").rows[0], (Row{"2026 H2", "United States", "1", "1", "0", "0%"}));
+  EXPECT_EQ(table(of(desk), "device").rows[0],
+            (Row{"2026 H2", "United States", "1", "1", "0", "0%"}));
   EXPECT_EQ(table(of(desk), "account").rows.size(), 1u);  // only the total
 }
 
@@ -59,7 +62,8 @@ TEST(Report, OnlyThePeriodCounts) {
   ASSERT_TRUE(desk.receive("anna", subpoena("S-1")).ok());
   const Report next =
       make_report(read_period("2027H1").value(), *desk.trail, desk.law, {}, kToday + 60 * kDayMs);
-  EXPECT_EQ(table(next, "account").rows, (std::vector<Row>{{"2027 H1", "Total", "0", "0", "0", "0", "0", "0%"}}));
+  EXPECT_EQ(table(next, "account").rows,
+            (std::vector<Row>{{"2027 H1", "Total", "0", "0", "0", "0", "0", "0%"}}));
 }
 
 TEST(Report, BandsHideAGaggedMatter) {
@@ -80,13 +84,16 @@ TEST(Report, BandsHideAGaggedMatter) {
 TEST(Report, NationalSecurityIsOnlyInBandsAndEveryTypeHasItsRow) {
   TestDesk none;
   TestDesk one;
-  ASSERT_TRUE(one.receive("anna", "instrument = \"us-nsl\"\nreference = \"N-1\"\nissuer = \"FBI\"\nrole = "
-                                  "\"fbi\"\nissued = 2026-11-20\nclasses = [\"subscriber\"]\n[target]\n"
-                                  "account = \"bob\"\n").ok());
+  ASSERT_TRUE(one.receive("anna",
+                          "instrument = \"us-nsl\"\nreference = \"N-1\"\nissuer = \"FBI\"\nrole = "
+                          "\"fbi\"\nissued = 2026-11-20\nclasses = [\"subscriber\"]\n[target]\n"
+                          "account = \"bob\"\n")
+                  .ok());
   EXPECT_EQ(html_of(of(none)), html_of(of(one)));
   const ReportTable security = table(of(one), "national_security");
   ASSERT_EQ(security.rows.size(), 5u);
-  for (const Row& row : security.rows) EXPECT_TRUE(row[3] == "0-249" || row[3] == "0-499") << row[2];
+  for (const Row& row : security.rows)
+    EXPECT_TRUE(row[3] == "0-249" || row[3] == "0-499") << row[2];
 }
 
 TEST(Report, AGaggedNoticeIsNowhere) {

@@ -25,8 +25,8 @@ class TestDesk {
     keys.emplace(name, new_key());
     roster.heads.push_back(crypto::sha256(as_bytes(name + std::to_string(roster.heads.size()))));
     const crypto::VerifyKey key = keys.at(name).verify_key();
-    roster.tenures.push_back({crypto::sha256("holdfast/v1/operator/id", key.bytes), name, key,
-                              roster.heads.size(), {}});
+    roster.tenures.push_back(
+        {crypto::sha256("holdfast/v1/operator/id", key.bytes), name, key, roster.heads.size(), {}});
   }
   void dismiss(const std::string& name) {
     roster.heads.push_back(crypto::sha256(as_bytes("no " + name)));
@@ -77,9 +77,7 @@ class TestDesk {
   // A subpoena, as far as two approvals.
   std::uint64_t approved(const std::string& reference, const std::string& more = "") {
     const std::uint64_t n = receive("anna", subpoena(reference, more)).value();
-    EXPECT_TRUE(check("anna", n, bob()).ok());
-    EXPECT_TRUE(approve("ben", n).ok());
-    EXPECT_TRUE(approve("carl", n).ok());
+    HF_CHECK(check("anna", n, bob()).ok() && approve("ben", n).ok() && approve("carl", n).ok());
     return n;
   }
   State state(std::uint64_t n) const { return trail->matter(n).value().state; }

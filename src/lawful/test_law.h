@@ -1,8 +1,6 @@
 // For tests of this module: the jurisdictions as they ship, and demands under them.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -22,22 +20,17 @@ inline std::string shipped(const std::string& name) {
 inline Law law_of(std::initializer_list<const char*> names) {
   std::vector<std::vector<Instrument>> all;
   for (const char* name : names) {
-    auto one = read_jurisdiction(as_bytes(shipped(name)));
-    EXPECT_TRUE(one.ok()) << name << ": " << (one.ok() ? "" : one.error().message);
-    if (one.ok()) all.push_back(*std::move(one));
+    all.push_back(read_jurisdiction(as_bytes(shipped(name))).value());
   }
   return Law::make(std::move(all)).value();
 }
 inline Law whole_law() { return law_of({"uk", "us", "uk-us", "eu", "ca", "mlat", "civil"}); }
 
-inline Demand demand_of(const std::string& text) {
-  auto demand = read_demand(as_bytes(text));
-  EXPECT_TRUE(demand.ok()) << (demand.ok() ? "" : demand.error().message);
-  return demand.ok() ? *demand : Demand();
-}
+inline Demand demand_of(const std::string& text) { return read_demand(as_bytes(text)).value(); }
 
 // A search warrant of the United States for content of "bob"; `more` goes before [target].
-inline std::string warrant(const std::string& more = "", const std::string& target = "account = \"bob\"") {
+inline std::string warrant(const std::string& more = "",
+                           const std::string& target = "account = \"bob\"") {
   return "instrument = \"us-search-warrant\"\nreference = \"25-MJ-1\"\nissuer = \"D. Mass.\"\n"
          "role = \"court\"\nissued = 2026-11-20\nattests = [\"probable-cause\"]\n"
          "classes = [\"subscriber\", \"connection\", \"metadata\", \"content\"]\n" +
@@ -46,7 +39,8 @@ inline std::string warrant(const std::string& more = "", const std::string& targ
 inline std::string subpoena(const std::string& reference, const std::string& more = "") {
   return "instrument = \"us-subpoena\"\nreference = \"" + reference +
          "\"\nissuer = \"N.D. Cal.\"\nrole = \"grand-jury\"\nissued = 2026-11-20\n"
-         "classes = [\"subscriber\", \"connection\"]\n" + more + "[target]\naccount = \"bob\"\n";
+         "classes = [\"subscriber\", \"connection\"]\n" +
+         more + "[target]\naccount = \"bob\"\n";
 }
 
 // "bob", at the standard level, with two vaults of which one is always end-to-end encrypted.

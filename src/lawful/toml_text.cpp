@@ -10,8 +10,7 @@ Result<TimeMs> ms_of(const toml::node& at, const toml::date& date, const toml::t
   const std::chrono::year_month_day day{std::chrono::year(date.year),
                                         std::chrono::month(date.month), std::chrono::day(date.day)};
   if (!day.ok() || date.year < 1970 || date.year > 9998) return wrong(at, "there is no such day");
-  const auto then = std::chrono::sys_days(day).time_since_epoch() +
-                    std::chrono::hours(time.hour) +
+  const auto then = std::chrono::sys_days(day).time_since_epoch() + std::chrono::hours(time.hour) +
                     std::chrono::minutes(time.minute - offset_min) +
                     std::chrono::seconds(time.second);
   return TimeMs{std::chrono::duration_cast<std::chrono::milliseconds>(then).count()};

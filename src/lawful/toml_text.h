@@ -21,8 +21,7 @@ constexpr std::size_t kMaxValues = 64;
 
 Error wrong(const toml::node& at, const std::string& what);
 Result<toml::table> parse(BytesView bytes);
-Result<void> require_names(const toml::table& table,
-                           std::initializer_list<std::string_view> known);
+Result<void> require_names(const toml::table& table, std::initializer_list<std::string_view> known);
 // "" where it is absent.
 Result<std::string> text_in(const toml::table& table, std::string_view name);
 Result<std::vector<std::string>> texts_in(const toml::table& table, std::string_view name);

@@ -79,7 +79,8 @@ Result<void> take_signature(Matter& matter, const Entry& entry, BytesView bytes)
   const Bytes& order = matter.checked->order;
   if (order.empty() && bytes.empty()) return Ok{};
   if (order.empty() || bytes.empty())
-    return Error{Code::kInvalid, "an approval signs the disclosure order if there is one, and only then"};
+    return Error{Code::kInvalid,
+                 "an approval signs the disclosure order if there is one, and only then"};
   const auto signature = TRY(wire::decode<OrderSignature>(bytes));
   if (crypto::sha256(kOperatorIdLabel, signature.operator_key) != entry.signer)
     return Error{Code::kDenied, "the disclosure order is signed by another than who approves"};
@@ -93,7 +94,8 @@ Result<Matter> approve(Matter matter, const Entry& entry, const std::string& by,
   if (matter.state != State::kChecked)
     return out_of_turn(matter, "only what was checked, and nothing else since, can be approved");
   if (matter.checked->kind == Kind::kCapability)
-    return Error{Code::kInvalid, "a capability notice authorises no disclosure: there is nothing to approve"};
+    return Error{Code::kInvalid,
+                 "a capability notice authorises no disclosure: there is nothing to approve"};
   if (!matter.checked->passes)
     return Error{Code::kDenied, "its check does not pass: challenge or refuse it"};
   if (document.checked != matter.checked_digest)
@@ -111,7 +113,8 @@ Result<Matter> approve(Matter matter, const Entry& entry, const std::string& by,
 Result<Matter> produce(Matter matter, BytesView bytes) {
   const auto document = TRY(wire::decode<ProducedDocument>(bytes));
   if (matter.checked && matter.checked->kind == Kind::kCapability)
-    return Error{Code::kInvalid, "a capability notice has no produce: a warrant is needed each time"};
+    return Error{Code::kInvalid,
+                 "a capability notice has no produce: a warrant is needed each time"};
   if (matter.state != State::kApproved && matter.state != State::kProduced)
     return out_of_turn(matter, "two operators must approve it before anything is produced");
   if (matter.checked->kind != Kind::kProduction && matter.checked->kind != Kind::kEmergency)
@@ -222,8 +225,9 @@ std::optional<TimeMs> Trail::gag_of(const Matter& matter, TimeMs now) const {
   // the matter until somebody lifts it.
   add(matter.demand);
   for (const auto& [n, other] : matters_)
-    if (!other.demand.about.empty() && other.demand.about == matter.demand.reference && other.open() &&
-        other.checked && other.checked->kind == Kind::kSecrecy && other.checked->passes)
+    if (!other.demand.about.empty() && other.demand.about == matter.demand.reference &&
+        other.open() && other.checked && other.checked->kind == Kind::kSecrecy &&
+        other.checked->passes)
       add(other.demand);
   return until;
 }
@@ -248,7 +252,8 @@ Result<Matter> Trail::after(const Entry& entry, BytesView document) const {
 }
 
 Result<void> Trail::judge(const Entry& entry, BytesView document) const {
-  if (document.size() > kMaxDocument) return Error{Code::kInvalid, "what this step seals is too large"};
+  if (document.size() > kMaxDocument)
+    return Error{Code::kInvalid, "what this step seals is too large"};
   if (entry.document != document_digest(document))
     return Error{Code::kUnsafe, "what was sealed with it is another"};
   if (!acts_.empty() && entry.time_ms < acts_.back().entry.time_ms)
@@ -262,7 +267,8 @@ Result<void> Trail::judge(const Entry& entry, BytesView document) const {
     return Error{Code::kDenied, "this key is not an operator's, or was revoked"};
   if (entry.step == Step::kReport) {
     TRY(wire::decode<ReportDocument>(document));
-    return entry.matter == 0 ? Result<void>(Ok{}) : Error{Code::kInvalid, "a report is of no matter"};
+    return entry.matter == 0 ? Result<void>(Ok{})
+                             : Error{Code::kInvalid, "a report is of no matter"};
   }
   if (entry.step != Step::kReceive) return Ok{};
   if (entry.matter != next_matter())
@@ -271,8 +277,9 @@ Result<void> Trail::judge(const Entry& entry, BytesView document) const {
   const auto demand = TRY(read_demand(received.demand));
   for (const auto& [n, other] : matters_)
     if (other.demand.reference == demand.reference)
-      return Error{Code::kConflict, "the reference \"" + demand.reference + "\" is that of matter " +
-                                        std::to_string(n) + ": this is a copy, or a second demand that "
+      return Error{Code::kConflict, "the reference \"" + demand.reference +
+                                        "\" is that of matter " + std::to_string(n) +
+                                        ": this is a copy, or a second demand that "
                                         "needs a reference of its own"};
   return Ok{};
 }

@@ -24,8 +24,8 @@ struct Roster {
     Digest id;
     std::string name;
     crypto::VerifyKey key;
-    std::uint64_t from = 0;               // the act by which it became one
-    std::optional<std::uint64_t> until{}; // and by which it was one no more
+    std::uint64_t from = 0;                // the act by which it became one
+    std::optional<std::uint64_t> until{};  // and by which it was one no more
   };
   std::vector<Digest> heads;  // heads[n - 1]: of the trail of operators after act n
   std::vector<Tenure> tenures;

@@ -1,5 +1,7 @@
 #include "lawful/trail.h"
 
+#include <gtest/gtest.h>
+
 #include "lawful/deadlines.h"
 #include "lawful/test_desk.h"
 
@@ -138,8 +140,8 @@ TEST(LawfulTrail, WhoIsNoOperatorDoesNothing) {
   EXPECT_EQ(desk.receive("eve", subpoena("S-1")).error().code, Code::kDenied);
 }
 
-// What Ben did stands; what the one who stole Ben's key does after the revocation does not, also not
-// by pointing at the time before it.
+// What Ben did stands; what the one who stole Ben's key does after the revocation does not, also
+// not by pointing at the time before it.
 TEST(LawfulTrail, AStolenKeyEndsWithItsRevocation) {
   TestDesk desk;
   const std::uint64_t n = desk.receive("anna", subpoena("S-1")).value();
@@ -169,7 +171,8 @@ TEST(LawfulTrail, FindsWhatWasEditedRemovedOrReordered) {
     auto edited = whole;
     edited[i].document.back() ^= 1;
     EXPECT_FALSE(verifies(edited)) << "document " << i;
-    for (const std::size_t at : {std::size_t{3}, whole[i].entry.size() / 2, whole[i].entry.size() - 1}) {
+    for (const std::size_t at :
+         {std::size_t{3}, whole[i].entry.size() / 2, whole[i].entry.size() - 1}) {
       edited = whole;
       edited[i].entry[at] ^= 1;
       EXPECT_FALSE(verifies(edited)) << "entry " << i << " byte " << at;
@@ -197,9 +200,11 @@ TEST(LawfulTrail, AnOrderOfSilenceIsAboutAnotherMatter) {
   const std::uint64_t n = desk.receive("anna", subpoena("S-1")).value();
   EXPECT_FALSE(desk.trail->gag_of(*desk.trail->matter(n), desk.now));
   const std::uint64_t order =
-      desk.receive("anna", "instrument = \"us-nondisclosure-order\"\nreference = \"NDO-1\"\nissuer = "
-                           "\"D. Mass.\"\nrole = \"court\"\nissued = 2026-11-20\nabout = \"S-1\"\n"
-                           "gag_until = 2027-02-01\n").value();
+      desk.receive("anna",
+                   "instrument = \"us-nondisclosure-order\"\nreference = \"NDO-1\"\nissuer = "
+                   "\"D. Mass.\"\nrole = \"court\"\nissued = 2026-11-20\nabout = \"S-1\"\n"
+                   "gag_until = 2027-02-01\n")
+          .value();
   ASSERT_TRUE(desk.check("anna", order, Facts()).ok());
   EXPECT_TRUE(desk.trail->gag_of(*desk.trail->matter(n), desk.now));
   EXPECT_FALSE(desk.trail->gag_of(*desk.trail->matter(n), desk.now + 100 * kDayMs));

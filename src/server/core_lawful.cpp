@@ -103,8 +103,7 @@ std::string words_of(const PreservedCopy& copy) {
 
 }  // namespace
 
-Result<std::optional<PreservedCopy>> preserved_copy(const std::string& data,
-                                                    std::uint64_t matter) {
+Result<std::optional<PreservedCopy>> preserved_copy(const std::string& data, std::uint64_t matter) {
   const auto text = read_file(preserved_folder(data, matter) + "/until", 256);
   if (!text.ok() && text.error().code == Code::kNotFound) return std::optional<PreservedCopy>();
   TRY(text);
@@ -120,8 +119,7 @@ Result<std::optional<PreservedCopy>> preserved_copy(const std::string& data,
   if (numbers.size() != 3)
     return Error{Code::kCorrupt, "what was preserved in matter " + std::to_string(matter) +
                                      " does not say until when"};
-  return std::optional(
-      PreservedCopy{static_cast<TimeMs>(numbers[0]), numbers[1], numbers[2]});
+  return std::optional(PreservedCopy{static_cast<TimeMs>(numbers[0]), numbers[1], numbers[2]});
 }
 
 Result<void> sweep_preserved(const std::string& data, TimeMs now) {
@@ -164,8 +162,8 @@ Result<std::optional<Holdings>> Core::holdings_of(const std::string& account) {
   return std::optional(std::move(out));
 }
 
-// Packs are shared with the account (hard links): they take no room while it has them, and stay when
-// it gives them up. Nothing of the account's rows changes, so its quota does not.
+// Packs are shared with the account (hard links): they take no room while it has them, and stay
+// when it gives them up. Nothing of the account's rows changes, so its quota does not.
 Result<PreservedCopy> Core::preserve(const std::string& account, std::uint64_t matter,
                                      TimeMs until_ms) {
   if (const auto there = TRY(preserved_copy(options_.data, matter))) return *there;

@@ -16,9 +16,9 @@ struct VaultHoldings {
   VaultId id;
   std::string name;
   bool always_e2e = false;
-  bool provider_reads = false;     // the custodian holds its key
-  std::uint32_t epoch = 0;         // of that key
-  std::vector<TimeMs> snapshots;   // when the service received each
+  bool provider_reads = false;    // the custodian holds its key
+  std::uint32_t epoch = 0;        // of that key
+  std::vector<TimeMs> snapshots;  // when the service received each
 };
 
 struct Holdings {

@@ -1,5 +1,5 @@
-// The trail of lawful demands, in a database of its own: DATA/lawful.db, made by the first step, and
-// what binds it to the public log. Decisions are lawful::Trail's; here it is kept.
+// The trail of lawful demands, in a database of its own: DATA/lawful.db, made by the first step,
+// and what binds it to the public log. Decisions are lawful::Trail's; here it is kept.
 //
 // Whoever controls the service can lose or withhold the trail, and take its newest entries away. It
 // cannot change what it bound to the public log on an earlier day without that showing.

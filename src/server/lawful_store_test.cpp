@@ -24,7 +24,8 @@ api::Append genesis_of(const testkit::CircleMaker& maker) {
   const auto outer = wire::decode<circle::SignedStatement>(append.statement).value();
   const auto inner = wire::decode<circle::Statement>(outer.statement).value();
   const circle::Epoch& epoch = maker.circle().epochs().front();
-  for (const BlobId& id : wire::decode<circle::Genesis>(inner.body)->epoch.blobs)
+  const auto genesis = wire::decode<circle::Genesis>(inner.body).value();
+  for (const BlobId& id : genesis.epoch.blobs)
     for (const auto& [slot, blob] : epoch.blobs)
       if (blob == id) append.blobs.push_back(testkit::blob_bytes(epoch.number, slot));
   return append;
