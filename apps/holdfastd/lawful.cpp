@@ -11,17 +11,13 @@
 namespace holdfast::daemon {
 namespace {
 
-Error another_version() {
-  return {Code::kInvalid, "the service that runs here is of another version"};
-}
-
 Result<std::vector<Bytes>> bytes_list(const Json& json, const char* name) {
   std::vector<Bytes> out;
   if (!json.is_object() || !json.contains(name) || !json.at(name).is_array())
-    return another_version();
+    return misread();
   for (const Json& one : json.at(name)) {
     auto bytes = from_hex(one.is_string() ? one.get<std::string>() : "-");
-    if (!bytes) return another_version();
+    if (!bytes) return misread();
     out.push_back(*std::move(bytes));
   }
   return out;
@@ -46,11 +42,11 @@ Result<lawful::Law> read_law(const std::string& folder) {
 
 Result<std::vector<lawful::SignedStep>> steps_in(const Json& answer) {
   std::vector<lawful::SignedStep> out;
-  if (!answer.contains("steps") || !answer.at("steps").is_array()) return another_version();
+  if (!answer.contains("steps") || !answer.at("steps").is_array()) return misread();
   for (const Json& one : answer.at("steps")) {
     auto entry = from_hex(one.value("entry", "-"));
     auto document = from_hex(one.value("document", "-"));
-    if (!entry || !document) return another_version();
+    if (!entry || !document) return misread();
     out.push_back({*std::move(entry), *std::move(document)});
   }
   return out;
@@ -145,13 +141,13 @@ Result<Bytes> make_order(const Json& facts, const lawful::Demand& demand,
   lawful::DisclosureOrder order;
   order.instrument = demand.digest;
   const auto circle = CircleId::from(from_hex(facts.value("circle", "")).value_or(Bytes()));
-  if (!circle) return another_version();
+  if (!circle) return misread();
   order.circle = *circle;
   for (const lawful::Item& item : checked.items)
     for (const Json& vault : facts.at("vaults")) {
       if (!item.given() || item.name != "content of " + vault.value("name", "")) continue;
       const auto id = VaultId::from(from_hex(vault.value("id", "")).value_or(Bytes()));
-      if (!id) return another_version();
+      if (!id) return misread();
       order.keys.push_back({*id, vault.value("epoch", std::uint32_t{0})});
     }
   std::ranges::sort(order.keys);
@@ -177,11 +173,13 @@ Result<std::string> read_discloser(const std::string& path) {
 
 }  // namespace
 
+Error misread() { return {Code::kInvalid, "the service that runs here is of another version"}; }
+
 Result<Json> ask_json(const Options& options, const Json& request) {
   const std::string text = request.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   const std::string answer = TRY(ask(options.data, text));
   Json json = Json::parse(answer, nullptr, false);
-  if (!json.is_object()) return another_version();
+  if (!json.is_object()) return misread();
   return json;
 }
 

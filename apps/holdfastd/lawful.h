@@ -37,6 +37,8 @@ Result<void> take_step(const Options& options, const LawfulOptions& given, Desk&
                        lawful::Step step, std::uint64_t matter, Bytes document);
 // kConflict: what was checked does not hold any more.
 Result<void> check_still(const Options& options, const Desk& desk, const lawful::Matter& matter);
+// An answer that makes no sense.
+Error misread();
 Result<Json> ask_json(const Options& options, const Json& request);
 
 Result<void> lawful_receive(const Options& options, const LawfulOptions& given);

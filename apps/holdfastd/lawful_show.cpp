@@ -10,10 +10,6 @@
 namespace holdfast::daemon {
 namespace {
 
-Error another_version() {
-  return {Code::kInvalid, "the service that runs here is of another version"};
-}
-
 Json json_of(const lawful::Trail& trail, const lawful::Matter& matter, TimeMs now) {
   const auto gag = trail.gag_of(matter, now);
   Json out{{"event", "matter"},
@@ -47,7 +43,7 @@ Result<std::uint64_t> verify_heads(const Json& answer, const lawful::Trail& trai
   std::map<std::string, lawful::HeadOpening> known;
   for (const Json& one : answer.at("openings")) {
     const auto bytes = from_hex(one.is_string() ? one.get<std::string>() : "-");
-    if (!bytes) return another_version();
+    if (!bytes) return misread();
     known[server::head_commitment(*bytes).hex()] = TRY(wire::decode<lawful::HeadOpening>(*bytes));
   }
   std::uint64_t bound = 0;
@@ -124,7 +120,7 @@ Result<void> lawful_deadlines(const Options& options, const LawfulOptions& given
 Result<void> lawful_verify(const Options& options, const LawfulOptions& given) {
   const Desk desk = TRY(open_desk(options, given));
   const Json answer = TRY(ask_json(options, {{"act", "lawful_trail"}, {"heads", true}}));
-  if (!answer.contains("openings") || !answer.contains("heads")) return another_version();
+  if (!answer.contains("openings") || !answer.contains("heads")) return misread();
   const std::uint64_t bound = TRY(verify_heads(answer, desk.trail));
   const bool logged = answer.value("log", false);
   if (options.json) {

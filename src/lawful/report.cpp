@@ -34,10 +34,10 @@ struct Counts {
 
 using ByCountry = std::map<std::string, Counts>;
 
-std::string text(std::uint64_t n) { return std::to_string(n); }
+std::string spelled(std::uint64_t n) { return std::to_string(n); }
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? "0%" : text((part * 100 + whole / 2) / whole) + "%";
+  return whole == 0 ? "0%" : spelled((part * 100 + whole / 2) / whole) + "%";
 }
 
 // A matter, and the instrument as the law has it today.
@@ -114,24 +114,24 @@ std::vector<std::vector<std::string>> rows_of(const Period& period, const ByCoun
 }
 
 std::vector<std::string> device_cells(const Counts& c) {
-  return {text(c.received), text(c.specified), text(c.provided()),
+  return {spelled(c.received), spelled(c.specified), spelled(c.provided()),
           percent(c.provided(), c.received)};
 }
 std::vector<std::string> account_cells(const Counts& c) {
-  return {text(c.received),    text(c.specified), text(c.rejected),
-          text(c.non_content), text(c.content),   percent(c.provided(), c.received)};
+  return {spelled(c.received),    spelled(c.specified), spelled(c.rejected),
+          spelled(c.non_content), spelled(c.content),   percent(c.provided(), c.received)};
 }
 std::vector<std::string> preservation_cells(const Counts& c) {
-  return {text(c.received), text(c.specified), text(c.preserved)};
+  return {spelled(c.received), spelled(c.specified), spelled(c.preserved)};
 }
 // No command here restricts or deletes on demand.
 std::vector<std::string> restriction_cells(const Counts& c) {
-  return {text(c.received), text(c.specified), text(c.rejected), "0", "0"};
+  return {spelled(c.received), spelled(c.specified), spelled(c.rejected), "0", "0"};
 }
 std::vector<std::string> emergency_cells(const Counts& c) {
   const std::uint64_t none = c.received - c.provided();
   const std::uint64_t rejected = std::min(c.rejected, none);
-  return {text(c.received), text(rejected), text(none - rejected), text(c.provided()),
+  return {spelled(c.received), spelled(rejected), spelled(none - rejected), spelled(c.provided()),
           percent(c.provided(), c.received)};
 }
 
@@ -252,8 +252,8 @@ ReportTable kinds_table(const Period& period, const std::vector<Counted>& all) {
        "Only Non-Content Data Provided", "Content Provided"},
       {}};
   for (const auto& [key, c] : counts)
-    out.rows.push_back({period.label, key.first, key.second, text(c.received), text(c.rejected),
-                        text(c.non_content), text(c.content)});
+    out.rows.push_back({period.label, key.first, key.second, spelled(c.received), spelled(c.rejected),
+                        spelled(c.non_content), spelled(c.content)});
   return out;
 }
 
@@ -265,7 +265,7 @@ ReportTable levels_table(const Period& period, const std::vector<Levels>& levels
                    "Accounts at the Advanced Level"},
                   {}};
   for (const Levels& one : levels)
-    out.rows.push_back({period.label, one.region, text(one.standard), text(one.advanced)});
+    out.rows.push_back({period.label, one.region, spelled(one.standard), spelled(one.advanced)});
   return out;
 }
 
@@ -316,7 +316,7 @@ Result<Period> read_period(std::string_view given) {
 
 std::string band_of(std::uint64_t count, std::uint64_t width) {
   const std::uint64_t low = count / width * width;
-  return text(low) + "-" + text(low + width - 1);
+  return spelled(low) + "-" + spelled(low + width - 1);
 }
 
 Report make_report(const Period& period, const Trail& trail, const Law& law,
