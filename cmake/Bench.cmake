@@ -24,3 +24,8 @@ target_link_libraries(bench_custody PRIVATE ${hf_all_modules} GTest::gtest)
 # bench_chunker: how fast a core cuts, ./dev bench chunker.
 add_executable(bench_chunker EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/chunker/bench_chunker.cpp")
 target_link_libraries(bench_chunker PRIVATE hf_archive)
+
+# bench_scale: makes the vault that ./dev bench scale measures.
+add_executable(bench_scale EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/bench/scale/make_vault.cpp")
+target_include_directories(bench_scale PRIVATE "${CMAKE_SOURCE_DIR}/bench" "${CMAKE_SOURCE_DIR}/tests")
+target_link_libraries(bench_scale PRIVATE ${hf_all_modules} GTest::gtest)

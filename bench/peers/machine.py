@@ -129,7 +129,7 @@ class Sampler(threading.Thread):
         self.ended = threading.Event()
 
     def run(self):
-        while not self.ended.wait(0.01):
+        while not self.ended.wait(0.03):
             self.peak = max(self.peak, resident(self.pid))
             if self.service:
                 self.service_peak = max(self.service_peak, resident(self.service))

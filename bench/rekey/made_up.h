@@ -42,7 +42,30 @@ inline archive::PackHeader any_header() {
   return header;
 }
 
-// A snapshot of packs that nobody has, with their keys and places, in the vault `main`.
+// A record that lists these packs of the catalog (numbers), with their keys and places. Its
+// snapshot is `root`, or one that nobody has.
+inline void append_listed(vault::Account::State& state, vault::VaultData& data,
+                          std::vector<std::uint32_t> numbers,
+                          std::optional<archive::SealedPack> root) {
+  circle::Record record = state.next_record(data.vault.id, circle::RecordKind::kSnapshot);
+  const auto store = [&](archive::SealedPack& pack) {
+    must_do(state.replica.session().put_pack(pack.id, pack.bytes));
+    const PackId id = pack.id;
+    archive::PackObject object = archive::object_of(pack, data.access.epoch);
+    data.catalog.add(id, std::move(object), std::move(pack.header));
+    numbers.push_back(*data.catalog.pack_number(id));
+    return id;
+  };
+  auto indexes = archive::make_index_packs(data.access, data.catalog, numbers);
+  for (archive::SealedPack& index : indexes) record.index_segments.push_back(store(index));
+  record.snapshot = root ? store(*root) : any_id<PackId>();
+  for (const auto& ref :
+       must(archive::write_key_segments(data.cache, data.access, data.catalog, numbers)).refs)
+    record.key_segments.push_back({ref.object, ref.epoch});
+  must(state.append_record(record));
+}
+
+// A snapshot of packs that nobody has, in the vault `main`.
 inline void fill(vault::Account::State& state, Sealed sealed) {
   archive::Findings findings;
   vault::VaultData data = must(vault::open_vault(state, "main", findings));
@@ -55,32 +78,25 @@ inline void fill(vault::Account::State& state, Sealed sealed) {
                      any_header());
     numbers.push_back(i);
   }
-  circle::Record record = state.next_record(data.vault.id, circle::RecordKind::kSnapshot);
-  auto indexes = archive::make_index_packs(data.access, data.catalog, numbers);
-  for (archive::SealedPack& index : indexes) {
-    must_do(state.replica.session().put_pack(index.id, index.bytes));
-    const PackId id = index.id;
-    archive::PackObject object = archive::object_of(index, data.access.epoch);
-    data.catalog.add(id, std::move(object), std::move(index.header));
-    numbers.push_back(*data.catalog.pack_number(id));
-    record.index_segments.push_back(id);
-  }
-  for (const auto& ref :
-       must(archive::write_key_segments(data.cache, data.access, data.catalog, numbers)).refs)
-    record.key_segments.push_back({ref.object, ref.epoch});
-  record.snapshot = any_id<PackId>();
-  must(state.append_record(record));
+  append_listed(state, data, std::move(numbers), std::nullopt);
 }
 
-inline void fill(vault::Home& home, api::Store& store, const Clock& clock, Sealed sealed) {
+// As the account `name` sees itself once it has read all that is new.
+inline void with_state(vault::Home& home, api::Store& store, const Clock& clock,
+                       const std::string& name,
+                       const std::function<void(vault::Account::State&)>& work) {
   vault::Account::State state{
       home, store, clock, vault::signing_key(home.device_key()),
-      vault::Replica(must(store.open_account("me", vault::caller(home.device_key()))),
+      vault::Replica(must(store.open_account(name, vault::caller(home.device_key()))),
                      circle::reader_id(vault::device_info(home.device_key(), "")),
                      crypto::derive<crypto::WrapPurpose>(home.device_key()),
                      must(vault::log_ages(home)))};
   must_do(state.sync());
-  fill(state, sealed);
+  work(state);
+}
+
+inline void fill(vault::Home& home, api::Store& store, const Clock& clock, Sealed sealed) {
+  with_state(home, store, clock, "me", [&](auto& state) { fill(state, sealed); });
 }
 
 }  // namespace holdfast::bench
