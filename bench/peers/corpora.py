@@ -22,7 +22,7 @@ def machine_files():
                 path = os.path.join(folder, name)
                 if os.path.islink(path):
                     yield path, 0
-                elif os.path.isfile(path):
+                elif os.path.isfile(path) and os.access(path, os.R_OK):
                     yield path, os.path.getsize(path)
 
 

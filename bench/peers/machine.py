@@ -14,6 +14,9 @@ PAGE = resource.getpagesize()
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # mkfs.ext4, losetup
+
+
 def run_quietly(*command):
     subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -28,7 +31,6 @@ class Place:
         self.path = tempfile.mkdtemp(prefix=name + "-", dir=work)
         self.image = self.path + ".img" if on_image else None
         if self.image:
-            os.environ["PATH"] += ":/usr/sbin:/sbin"
             with open(self.image, "wb") as file:
                 os.truncate(file.fileno(), self.GIB << 30)
             run_quietly("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)

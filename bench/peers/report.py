@@ -1,5 +1,9 @@
 """What was measured, as ratios: the table, the goals, and the picture."""
+import os
 import statistics
+
+import picture
+import tools
 
 COLUMNS = ("tool", "version", "set", "op", "run", "wall_s", "sync_s", "cpu_s", "peak_mb", "service_peak_mb",
            "files", "bytes", "stored_bytes", "rc", "load")
@@ -81,10 +85,9 @@ def goal_lines(rows):
 def print_table(rows):
     """A line for each tool in each operation."""
     order = list(dict.fromkeys((row["set"], row["op"]) for row in rows))
-    tools = list(dict.fromkeys(row["tool"] for row in rows))
     for kind, operation in order:
-        print(f"\n{kind}, {operation:<22} seconds (spread)      CPU s   peak MB  stored MB   of restic's time")
-        for tool in tools:
+        print(f"\n{kind}, {operation:<{24 - len(kind)}} seconds (spread)     CPU s   peak MB  stored MB   of restic's time")
+        for tool in tools.TOOLS:
             runs = list(pick(rows, tool, kind, operation).values())
             if not runs:
                 continue
@@ -94,8 +97,23 @@ def print_table(rows):
                   f"{stored / 1e6:11.0f}   {middle(ratios(rows, kind, operation, tool, 'restic'), '{:.2f}')}")
 
 
+def groups(rows):
+    """For the picture."""
+    wanted = {(kind, operation, tool): most for kind, operation, tool, measure, other, most in GOALS
+              if (measure, other) == ("time", "restic")}
+    for kind, operation in dict.fromkeys((row["set"], row["op"]) for row in rows):
+        bars = []
+        for tool in tools.TOOLS:
+            values = ratios(rows, kind, operation, tool, "restic")
+            if values and tool != "restic":
+                bars.append((tool, values, wanted.get((kind, operation, tool))))
+        if bars:
+            yield f"{kind}, {operation}", bars
+
+
 def show(rows, out):
     print_table(rows)
+    picture.draw(list(groups(rows)), os.path.join(out, "peers.svg"))
     print("\ngoals" + " " * 59 + "measured         at most")
     for text, value, most, met in goal_lines(rows):
         print(f"  {text:<58}{value:>18}{most:>8}   {'met' if met else 'MISSED'}")

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import corpora
 import machine
@@ -38,6 +39,9 @@ class Bench:
         self.options = options
         self.work = tempfile.mkdtemp(prefix="holdfast-peers-", dir=options.dir)
         self.log = open(os.path.join(self.work, "log"), "w+")
+        # The sets are kept for the next time, but small ones.
+        self.corpus = os.path.join(self.work if options.smoke else options.dir, "holdfast-corpus")
+        os.makedirs(self.corpus, exist_ok=True)
         self.rows = []
         self.wrong = []
         self.images = machine.images_work(self.work)
@@ -74,7 +78,7 @@ class Bench:
         command = self.command(tool, kind, operation)
         if command is None:
             return
-        os.sync()
+        machine.sync_folder(tool.place.path)
         print(f"--- {tool.name} {kind.name} {operation} {run}", file=self.log, flush=True)
         began = self.log.tell()
         measured = machine.measure(command, self.log, tool.environment, service=tool.service)
@@ -108,6 +112,7 @@ class Bench:
             for operation in self.options.ops:
                 if operation == "change1":
                     kind.change()
+                    machine.sync_folder(kind.path)
                 files, size = kind.measure()
                 turn = run % len(made)
                 for tool in made[turn:] + made[:turn]:
@@ -120,9 +125,12 @@ class Bench:
                 tool.place.close()
 
     def run(self):
+        places = "a new ext4 image for each tool" if self.images else "plain folders: no image could be mounted"
+        print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {places}; " +
+              ", ".join(f"{tool.name} {version}" for tool, version in self.versions.items()), flush=True)
         for name in self.options.sets:
             size = SMOKE[name] if self.options.smoke else int(corpora.CORPORA[name].full_size * self.options.scale)
-            kind = corpora.CORPORA[name](self.options.corpus, size)
+            kind = corpora.CORPORA[name](self.corpus, size)
             print(f"making {name}, {size / 1e6:.0f} MB ...", flush=True)
             kind.make()
             for run in range(1, self.options.runs + 1):
@@ -155,7 +163,7 @@ def arguments():
     options = parser.parse_args()
     if options.smoke:
         options.runs, options.sets = 1, list(SMOKE)
-        options.tools = ["holdfast", "holdfast-service", "restic", "tar-zstd-aes", "tar", "find"]
+        options.tools = ["holdfast", "holdfast-service", "restic", "tar", "find"]
     return options
 
 
@@ -165,8 +173,7 @@ def main():
         report.show(report.read(options.report), options.out)
         return
     options.dir = os.path.realpath(options.dir)
-    options.corpus = os.path.join(options.dir, "corpus")
-    for folder in (options.corpus, options.out):
+    for folder in (options.dir, options.out):
         os.makedirs(folder, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     bench = Bench(options)

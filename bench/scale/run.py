@@ -30,7 +30,7 @@ class Scale:
         """A command measured; the last lines that it printed."""
         self.log.seek(0, os.SEEK_END)
         began = self.log.tell()
-        os.sync()
+        machine.sync_folder(self.place.path)
         measured = machine.measure(command, self.log, self.vault.environment)
         self.log.seek(began)
         lines = 0
