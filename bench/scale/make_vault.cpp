@@ -22,7 +22,8 @@ class NoJournal final : public archive::PackJournal {
   Result<void> add(const PackId&, BytesView) override { return Ok{}; }
 };
 
-// Files of a byte with the names of packs: the store says that it has them, and it is not asked more.
+// Files of a byte with the names of packs: the store says that it has them, and it is not asked
+// more.
 class StandIns {
  public:
   StandIns(api::Session& session, const std::string& store) {
@@ -103,7 +104,8 @@ class Maker {
       write(entry);
     }
     root_.tree = must(manifest_.finish());
-    for (const PackId& id : must(packer_.finish())) numbers_.push_back(*data_.catalog.pack_number(id));
+    for (const PackId& id : must(packer_.finish()))
+      numbers_.push_back(*data_.catalog.pack_number(id));
     commit();
   }
 
@@ -126,10 +128,10 @@ class Maker {
       header_ = any_header();
       const auto id = any_id<PackId>();
       stand_ins_.add(id);
-      data_.catalog.add(id,
-                        {id, keys::PackKey::random(), archive::PackKind::kData, 17'000'000,
-                         data_.access.epoch},
-                        header_);
+      data_.catalog.add(
+          id,
+          {id, keys::PackKey::random(), archive::PackKind::kData, 17'000'000, data_.access.epoch},
+          header_);
       numbers_.push_back(*data_.catalog.pack_number(id));
     }
     return header_.frames[at_++].chunks[0].id;
