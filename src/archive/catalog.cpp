@@ -10,8 +10,8 @@ namespace holdfast::archive {
 namespace {
 
 constexpr std::size_t kKeysPerSegment = 16384;
-constexpr std::size_t kPacksPerIndex = 512;
-constexpr std::size_t kAsked = 1000;  // packs in one question to the store
+constexpr std::size_t kPacksPerIndex = 4096;  // as many as its format lets it
+constexpr std::size_t kAsked = 1000;          // packs in one question to the store
 constexpr std::size_t kMaxSegment = 8 * 1024 * 1024;
 // Of one pack. An undo lists two, or three where there were several thefts.
 constexpr std::size_t kMaxObjects = 4;

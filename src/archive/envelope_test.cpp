@@ -232,6 +232,29 @@ TEST_F(Envelope, APackIsOfTheKindOfTheObjectThatOpens) {
   EXPECT_EQ(make_index_packs(access_, catalog, {1}).size(), 1U);
 }
 
+// A record lists at most 1024 of them: 10 million chunks, of a MiB each in packs of 16, must fit.
+TEST_F(Envelope, AnIndexSegmentTakesManyPacks) {
+  Catalog catalog;
+  std::vector<std::uint32_t> numbers;
+  for (std::uint32_t i = 0; i < 2048; ++i) {
+    PackHeader header;
+    header.kind = PackKind::kData;
+    for (std::uint32_t f = 0; f < 16; ++f) {
+      FrameInfo frame{1 << 20, 1 << 20, {}};
+      ChunkId id;
+      crypto::random_fill(id.bytes);
+      frame.chunks.push_back({id, ChunkType::kData, 1 << 20});
+      header.frames.push_back(std::move(frame));
+    }
+    PackId id;
+    crypto::random_fill(id.bytes);
+    catalog.add(id, {id, keys::PackKey::random(), PackKind::kData, 17'000'000, 1},
+                std::move(header));
+    numbers.push_back(i);
+  }
+  EXPECT_EQ(make_index_packs(access_, catalog, numbers).size(), 1U);
+}
+
 TEST_F(Envelope, TablesKeepEveryObject) {
   Catalog catalog;
   const PackObject pack = pack_of("alpha");
