@@ -87,9 +87,11 @@ Result<int> run_repair(const Common& common, const std::string& vault, Console& 
                     .text("vault", vault)
                     .number("given_back", report->given_back)
                     .number("damaged", report->damaged)
+                    .number("lost_tables", report->lost_tables)
                     .number("salvaged", report->salvaged.size())
                     .number("lost", report->lost.size()));
-  const bool whole = report->damaged == 0 && report->salvaged.empty() && report->lost.empty();
+  const bool whole = report->damaged + report->lost_tables == 0 && report->salvaged.empty() &&
+                     report->lost.empty();
   console.say(whole ? "Everything was read, and is whole."
                     : "Back up again: that sends what the files still have of what is lost. "
                       "holdfast undo takes this back, should the store's files come back.");

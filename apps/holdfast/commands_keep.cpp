@@ -71,7 +71,7 @@ Result<int> run_prune(const Common& common, const PruneArgs& args, Console& cons
   archive::Progress progress;
   std::optional<ProgressDisplay> display(std::in_place, console, progress, "opened", "pack",
                                          "packs");
-  const auto report = account.prune({args.vault, args.dry_run}, progress);
+  const auto report = account.prune({args.vault, args.dry_run, args.max_waste}, progress);
   const double seconds = display->seconds();
   display.reset();
   if (!report.ok()) return report.error();
@@ -81,6 +81,8 @@ Result<int> run_prune(const Common& common, const PruneArgs& args, Console& cons
                     .number("records", report->records)
                     .number("packs", report->packs)
                     .number("bytes", report->bytes)
+                    .number("moved_packs", report->moved_packs)
+                    .number("moved_bytes", report->moved_bytes)
                     .number("lists", report->lists)
                     .number("stored_bytes", report->stored_bytes)
                     .number("skipped", report->skipped)
@@ -90,6 +92,10 @@ Result<int> run_prune(const Common& common, const PruneArgs& args, Console& cons
                     .flag("dry_run", args.dry_run));
   console.say((args.dry_run ? "Dry run, nothing was dropped: " : "Dropped: ") +
               human_count(report->packs, "pack", "packs") + ", " + human_bytes(report->bytes) +
+              (report->moved_packs == 0
+                   ? ""
+                   : " (of " + std::to_string(report->moved_packs) + " of them " +
+                         human_bytes(report->moved_bytes) + " are needed, and in new packs)") +
               "; " + human_count(report->kept_packs, "stays", "stay") + ", " +
               human_bytes(report->kept_bytes) + "; " + human_duration(seconds) + ".");
   if (report->records > 0) console.say(what_becomes_of_it(TRY(account.usage())));

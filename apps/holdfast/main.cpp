@@ -431,6 +431,10 @@ void add_keeping(Line& line) {
                                 });
   prune->add_flag("--dry-run,-n", line.prune.dry_run, "Only say how much it is");
   prune->add_option("--vault", line.prune.vault, "Of which vault");
+  prune
+      ->add_option("--max-waste", line.prune.max_waste,
+                   "Of a pack with more garbage, in percent, the rest moves to a new one (50)")
+      ->check(CLI::Range(0, 100));
 
   CLI::App* repair =
       add_command(line, line.app, "repair", "Go on without what is damaged; save what is whole",

@@ -96,6 +96,7 @@ struct ForgetArgs {
 struct PruneArgs {
   std::string vault = "main";
   bool dry_run = false;
+  unsigned max_waste = 50;
 };
 
 struct VaultCreateArgs {

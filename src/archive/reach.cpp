@@ -10,6 +10,14 @@ bool Reached::has_one_of(const PackHeader& header) const {
   });
 }
 
+Reached::Share Reached::share_of(const PackHeader& header) const {
+  Share share;
+  for (const FrameInfo& frame : header.frames)
+    for (const ChunkInfo& chunk : frame.chunks)
+      (has(chunk.id) ? share.reached : share.others) += chunk.length;
+  return share;
+}
+
 Result<void> Reached::add(const Content& tree) {
   TRY(add_content(tree));
   ExtentReader extents(chunks_, access_, tree);

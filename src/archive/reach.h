@@ -20,6 +20,12 @@ class Reached {
 
   bool has(const ChunkId& id) const { return ids_.contains(id); }
   bool has_one_of(const PackHeader& header) const;
+  // Bytes of its chunks.
+  struct Share {
+    std::uint64_t reached = 0;
+    std::uint64_t others = 0;
+  };
+  Share share_of(const PackHeader& header) const;
 
  private:
   Result<void> add_content(const Content& content);

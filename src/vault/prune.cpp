@@ -3,6 +3,7 @@
 
 #include "archive/check.h"
 #include "archive/reach.h"
+#include "vault/moving.h"
 #include "vault/rekey.h"
 #include "vault/trimming.h"
 
@@ -15,15 +16,21 @@ constexpr std::size_t kPacksAtOnce = circle::kMaxDropped / 2;
 // One attempt, on top of the newest record as it is now.
 class Attempt {
  public:
-  Attempt(Account::State& account, VaultData& data, archive::Progress& progress,
-          std::set<OpenedObject>& opened)
-      : account_(account), data_(data), progress_(progress), opened_(opened) {}
+  Attempt(Account::State& account, VaultData& data, const Account::PruneOptions& options,
+          archive::Progress& progress, std::set<OpenedObject>& opened)
+      : account_(account),
+        data_(data),
+        options_(options),
+        progress_(progress),
+        opened_(opened),
+        chunks_(data.cache, data.access, data.catalog),
+        reached_(chunks_, data.access),
+        moving_(account, data, reached_, progress) {}
 
   Result<void> find(Account::PruneReport& report) {
-    archive::ChunkReader chunks(data_.cache, data_.access, data_.catalog);
-    archive::Reached reached(chunks, data_.access);
-    TRY(reach(reached));
-    TRY(find_packs(reached, report));
+    TRY(reach());
+    if (!options_.dry_run) TRY(moving_.resume());
+    TRY(find_packs(report));
     return find_old_tables(report);
   }
   bool empty() const { return gone_.empty() && drop_.empty(); }
@@ -32,9 +39,16 @@ class Attempt {
   // New lists are in the store by then, and nothing refers to them.
   Result<circle::Record> make_record(std::set<PackId>& unused, Account::PruneReport& report) {
     circle::Record record = account_.next_record(data_.vault.id, circle::RecordKind::kPrune);
-    Trimming lists(data_, gone_);
+    auto moved = TRY(moving_.finish());
+    for (std::uint32_t i = 0; i < moved.pack_count(); ++i) {
+      const archive::PackEntry& pack = moved.pack_at(i);
+      moved_.push_back(pack.objects.front().name);
+      ++report.kept_packs;
+      report.kept_bytes += pack.size();
+    }
+    Trimming lists(data_, gone_, std::move(moved));
     TRY(lists.write(record));
-    report.stored_bytes += lists.stored_bytes();
+    report.stored_bytes += moving_.stored_bytes() + lists.stored_bytes();
     for (const PackId& table : lists.replaced_tables()) drop(table);
     for (const std::uint32_t number : lists.replaced_indexes()) {
       const archive::PackEntry& index = data_.catalog.pack_at(number);
@@ -48,17 +62,23 @@ class Attempt {
     record.dropped = {drop_.begin(), drop_.end()};
     return record;
   }
-  std::uint64_t found_packs() const { return gone_.size(); }
-  std::uint64_t found_bytes() const { return found_bytes_; }
+  // The record lists the packs that moved: they are on no way any more.
+  Result<void> arrived() { return account_.home.clear_journal(data_.vault.id, moved_); }
+  void count(Account::PruneReport& report) const {
+    report.packs += gone_.size();
+    report.bytes += found_bytes_;
+    report.moved_packs += moved_packs_;
+    report.moved_bytes += moved_bytes_;
+  }
 
  private:
   // Whoever cannot read a list of files does not know what it needs.
-  Result<void> reach(archive::Reached& reached) {
+  Result<void> reach() {
     for (const TakenRecord& taken : shown_records(*data_.chain)) {
       const std::string name = "snapshot " + taken.record->tip.head.hex().substr(0, 12);
       const auto info = read_snapshot(data_, account_.circle(), taken);
       if (!info.ok()) return damaged(info.error(), name);
-      const auto added = reached.add(info->root.tree);
+      const auto added = reached_.add(info->root.tree);
       if (!added.ok()) return damaged(added.error(), name);
       roots_.insert(taken.root);
     }
@@ -72,24 +92,32 @@ class Attempt {
                      "it lost, and prune then"};
   }
 
-  bool is_needed(const archive::PackEntry& pack, const archive::Reached& reached) const {
+  enum class Fate { kStays, kMoves, kGoes };
+  Fate fate_of(const archive::PackEntry& pack) const {
     const auto& listed = data_.newest()->index_segments;
-    if (roots_.contains(pack.id) || std::ranges::find(listed, pack.id) != listed.end()) return true;
-    if (pack.header) return reached.has_one_of(*pack.header);
-    // Nobody says what is in it.
-    return pack.may_be(archive::PackKind::kData) || pack.may_be(archive::PackKind::kMeta);
+    if (roots_.contains(pack.id) || std::ranges::find(listed, pack.id) != listed.end())
+      return Fate::kStays;
+    const bool contents =
+        pack.may_be(archive::PackKind::kData) || pack.may_be(archive::PackKind::kMeta);
+    // Where there is no header nobody says what is in it.
+    if (!pack.header) return contents ? Fate::kStays : Fate::kGoes;
+    if (!reached_.has_one_of(*pack.header)) return Fate::kGoes;
+    const auto share = reached_.share_of(*pack.header);
+    const bool wasteful = share.others * 100 > (share.reached + share.others) * options_.max_waste;
+    return contents && wasteful ? Fate::kMoves : Fate::kStays;
   }
 
-  Result<void> find_packs(const archive::Reached& reached, Account::PruneReport& report) {
+  Result<void> find_packs(Account::PruneReport& report) {
     report.skipped = report.kept_packs = report.kept_bytes = 0;
     report.findings = {};
     for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i) {
       const archive::PackEntry& pack = data_.catalog.pack_at(i);
-      const bool garbage = !is_needed(pack, reached);
-      full_ = full_ || (garbage && drop_.size() >= kPacksAtOnce);
-      if (garbage && !full_ && TRY(opens(pack, report))) {
+      const Fate fate = fate_of(pack);
+      full_ = full_ || (fate != Fate::kStays && drop_.size() >= kPacksAtOnce);
+      if (fate != Fate::kStays && !full_ && TRY(opens(pack, report))) {
         gone_.insert(i);
         found_bytes_ += pack.size();
+        if (fate == Fate::kMoves) TRY(move(pack));
         for (const archive::PackObject& object : pack.objects) drop(object.name);
       } else {
         ++report.kept_packs;
@@ -97,6 +125,12 @@ class Attempt {
       }
     }
     return Ok{};
+  }
+  Result<void> move(const archive::PackEntry& pack) {
+    ++moved_packs_;
+    moved_bytes_ += reached_.share_of(*pack.header).reached;
+    if (options_.dry_run) return Ok{};
+    return moving_.move(pack);
   }
   // An index may say of a pack what is not so, and a table name another vault's: what is dropped is
   // what this device opened, and found to hold what the index says.
@@ -152,11 +186,18 @@ class Attempt {
 
   Account::State& account_;
   VaultData& data_;
+  const Account::PruneOptions& options_;
   archive::Progress& progress_;
   std::set<OpenedObject>& opened_;
+  archive::ChunkReader chunks_;
+  archive::Reached reached_;
+  Moving moving_;
   std::set<PackId> roots_;        // of snapshots that are shown
   std::set<std::uint32_t> gone_;  // numbers in the catalog
+  std::vector<PackId> moved_;  // objects that are new
   std::uint64_t found_bytes_ = 0;
+  std::uint64_t moved_packs_ = 0;
+  std::uint64_t moved_bytes_ = 0;
   bool full_ = false;      // there is more than one record takes
   std::set<PackId> drop_;  // objects
 };
@@ -176,14 +217,10 @@ Result<Account::PruneReport> Account::prune(const PruneOptions& options,
     VaultData data = TRY(open_vault(*state_, options.vault, findings));
     if (data.newest() == nullptr) return report;
     const std::uint64_t lists = report.lists;
-    Attempt attempt(*state_, data, progress, opened);
+    Attempt attempt(*state_, data, options, progress, opened);
     TRY(attempt.find(report));
-    if (attempt.empty() || options.dry_run) {
-      if (options.dry_run) report.packs = attempt.found_packs();
-      if (options.dry_run) report.bytes = attempt.found_bytes();
-      return report;
-    }
-    const std::uint64_t packs = attempt.found_packs();
+    if (options.dry_run) attempt.count(report);
+    if (attempt.empty() || options.dry_run) return report;
     const circle::Record record = TRY(attempt.make_record(unused, report));
     if (std::max(record.key_segments.size(), record.index_segments.size()) > circle::kMaxSegments)
       return state_->too_many_segments(data.vault.id);
@@ -194,9 +231,9 @@ Result<Account::PruneReport> Account::prune(const PruneOptions& options,
     }
     TRY(state_->check_sends());
     unused.clear();
+    TRY(attempt.arrived());
     ++report.records;
-    report.packs += packs;
-    report.bytes += attempt.found_bytes();
+    attempt.count(report);
     if (!attempt.more()) return report;
   }
   return Error{Code::kConflict, "other devices keep writing to this vault; try again"};

@@ -16,14 +16,29 @@ constexpr std::size_t kDamagedAtOnce = circle::kMaxDropped / 2;
 
 Error written_to() { return {Code::kConflict, "other devices write to this vault; try again"}; }
 
+// Listed tables of keys that are not in the store, or not as their names say.
+Result<std::set<PackId>> damaged_tables(VaultData& data) {
+  std::set<PackId> damaged;
+  for (const auto& ref : data.newest()->key_segments) {
+    const auto bytes = data.cache.session().get_pack(ref.object);
+    if (!bytes.ok() && bytes.error().code != Code::kNotFound &&
+        bytes.error().code != Code::kCorrupt)
+      return bytes.error();
+    if (!bytes.ok() || PackId(crypto::sha256(*bytes).bytes) != ref.object)
+      damaged.insert(ref.object);
+  }
+  return damaged;
+}
+
 // What the store lost and this device kept.
-Result<std::uint64_t> give_back(VaultData& data) {
+Result<std::uint64_t> give_back(VaultData& data, const std::set<PackId>& tables) {
+  std::uint64_t given = 0;
+  for (const PackId& table : tables)
+    if (TRY(data.cache.give_back(table))) ++given;
   std::vector<PackId> names;
-  for (const auto& ref : data.newest()->key_segments) names.push_back(ref.object);
   for (const std::uint32_t number : TRY(archive::missing_packs(data.cache, data.catalog)))
     for (const archive::PackObject& object : data.catalog.pack_at(number).objects)
       names.push_back(object.name);
-  std::uint64_t given = 0;
   for (const PackId& name : TRY(archive::absent_packs(data.cache.session(), names)))
     if (TRY(data.cache.give_back(name))) ++given;
   return given;
@@ -95,7 +110,10 @@ class Repair {
 
   // The beginnings of ids of the snapshots that are to be shown no more.
   Result<std::vector<std::string>> run() {
-    report_.given_back = TRY(give_back(data_));
+    const auto damaged_before = TRY(damaged_tables(data_));
+    report_.given_back = TRY(give_back(data_, damaged_before));
+    lost_tables_ = TRY(damaged_tables(data_));
+    report_.lost_tables = lost_tables_.size();
     const auto packs = TRY(archive::check_packs(data_.cache, data_.access, data_.catalog, 100,
                                                 progress_, report_.findings));
     report_.damaged = packs.damaged.size();
@@ -112,6 +130,8 @@ class Repair {
     return hidden;
   }
   const std::set<PackId>& spoiled() const { return spoiled_; }
+  // Whatever keys they held, nobody here has them.
+  const std::set<PackId>& lost_tables() const { return lost_tables_; }
 
  private:
   // No object of it is what its name says, so nobody can use any. One that is, and does not open,
@@ -173,12 +193,14 @@ class Repair {
   archive::Progress& progress_;
   Account::RepairReport& report_;
   std::set<PackId> spoiled_;
+  std::set<PackId> lost_tables_;
 };
 
 // Listed nowhere, its chunks are sent again by the next backup of any device.
 Result<void> drop_spoiled(Account::State& account, const std::string& vault,
-                          std::set<PackId> spoiled) {
-  for (unsigned conflicts = 0; conflicts < kRebases && !spoiled.empty();) {
+                          std::set<PackId> spoiled, const std::set<PackId>& lost_tables) {
+  bool tables = !lost_tables.empty();
+  for (unsigned conflicts = 0; conflicts < kRebases && (tables || !spoiled.empty());) {
     TRY(account.sync());
     archive::Findings ignored;
     VaultData data = TRY(open_vault(account, vault, ignored));
@@ -195,12 +217,17 @@ Result<void> drop_spoiled(Account::State& account, const std::string& vault,
     circle::Record record = account.next_record(data.vault.id, circle::RecordKind::kPrune);
     TRY(lists.write(record));
     drop.insert(lists.replaced_tables().begin(), lists.replaced_tables().end());
+    for (const circle::KeySegmentRef& ref : record.key_segments)
+      if (lost_tables.contains(ref.object)) drop.insert(ref.object);
+    std::erase_if(record.key_segments,
+                  [&](const auto& ref) { return lost_tables.contains(ref.object); });
     if (drop.empty()) return Ok{};
     record.dropped = {drop.begin(), drop.end()};
     if (!TRY(account.append_record(record))) {
       ++conflicts;
       continue;
     }
+    tables = false;
     std::erase_if(spoiled, [&](const PackId& pack) {
       const auto number = data.catalog.pack_number(pack);
       return !number || gone.contains(*number);
@@ -223,7 +250,7 @@ Result<Account::RepairReport> Account::repair(const std::string& vault,
   Repair repair(*state_, std::move(data), progress, report);
   const auto hidden = TRY(repair.run());
   if (!hidden.empty()) TRY(forget({vault, {}, hidden}));
-  TRY(drop_spoiled(*state_, vault, repair.spoiled()));
+  TRY(drop_spoiled(*state_, vault, repair.spoiled(), repair.lost_tables()));
   return report;
 }
 

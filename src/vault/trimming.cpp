@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace holdfast::vault {
+namespace {
+
+std::vector<std::uint32_t> all_of(const archive::Catalog& catalog) {
+  std::vector<std::uint32_t> numbers(catalog.pack_count());
+  for (std::uint32_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
+  return numbers;
+}
+
+}  // namespace
 
 Result<void> Trimming::write(circle::Record& record) {
   TRY(write_indexes(record));
@@ -17,12 +26,12 @@ Result<void> Trimming::write_indexes(circle::Record& record) {
     if (number && data_.catalog.has_read(id)) left = TRY(what_is_left(*number));
     if (left) {
       indexes_.insert(*number);
-      TRY(write_index(*left, record));
+      TRY(write_index(data_.catalog, *left, record));
     } else {
       record.index_segments.push_back(id);
     }
   }
-  return Ok{};
+  return write_index(new_, all_of(new_), record);
 }
 
 // Numbers of the packs that an index names beside those that go; none: it names none of these.
@@ -41,9 +50,10 @@ Result<std::optional<std::vector<std::uint32_t>>> Trimming::what_is_left(std::ui
   return std::optional(std::move(left));
 }
 
-Result<void> Trimming::write_index(const std::vector<std::uint32_t>& packs,
+Result<void> Trimming::write_index(const archive::Catalog& catalog,
+                                   const std::vector<std::uint32_t>& packs,
                                    circle::Record& record) {
-  for (auto& pack : archive::make_index_packs(data_.access, data_.catalog, packs)) {
+  for (auto& pack : archive::make_index_packs(data_.access, catalog, packs)) {
     TRY(data_.cache.session().put_pack(pack.id, pack.bytes));
     data_.cache.keep(pack.id, pack.bytes);
     stored_bytes_ += pack.bytes.size();
@@ -69,9 +79,7 @@ Result<void> Trimming::write_tables(circle::Record& record) {
       tables_.insert(ref.object);
     }
   }
-  std::vector<std::uint32_t> indexes(new_.pack_count());
-  for (std::uint32_t i = 0; i < indexes.size(); ++i) indexes[i] = i;
-  add(TRY(archive::write_key_segments(data_.cache, data_.access, new_, indexes)), record);
+  add(TRY(archive::write_key_segments(data_.cache, data_.access, new_, all_of(new_))), record);
   return Ok{};
 }
 

@@ -13,8 +13,9 @@ using OpenedObject = std::pair<PackId, PackId>;
 // too: what it holds may come back.
 class Trimming {
  public:
-  // `gone`: numbers in the catalog of `data`.
-  Trimming(VaultData& data, std::set<std::uint32_t> gone) : data_(data), gone_(std::move(gone)) {}
+  // `gone`: numbers in the catalog of `data`. `moved`: packs that are listed from now on.
+  Trimming(VaultData& data, std::set<std::uint32_t> gone, archive::Catalog moved = {})
+      : data_(data), gone_(std::move(gone)), new_(std::move(moved)) {}
 
   // The segments of a record to come. What it writes is in the store by then, and nothing refers to
   // it before the record does.
@@ -29,7 +30,8 @@ class Trimming {
 
  private:
   Result<void> write_indexes(circle::Record& record);
-  Result<void> write_index(const std::vector<std::uint32_t>& packs, circle::Record& record);
+  Result<void> write_index(const archive::Catalog& catalog, const std::vector<std::uint32_t>& packs,
+                           circle::Record& record);
   Result<std::optional<std::vector<std::uint32_t>>> what_is_left(std::uint32_t index);
   Result<void> write_tables(circle::Record& record);
   void add(const archive::WrittenSegments& written, circle::Record& record);
@@ -41,7 +43,7 @@ class Trimming {
   std::set<PackId> tables_;
   std::set<PackId> written_;
   std::uint64_t stored_bytes_ = 0;
-  archive::Catalog new_;  // indexes written now
+  archive::Catalog new_;  // what moved, and indexes written now
 };
 
 }  // namespace holdfast::vault

@@ -225,19 +225,25 @@ class Account {
   struct PruneOptions {
     std::string vault = "main";
     bool dry_run = false;
+    // What is needed of a pack moves into a new one, where more than this percentage of its bytes is
+    // garbage.
+    unsigned max_waste = 50;
   };
   struct PruneReport {
     std::uint64_t records = 0;  // written
-    std::uint64_t packs = 0;    // dropped: nothing that is shown needs them
+    std::uint64_t packs = 0;    // dropped: nothing that is shown needs them any more
     std::uint64_t bytes = 0;
+    std::uint64_t moved_packs = 0;   // of them: what was needed of these is in new packs
+    std::uint64_t moved_bytes = 0;   // before compression
     std::uint64_t lists = 0;         // of keys, dropped because newer ones took their place
-    std::uint64_t stored_bytes = 0;  // sent: new lists
+    std::uint64_t stored_bytes = 0;  // sent: new packs and lists
     std::uint64_t skipped = 0;       // packs that nothing seems to need and that could not be read
     std::uint64_t kept_packs = 0;
     std::uint64_t kept_bytes = 0;
     archive::Findings findings;
   };
-  // Drops what no snapshot that is shown refers to. The store may delete it after its grace time;
+  // Drops what no snapshot that is shown refers to, and moves what is needed out of packs that are
+  // mostly garbage. The store may delete what was dropped after its grace time;
   // until then undo() keeps it. kInvalid: a record is to be undone first. kCorrupt: the vault is
   // damaged, and what it needs cannot be told.
   Result<PruneReport> prune(const PruneOptions& options, archive::Progress& progress);
@@ -345,6 +351,7 @@ class Account {
   struct RepairReport {
     std::uint64_t given_back = 0;  // objects that the store had lost and this device had
     std::uint64_t damaged = 0;     // packs that no snapshot will rest on any more
+    std::uint64_t lost_tables = 0;  // of keys; what they alone held cannot be opened any more
     struct Salvaged {
       SnapshotInfo from;
       SnapshotInfo to;             // has what is whole

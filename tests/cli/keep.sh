@@ -68,6 +68,12 @@ expect 1 on laptop check --read-data --json
 damaged=$(of_summary damaged_snapshots)
 ((damaged > 0)) || fail "no snapshot is damaged"
 grep -q "\"path\":\"$work/tree/changes\"" <(grep '"event":"damaged"' "$work/out") || fail "no file is named"
+# What is whole is restored all the same, and the rest is named.
+broken=$(grep '"event":"damaged"' "$work/out" | grep '"path"' | tail -1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["snapshot"])')
+expect 3 on laptop restore "$broken:$work/tree" --target "$work/partly"
+says "changes"
+cmp "$work/tree/stays" "$work/partly/stays"
+[[ ! -e $work/partly/changes ]] || fail "a damaged file was restored"
 expect 3 on laptop repair --json
 is "$(of_summary salvaged)" "$damaged"
 expect 0 on laptop check --read-data
@@ -77,6 +83,29 @@ expect 0 on laptop restore "latest:$work/tree" --target "$work/again"
 cmp "$work/again/changes" "$work/changes.3"
 expect 1 on laptop backup "$work/tree" --limit-upload 1M
 says "a rate is for a service"
+
+# --- beside the backups of another device, killed at any moment, no needed pack goes
+admit nas laptop
+mkdir "$work/other"
+for round in 1 2 3 4; do
+  head -c 1500000 /dev/urandom > "$work/other/changes"
+  head -c 200000 /dev/urandom > "$work/other/kept.$round"
+  "$holdfast" --home "$work/nas" --server "$server" --unattended backup "$work/other" > "$work/beside" 2>&1 &
+  backup=$!
+  expect 0 on laptop forget --keep-last 1
+  "$holdfast" --home "$work/laptop" --server "$server" --unattended prune --max-waste 10 > "$work/killed" 2>&1 &
+  waiting=$!
+  sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+  kill -9 "$waiting" 2> /dev/null || true
+  wait "$waiting" 2> /dev/null || true
+  waiting=''
+  wait "$backup" || fail "the backup beside it failed: $(cat "$work/beside")"
+  expect 0 on laptop check --read-data
+done
+expect 0 on laptop prune --max-waste 10 --json
+expect 0 on nas check --read-data
+expect 0 on nas restore "latest:$work/other" --target "$work/beside.out"
+diff -r "$work/other" "$work/beside.out"
 
 # --- a service: the rate holds, and so does the niceness
 start_service --signup open

@@ -50,6 +50,23 @@ Result<void> reseal(vault::Account& account, Folder&) {
   return Ok{};
 }
 
+// The file that was saved and is gone is garbage after it, alone in its pack or not.
+Result<void> prune(vault::Account& account, Folder& folder) {
+  fs::remove(folder / "data/gone");
+  TRY(save(account, folder / "data"));
+  vault::Account::ForgetOptions keep;
+  keep.keep.last = 1;
+  TRY(account.forget(keep));
+  archive::Progress progress;
+  vault::Account::PruneOptions options;
+  options.max_waste = 10;
+  const auto report = TRY(account.prune(options, progress));
+  if (report.skipped != 0) return Error{Code::kCorrupt, "some garbage could not be read"};
+  if (TRY(account.prune(options, progress)).packs != 0)
+    return Error{Code::kCorrupt, "a prune leaves garbage"};
+  return Ok{};
+}
+
 const Named kActs[] = {
     {"backup", [](vault::Account& a, Folder& f) { return save(a, f / "data"); },
      [](const vault::Account&) { return false; }},
@@ -61,6 +78,7 @@ const Named kActs[] = {
      [](const vault::Account& a) { return a.circle().vault_named("photos") != nullptr; }},
     {"rekey", rekey, [](const vault::Account&) { return false; }},
     {"reseal", reseal, [](const vault::Account&) { return false; }},
+    {"prune", prune, [](const vault::Account&) { return false; }},
 };
 
 class CrashMatrix : public ::testing::TestWithParam<std::tuple<int, Lost, Place>> {};
@@ -77,6 +95,7 @@ struct Story {
 
   explicit Story(Place place = Place::kDirect) : service(place) {
     write(folder / "data/old", saved);
+    write(folder / "data/gone", std::string(600 * 1024, 'g'));
     auto begun = must(vault::init(home, *store, clock, {"me", "laptop", "ZZ"}));
     join(begun.account, desk_home, *store, clock, "desk");
     must_do(begun.account.sync());
@@ -118,7 +137,7 @@ TEST_P(CrashMatrix, NothingAcknowledgedIsLostAndTheActCanBeDoneAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Acts, CrashMatrix,
-                         ::testing::Combine(::testing::Range(0, 6),
+                         ::testing::Combine(::testing::Range(0, 7),
                                             ::testing::Values(Lost::kCall, Lost::kAnswer),
                                             ::testing::Values(Place::kDirect, Place::kService)),
                          [](const auto& param) {

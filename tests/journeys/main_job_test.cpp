@@ -229,6 +229,30 @@ TEST_P(LosingStore, CheckAsksTheStoreAndNotTheCacheForKeySegments) {
   EXPECT_EQ(report.findings.problems.front().path.substr(0, 11), "key segment");
 }
 
+// A device that kept the table puts it back; for one that did not, what it held is gone, and the
+// next backup sends it again.
+TEST_P(LosingStore, ARepairPutsATableOfKeysBackOrGoesOnWithoutIt) {
+  auto begun = begin();
+  backup_id(begun.account, folder_ / "data");
+  archive::Progress progress;
+  lose(newest(begun.account).key_segments.front().object);
+  EXPECT_EQ(must(begun.account.repair("main", progress)).given_back, 1U);
+  EXPECT_TRUE(must(begun.account.check("main", 100, progress)).findings.problems.empty());
+
+  vault::Home other_home = new_home(folder_ / "other");
+  auto other = join(begun.account, other_home, "other");
+  lose(newest(begun.account).key_segments.front().object);
+  EXPECT_FALSE(must(other.check("main", 0, progress)).findings.problems.empty());
+  const auto report = must(other.repair("main", progress));
+  EXPECT_EQ(report.lost_tables, 1U);
+  EXPECT_EQ(report.lost.size(), 1U) << "the only snapshot";
+  const auto after = must(other.check("main", 100, progress));
+  EXPECT_TRUE(after.findings.problems.empty()) << after.findings.problems.front().reason;
+  backup_id(other, folder_ / "data");
+  restore_to(other, folder_ / "data", folder_ / "out");
+  EXPECT_EQ(read(folder_ / "out/a.txt"), "alpha");
+}
+
 TEST_P(MainJob, CheckReadsEverythingAndFindsNothingWrong) {
   auto begun = begin();
   backup_id(begun.account, folder_ / "data");

@@ -57,6 +57,12 @@ class Prune : public ::testing::TestWithParam<Place> {
     archive::Progress progress;
     return must(account.prune({}, progress));
   }
+  Result<vault::Account::BackupReport> backup(vault::Account& account) {
+    archive::Progress progress;
+    vault::Account::BackupOptions options;
+    options.walk.roots = {data()};
+    return account.backup(options, progress);
+  }
   std::vector<vault::Account::Loss> losses(vault::Account& account) {
     must_do(account.sync());
     return must(account.losses());
@@ -228,6 +234,34 @@ TEST_P(Prune, AFileOfManyPartsKeepsItsLists) {
   EXPECT_GT(prune(*laptop_).packs, 0U);
   wait_and_sweep(15 * kDayInMs);
   expect_sound(*laptop_);
+}
+
+// One file of twenty is left in a pack: it moves, and the pack goes.
+TEST_P(Prune, WhatIsNeededOfAPackThatIsMostlyGarbageMoves) {
+  const std::string part = data() + "/part";
+  for (unsigned i = 0; i < 20; ++i) write(part + std::to_string(i), random_text(300'000, i));
+  backup_id(*laptop_, data());
+  for (unsigned i = 1; i < 20; ++i) fs::remove(part + std::to_string(i));
+  backup_id(*laptop_, data());
+  keep_last(*laptop_, 1);
+  archive::Progress progress;
+  const auto wasteful = must(laptop_->prune({"main", true, 100}, progress));
+  EXPECT_EQ(wasteful.moved_packs, 0U);
+  const auto dry = must(laptop_->prune({"main", true}, progress));
+  EXPECT_GE(dry.moved_bytes, 300'000U);
+  EXPECT_GT(dry.packs, wasteful.packs);
+  const auto report = prune(*laptop_);
+  EXPECT_EQ(report.moved_packs, dry.moved_packs);
+  EXPECT_EQ(report.moved_bytes, dry.moved_bytes);
+  EXPECT_LT(report.stored_bytes, report.bytes) << "no more is sent than goes";
+  EXPECT_EQ(report.skipped, 0U);
+  EXPECT_EQ(prune(*laptop_).records, 0U) << "it leaves no garbage of its own";
+  wait_and_sweep(15 * kDayInMs);
+  expect_sound(*laptop_);
+  EXPECT_TRUE(read(folder_ / "out1/part0") == read(part + "0"));
+  EXPECT_EQ(must(backup(*laptop_)).resumed_packs, 0U) << "nothing is on its way any more";
+  auto bare = bare_device();
+  expect_sound(bare);
 }
 
 // Everything may be forgotten: a vault without a snapshot needs nothing.
@@ -475,6 +509,46 @@ TEST_P(Prune, FailsAtEveryStepAndLosesNothing) {
       }
       ASSERT_LT(k, 50);
     }
+  }
+}
+
+// The pack with what was saved last is lost; of a repair every write fails once. Done again, it ends.
+TEST_P(Prune, ARepairThatFailsAtAnyStepIsDoneAgain) {
+  if (GetParam() != Place::kDirect) GTEST_SKIP() << "the store does not matter";
+  std::set<PackId> known;
+  for (int k = 1;; ++k) {
+    SCOPED_TRACE("write " + std::to_string(k));
+    write(data() + "/changes.bin", random_text(600'000, 1000 + static_cast<unsigned>(k)));
+    backup_id(*laptop_, data());
+    Faults faults;
+    must_do(nas_->sync());
+    hostile::HostileMember view(nas_home_, *store_, *clock_, "main");
+    for (const auto& entry : view.all_keys())
+      if (entry.kind == archive::PackKind::kData && known.insert(entry.pack).second)
+        faults.lost_pack = entry.pack;
+    ASSERT_TRUE(faults.lost_pack.has_value());
+    FaultyStore losing(*store_, faults);
+    bool survived = false;
+    archive::Progress progress;
+    {
+      auto account = must(vault::Account::open(laptop_home_, losing, *clock_));
+      faults.writes_left = k;
+      survived = account.repair("main", progress).ok() && !faults.dead();
+    }
+    faults.writes_left = -1;
+    auto account = must(vault::Account::open(laptop_home_, losing, *clock_));
+    must(account.repair("main", progress));
+    const auto after = must(account.check("main", 100, progress));
+    for (const auto& problem : after.findings.problems)
+      ADD_FAILURE() << problem.path << ": " << problem.reason;
+    const std::string out = folder_ / ("repaired" + std::to_string(k));
+    restore_to(account, data(), out);
+    EXPECT_TRUE(read(out + "/stays.bin") == read(data() + "/stays.bin"));
+    if (survived) {
+      EXPECT_GT(k, 4);
+      break;
+    }
+    ASSERT_LT(k, 50);
   }
 }
 
