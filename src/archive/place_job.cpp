@@ -62,9 +62,8 @@ mode_t type_of(EntryKind kind) {
 
 // Whether this is what we just made and not something put under its name: others may write in the
 // directory too.
-bool is_as_made(int fd, const Entry& entry) {
-  struct stat st{};
-  if (::fstat(fd, &st) != 0 || (st.st_mode & S_IFMT) != type_of(entry.kind)) return false;
+bool is_as_made(const struct stat& st, const Entry& entry) {
+  if ((st.st_mode & S_IFMT) != type_of(entry.kind)) return false;
   const bool is_device = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
   return st.st_nlink == 1 && (!is_device || st.st_rdev == entry.rdev);
 }
@@ -107,7 +106,9 @@ Result<void> PlaceJob::State::make_file(ContentSource& content, Findings& findin
   });
   if (error != 0) return io_error("create", spot.path, error);
   TRY(write_content(fd.get(), entry.size, content, spot.path));
-  return give(fd.get(), temporary, findings);
+  struct stat now {};
+  if (::fstat(fd.get(), &now) != 0) return io_error("stat", spot.path, errno);
+  return give(fd.get(), now, temporary, findings);
 }
 
 int PlaceJob::State::make_node(const char* temporary, const std::string& link_target) const {
@@ -131,15 +132,17 @@ Result<void> PlaceJob::State::make_other(Findings& findings) {
   const Fd fd(
       ::openat(spot.parent->get(), temporary.name().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return io_error("open", spot.path, errno);
-  if (!is_as_made(fd.get(), entry))
+  struct stat now {};
+  if (::fstat(fd.get(), &now) != 0 || !is_as_made(now, entry))
     return Error{Code::kConflict, spot.path + " was replaced while it was being made"};
-  return give(fd.get(), temporary, findings);
+  return give(fd.get(), now, temporary, findings);
 }
 
-Result<void> PlaceJob::State::give(int fd, Temporary& temporary, Findings& findings) {
-  set_attributes(fd, entry, owner, spot.path, *losses, findings);
+Result<void> PlaceJob::State::give(int fd, const struct stat& now, Temporary& temporary,
+                                   Findings& findings) {
+  set_attributes(fd, now, entry, owner, inherited, spot.path, *losses, findings);
   TRY(temporary.appear(overwrite, entry.mtime));
-  if (first) first->became(FirstName::Fate::kMade, TRY(identity_of(fd)));
+  if (first) first->became(FirstName::Fate::kMade, {now.st_dev, now.st_ino});
   return Ok{};
 }
 

@@ -94,6 +94,7 @@ struct PlaceJob::State {
   Entry entry;
   Spot spot;
   Owner owner;
+  Inherited inherited = Inherited::kPerhaps;
   Overwrite overwrite = Overwrite::kNever;
   bool dry_run = false;
   std::shared_ptr<Losses> losses;
@@ -104,7 +105,7 @@ struct PlaceJob::State {
   Result<void> make_file(ContentSource& content, Findings& findings);
   Result<void> make_other(Findings& findings);
   int make_node(const char* temporary, const std::string& link_target) const;
-  Result<void> give(int fd, Temporary& temporary, Findings& findings);
+  Result<void> give(int fd, const struct stat& now, Temporary& temporary, Findings& findings);
 };
 
 }  // namespace holdfast::archive

@@ -1,7 +1,6 @@
 #include "archive/set_attributes.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -18,10 +17,11 @@ constexpr std::string_view kAclPrefix = "system.posix_acl_";
 // Each gives an error number or 0.
 class Handle {
  public:
-  explicit Handle(int fd)
+  Handle(int fd, EntryKind kind)
       : fd_(fd),
-        is_path_((::fcntl(fd, F_GETFL) & O_PATH) != 0),
-        link_("/proc/self/fd/" + std::to_string(fd)) {}
+        // A file is open to be written to.
+        is_path_(kind != EntryKind::kFile && (::fcntl(fd, F_GETFL) & O_PATH) != 0),
+        link_(is_path_ ? "/proc/self/fd/" + std::to_string(fd) : std::string()) {}
 
   int set_owner(uid_t uid, gid_t gid) const {
     return said(::fchownat(fd_, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
@@ -82,6 +82,7 @@ std::string namespace_of(std::string_view name) {
 
 struct Task {
   const Handle& handle;
+  const struct stat& now;
   const Entry& entry;
   const std::string& path;
   Losses& losses;
@@ -92,6 +93,7 @@ struct Task {
 
 // The set-id bits that may be set afterwards.
 std::uint32_t set_owner(const Task& task, Owner owner) {
+  if (task.now.st_uid == owner.uid && task.now.st_gid == owner.gid) return S_ISUID | S_ISGID;
   const int error = task.handle.set_owner(owner.uid, owner.gid);
   if (error == 0) return S_ISUID | S_ISGID;
   task.lose("owner", error);
@@ -112,14 +114,22 @@ void remove_inherited_acls(const Task& task) {
   }
 }
 
-void set_xattrs(const Task& task) {
-  if (task.entry.kind != EntryKind::kSymlink) remove_inherited_acls(task);
+void set_xattrs(const Task& task, Inherited inherited) {
+  if (task.entry.kind != EntryKind::kSymlink && inherited == Inherited::kPerhaps)
+    remove_inherited_acls(task);
   for (const Xattr& xattr : task.entry.xattrs) {
     const std::string name(as_text(xattr.name));
     const int error =
         is_sane_name(xattr.name) ? task.handle.set_xattr(name.c_str(), xattr.value) : EINVAL;
     if (error != 0) task.lose("extended attribute " + namespace_of(name), error);
   }
+}
+
+// Setting an owner or an ACL may have changed it.
+bool has_mode(const Task& task, std::uint32_t mode, Owner owner, Inherited inherited) {
+  return (task.now.st_mode & 07777U) == mode && task.entry.xattrs.empty() &&
+         inherited == Inherited::kNothing && task.now.st_uid == owner.uid &&
+         task.now.st_gid == owner.gid;
 }
 
 void set_time(const Task& task) {
@@ -152,14 +162,15 @@ void Losses::report_rest(Findings& findings) {
   }
 }
 
-void set_attributes(int fd, const Entry& entry, Owner owner, const std::string& path,
-                    Losses& losses, Findings& findings) {
-  const Handle handle(fd);
-  const Task task{handle, entry, path, losses, findings};
+void set_attributes(int fd, const struct stat& now, const Entry& entry, Owner owner,
+                    Inherited inherited, const std::string& path, Losses& losses,
+                    Findings& findings) {
+  const Handle handle(fd, entry.kind);
+  const Task task{handle, now, entry, path, losses, findings};
   const std::uint32_t set_ids = set_owner(task, owner);
-  set_xattrs(task);
-  if (entry.kind != EntryKind::kSymlink) {
-    const std::uint32_t mode = entry.mode & (01777U | set_ids);
+  set_xattrs(task, inherited);
+  const std::uint32_t mode = entry.mode & (01777U | set_ids);
+  if (entry.kind != EntryKind::kSymlink && !has_mode(task, mode, owner, inherited)) {
     if (const int error = handle.set_mode(mode); error != 0) task.lose("mode", error);
   }
   set_time(task);

@@ -1,6 +1,8 @@
 // Gives a file that was just made, by its handle, the attributes of an entry.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <map>
 #include <string>
 
@@ -33,11 +35,16 @@ struct Owner {
   std::uint32_t gid = 0;
 };
 
+// Whether a directory may have given what was made in it an ACL.
+enum class Inherited { kPerhaps, kNothing };
+
 // Owner, xattrs, mode, time, in this order: changing the owner drops set-id bits and capabilities,
-// and an ACL changes the mode. A set-id bit is not given to a file that could not be given its
-// owner. `fd` is open for a file or directory, and may be O_PATH; for other kinds it must be.
+// and an ACL changes the mode. What is as it should be already is not set again. A set-id bit is
+// not given to a file that could not be given its owner. `fd` is open for a file, may be O_PATH for a
+// directory, and must be for the other kinds. `now`: what it is before.
 // ACLs inherited from the directory above are taken away unless the entry has them.
-void set_attributes(int fd, const Entry& entry, Owner owner, const std::string& path,
-                    Losses& losses, Findings& findings);
+void set_attributes(int fd, const struct stat& now, const Entry& entry, Owner owner,
+                    Inherited inherited, const std::string& path, Losses& losses,
+                    Findings& findings);
 
 }  // namespace holdfast::archive

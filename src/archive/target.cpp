@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -37,8 +38,15 @@ bool has_several_names(const Entry& entry) {
 
 struct OpenDirectory {
   DirStack::Handle handle;
-  FileIdentity identity;
+  struct stat status {};
+  FileIdentity identity() const { return {status.st_dev, status.st_ino}; }
 };
+
+bool gives_no_acl(int directory) {
+  const std::string link = "/proc/self/fd/" + std::to_string(directory);
+  return ::getxattr(link.c_str(), "system.posix_acl_default", nullptr, 0) < 0 &&
+         (errno == ENODATA || errno == ENOTSUP);
+}
 
 // By its components from the root, through no symlink.
 Result<DirStack::Handle> open_below(DirStack::Handle at, std::string_view path,
@@ -64,8 +72,11 @@ struct Target::State {
   };
   struct Level {
     Stand stand{};
+    // Made by us and ours alone until finish(): nobody else can enter it, so nothing stands in it
+    // yet, and nothing in it inherits an ACL.
+    bool ours = false;
     std::size_t path_length = 0;
-    std::optional<Entry> finish;  // attributes it gets when it is left
+    std::optional<Entry> finish = {};  // attributes it gets when it is left
   };
 
   TargetOptions options;
@@ -87,14 +98,15 @@ struct Target::State {
     if (!levels.empty()) return levels.back().stand;
     return stack ? Stand::kHere : Stand::kDryRun;
   }
+  bool ours() const { return !levels.empty() && levels.back().ours; }
   Result<void> go_to(const Entry& entry, Findings* findings);
   void leave(Findings* findings);
-  void enter(Stand stand);
+  void enter(Level level);
   void restart();
   Result<Spot> spot_of(const Entry& entry);
   Result<OpenDirectory> open_directory(const Spot& spot) const;
-  Result<std::optional<OpenDirectory>> make_directory(const Spot& spot) const;
-  Result<Stand> place_directory(const Entry& entry);
+  Result<Level> make_directory(const Spot& spot);
+  Result<Level> place_directory(const Entry& entry);
   Result<Stand> enter_again(const Entry& entry);
   Owner owner_of(const Entry& entry);
   std::string below_refused() const {
@@ -131,13 +143,20 @@ void Target::State::leave(Findings* findings) {
   }
   // Opened to read where that is allowed, because O_PATH needs /proc.
   const Fd fd(::openat(handle->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  set_attributes(fd.valid() ? fd.get() : handle->get(), *level.finish, owner_of(*level.finish),
-                 left, *losses, *findings);
+  const int at = fd.valid() ? fd.get() : handle->get();
+  struct stat now {};
+  if (::fstat(at, &now) != 0) {
+    findings->problems.push_back({left, io_error("stat", left, errno).message});
+    return;
+  }
+  set_attributes(at, now, *level.finish, owner_of(*level.finish), Inherited::kPerhaps, left,
+                 *losses, *findings);
 }
 
-void Target::State::enter(Stand now) {
-  if (now == Stand::kRefused && stand() != Stand::kRefused) refused_at = path;
-  levels.push_back({now, path.size(), std::nullopt});
+void Target::State::enter(Level level) {
+  if (level.stand == Stand::kRefused && stand() != Stand::kRefused) refused_at = path;
+  level.path_length = path.size();
+  levels.push_back(std::move(level));
 }
 
 void Target::State::restart() {
@@ -169,35 +188,38 @@ Result<OpenDirectory> Target::State::open_directory(const Spot& spot) const {
         (symlink ? "a symlink stands where the folder " : "a file stands where the folder ") +
             spot.path + " belongs; it was left as it is and nothing was written through it"};
   }
-  const FileIdentity identity = TRY(identity_of(fd.get()));
-  return OpenDirectory{std::make_shared<const Fd>(std::move(fd)), identity};
+  OpenDirectory opened;
+  if (::fstat(fd.get(), &opened.status) != 0) return io_error("stat", spot.path, errno);
+  opened.handle = std::make_shared<const Fd>(std::move(fd));
+  return opened;
 }
 
-// nullopt: a dry run, and it is not there.
-Result<std::optional<OpenDirectory>> Target::State::make_directory(const Spot& spot) const {
+// Makes or finds it, and puts its handle on the stack.
+Result<Target::State::Level> Target::State::make_directory(const Spot& spot) {
   bool is_new = false;
   if (options.dry_run) {
-    if (!TRY(look_at(spot))) return std::optional<OpenDirectory>();
+    if (!TRY(look_at(spot))) return Level{Stand::kDryRun};
   } else {
     is_new = ::mkdirat(spot.parent->get(), spot.name.c_str(), 0700) == 0;
     if (!is_new && errno != EEXIST) return io_error("create the folder", spot.path, errno);
   }
   OpenDirectory opened = TRY(open_directory(spot));
-  struct stat st{};
+  const int fd = opened.handle->get();
+  const mode_t mode = opened.status.st_mode & 0777U;
   // A umask, or an ACL inherited from above, may have kept us out of it.
-  if (is_new && ::fstat(opened.handle->get(), &st) == 0 && (st.st_mode & 0700U) != 0700U)
-    ::chmod(("/proc/self/fd/" + std::to_string(opened.handle->get())).c_str(), 0700);
-  return std::optional<OpenDirectory>(std::move(opened));
+  if (is_new && (mode & 0700U) != 0700U)
+    ::chmod(("/proc/self/fd/" + std::to_string(fd)).c_str(), 0700);
+  Level level{Stand::kHere};
+  // Its owner is asked because another may have been put under its name.
+  level.ours = is_new && mode == 0700U && opened.status.st_uid == ::geteuid() &&
+               (ours() || gives_no_acl(fd));
+  stack->push(spot.name, std::move(opened.handle), opened.identity());
+  return level;
 }
 
-Result<Target::State::Stand> Target::State::place_directory(const Entry& entry) {
-  if (stand() != Stand::kHere) return stand();
-  const Spot spot = TRY(spot_of(entry));
-  auto made = make_directory(spot);
-  if (!made.ok()) return std::move(made).error();
-  if (!*made) return Stand::kDryRun;
-  stack->push(spot.name, std::move((*made)->handle), (*made)->identity);
-  return Stand::kHere;
+Result<Target::State::Level> Target::State::place_directory(const Entry& entry) {
+  if (stand() != Stand::kHere) return Level{stand()};
+  return make_directory(TRY(spot_of(entry)));
 }
 
 // In the passes after place().
@@ -210,9 +232,9 @@ Result<Target::State::Stand> Target::State::enter_again(const Entry& entry) {
   if (bad_name(entry, path)) return Stand::kRefused;
   const Spot spot = TRY(spot_of(entry));
   OpenDirectory opened = TRY(open_directory(spot));
-  if (opened.identity != directories[index])
+  if (opened.identity() != directories[index])
     return Error{Code::kConflict, "the folder " + path + " was replaced while it was restored"};
-  stack->push(spot.name, std::move(opened.handle), opened.identity);
+  stack->push(spot.name, std::move(opened.handle), opened.identity());
   return Stand::kHere;
 }
 
@@ -223,7 +245,10 @@ Result<Placed> Target::State::place_other(const Entry& entry) {
   std::optional<std::string> skip;
   if (stand() == Stand::kHere) {
     job->spot = TRY(spot_of(entry));
-    skip = TRY(reason_to_skip(job->spot, options.overwrite, entry.mtime));
+    if (ours())
+      job->inherited = Inherited::kNothing;
+    else
+      skip = TRY(reason_to_skip(job->spot, options.overwrite, entry.mtime));
   }
   if (has_several_names(entry)) {
     auto& first = first_names[{entry.device, entry.inode}];
@@ -325,12 +350,12 @@ Result<Placed> Target::place(const Entry& entry) {
     return placed;
   }
   const bool below_refused = state.stand() == State::Stand::kRefused;
-  auto stand =
-      bad && !below_refused ? Result<State::Stand>(std::move(*bad)) : state.place_directory(entry);
-  state.enter(stand.ok() ? *stand : State::Stand::kRefused);
+  auto level =
+      bad && !below_refused ? Result<State::Level>(std::move(*bad)) : state.place_directory(entry);
+  state.enter(level.ok() ? std::move(*level) : State::Level{State::Stand::kRefused});
   const bool here = state.stand() == State::Stand::kHere;
   state.directories.push_back(here ? state.stack->top_identity() : FileIdentity{});
-  if (!stand.ok()) return std::move(stand).error();
+  if (!level.ok()) return std::move(level).error();
   if (below_refused) return Placed(Skipped{state.below_refused()});
   return Placed(Made{});
 }
@@ -341,7 +366,7 @@ Result<void> Target::link(const Entry& entry, Findings&) {
   if (entry.kind == EntryKind::kDirectory) {
     const auto stand = state.enter_again(entry);
     // finish() will say what is wrong with it.
-    state.enter(stand.ok() ? *stand : State::Stand::kRefused);
+    state.enter({stand.ok() ? *stand : State::Stand::kRefused});
     return Ok{};
   }
   if (!has_several_names(entry)) return Ok{};
@@ -361,7 +386,7 @@ Result<void> Target::finish(const Entry& entry, Findings& findings) {
   TRY(state.go_to(entry, &findings));
   if (entry.kind != EntryKind::kDirectory) return Ok{};
   const auto stand = state.enter_again(entry);
-  state.enter(stand.ok() ? *stand : State::Stand::kRefused);
+  state.enter({stand.ok() ? *stand : State::Stand::kRefused});
   if (!stand.ok()) return stand.error();
   if (*stand == State::Stand::kHere && !state.options.dry_run) state.levels.back().finish = entry;
   return Ok{};
