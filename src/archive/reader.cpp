@@ -2,14 +2,17 @@
 
 #include <list>
 #include <map>
+#include <thread>
 
 #include "base/mutex.h"
 
 namespace holdfast::archive {
 namespace {
 
-constexpr std::size_t kPackBudget = 96 * 1024 * 1024;
-constexpr std::size_t kFrameBudget = 32 * 1024 * 1024;
+constexpr std::size_t kPackBudget = 80 * 1024 * 1024;
+constexpr std::size_t kFrameBudget = 24 * 1024 * 1024;
+constexpr std::size_t kAhead = 16;       // extents of one content
+constexpr std::size_t kWantedPacks = 1;  // besides the one that is being fetched
 constexpr std::size_t kMaxLevel = 4;
 constexpr std::size_t kExtentRoom = 64;        // an encoded extent is never longer
 constexpr std::size_t kEntryRoom = 64 * 1024;  // most entries are shorter
@@ -35,6 +38,12 @@ class Recent {
     slot->value = std::make_shared<const Value>(std::move(made).value());
     charge(key, *slot, size_of(*slot->value));
     return slot->value;
+  }
+
+  // Or on its way.
+  bool has(const Key& key) {
+    const Lock lock(mutex_);
+    return places_.contains(key);
   }
 
  private:
@@ -89,12 +98,28 @@ using FrameKey = std::pair<std::uint32_t, std::uint32_t>;  // pack, frame
 // ---- chunks ----
 
 struct ChunkReader::State {
+  State(PackCache& cache_, const VaultAccess& access_, const Catalog& catalog_, Progress* progress_)
+      : cache(cache_), access(access_), catalog(catalog_), progress(progress_) {}
+
   PackCache& cache;
   const VaultAccess& access;
   const Catalog& catalog;
   Progress* progress;
   Recent<std::uint32_t, OpenPack> packs{kPackBudget};
   Recent<FrameKey, Bytes> frames{kFrameBudget};
+
+  Mutex opening;
+  Mutex mutex;
+  Condition changed;
+  std::deque<std::uint32_t> wanted HF_GUARDED_BY(mutex);
+  bool closed HF_GUARDED_BY(mutex) = true;
+  std::jthread fetcher;
+
+  ~State() {
+    const Lock lock(mutex);
+    closed = true;
+    changed.notify_all();
+  }
 
   Result<OpenPack> open_pack(std::uint32_t number) {
     const PackEntry& entry = catalog.pack_at(number);
@@ -106,18 +131,62 @@ struct ChunkReader::State {
     return pack;
   }
 
+  // One pack at a time: until it is open it takes twice its memory.
+  Result<std::shared_ptr<const OpenPack>> pack(std::uint32_t number) {
+    return packs.get(
+        number,
+        [&] {
+          const Lock lock(opening);
+          return open_pack(number);
+        },
+        [](const OpenPack& open) { return open.memory(); });
+  }
+
   Result<Bytes> read_frame(const FrameKey& key) {
-    const auto pack = TRY(packs.get(
-        key.first, [&] { return open_pack(key.first); },
-        [](const OpenPack& open) { return open.memory(); }));
-    return pack->frame(key.second);
+    const auto open = TRY(pack(key.first));
+    return open->frame(key.second);
+  }
+
+  std::optional<std::uint32_t> next_wanted() {
+    const Lock lock(mutex);
+    while (wanted.empty() && !closed) changed.wait(mutex);
+    if (closed) return std::nullopt;
+    const std::uint32_t number = wanted.front();
+    wanted.pop_front();
+    return number;
+  }
+
+  // A failure comes up again where the pack is read.
+  void fetch() {
+    while (const auto number = next_wanted()) (void)pack(*number);
   }
 };
 
 ChunkReader::ChunkReader(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
                          Progress* progress)
-    : state_(new State{cache, access, catalog, progress}) {}
+    : state_(new State(cache, access, catalog, progress)) {}
 ChunkReader::~ChunkReader() = default;
+
+void ChunkReader::fetch_ahead() {
+  {
+    const Lock lock(state_->mutex);
+    if (!state_->closed) return;
+    state_->closed = false;
+  }
+  state_->fetcher = std::jthread([state = state_.get()] { state->fetch(); });
+}
+
+void ChunkReader::will_need(const ChunkId& id) {
+  const ChunkPlace* const place = state_->catalog.find(id);
+  if (place == nullptr) return;
+  const std::uint32_t number = place->pack;
+  const Lock lock(state_->mutex);
+  if (state_->closed || state_->wanted.size() >= kWantedPacks || state_->packs.has(number) ||
+      std::ranges::find(state_->wanted, number) != state_->wanted.end())
+    return;
+  state_->wanted.push_back(number);
+  state_->changed.notify_one();
+}
 
 Result<ChunkData> ChunkReader::get(const ChunkId& id, ChunkType type, ChunkNames& names) {
   const ChunkPlace* const place = state_->catalog.find(id);
@@ -142,7 +211,16 @@ Result<ChunkData> ChunkReader::get(const ChunkId& id, ChunkType type, ChunkNames
 // ---- content ----
 
 ExtentReader::ExtentReader(ChunkReader& chunks, const VaultAccess& access, Content content)
-    : chunks_(chunks), names_(access), content_(std::move(content)) {
+    : chunks_(chunks), access_(access) {
+  begin(std::move(content));
+}
+
+void ExtentReader::begin(Content content) {
+  content_ = std::move(content);
+  at_ = 0;
+  total_ = 0;
+  lists_.clear();
+  error_ = std::nullopt;
   if (content_.level > kMaxLevel)
     error_ = Error{Code::kCorrupt, "a list of chunks is nested too deep"};
   else
@@ -184,7 +262,8 @@ Result<void> ExtentReader::fill(std::size_t level) {
     const auto extent = TRY(next_of(level + 1));
     if (!extent) return Ok{};
     if (!extent->chunk) return Error{Code::kCorrupt, "a list of chunks has a hole"};
-    const ChunkData chunk = TRY(chunks_.get(*extent->chunk, ChunkType::kList, names_));
+    if (!names_) names_.emplace(access_);
+    const ChunkData chunk = TRY(chunks_.get(*extent->chunk, ChunkType::kList, *names_));
     if (chunk.length != extent->length || chunk.length == 0)
       return Error{Code::kCorrupt, "a list of chunks has a part of another length"};
     List& list = lists_[level];
@@ -199,12 +278,38 @@ ContentReader::ContentReader(ChunkReader& chunks, const VaultAccess& access, Con
                              ChunkType type)
     : chunks_(chunks), names_(access), extents_(chunks, access, std::move(content)), type_(type) {}
 
+void ContentReader::begin(Content content) {
+  extents_.begin(std::move(content));
+  ahead_.clear();
+  end_ = std::nullopt;
+}
+
+void ContentReader::look_ahead() {
+  while (!end_ && ahead_.size() < kAhead) {
+    auto extent = extents_.next();
+    if (!extent.ok()) {
+      end_ = std::move(extent).error();
+    } else if (!*extent) {
+      end_ = Ok{};
+    } else {
+      // The first one is read at once.
+      if ((*extent)->chunk && !ahead_.empty()) chunks_.will_need(*(*extent)->chunk);
+      ahead_.push_back(std::move(**extent));
+    }
+  }
+}
+
 Result<std::optional<ContentSource::Piece>> ContentReader::next() {
-  const auto extent = TRY(extents_.next());
-  if (!extent) return std::optional<Piece>{};
-  if (!extent->chunk) return std::optional<Piece>{Piece{{}, extent->length}};
-  current_ = TRY(chunks_.get(*extent->chunk, type_, names_));
-  if (current_.length != extent->length)
+  look_ahead();
+  if (ahead_.empty()) {
+    if (!end_->ok()) return end_->error();
+    return std::optional<Piece>{};
+  }
+  const Extent extent = std::move(ahead_.front());
+  ahead_.pop_front();
+  if (!extent.chunk) return std::optional<Piece>{Piece{{}, extent.length}};
+  current_ = TRY(chunks_.get(*extent.chunk, type_, names_));
+  if (current_.length != extent.length)
     return Error{Code::kCorrupt, "a part of it has another length than its list of chunks says"};
   return std::optional<Piece>{Piece{current_.view(), 0}};
 }

@@ -2,6 +2,7 @@
 // Nothing is handed out that is not what its id says, whatever the store or a catalog claims.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -20,7 +21,7 @@ struct ChunkData {
 };
 
 // Safe from several threads, each with its own Mac, as long as nobody adds to the catalog. Keeps
-// opened packs (96 MiB) and frames (32 MiB) that were used last; a pack is fetched by one thread
+// opened packs (80 MiB) and frames (24 MiB) that were used last; a pack is fetched by one thread
 // while the others that need it wait.
 class ChunkReader {
  public:
@@ -34,6 +35,12 @@ class ChunkReader {
   // kCorrupt when the vault has no such chunk of that type, or its pack holds other bytes.
   Result<ChunkData> get(const ChunkId& id, ChunkType type, ChunkNames& names);
 
+  // From now on a thread fetches the packs that will_need() names. While it lives nobody may add
+  // to the catalog.
+  void fetch_ahead();
+  // Never waits, and does nothing when enough is on its way or nobody fetches ahead.
+  void will_need(const ChunkId& id);
+
  private:
   struct State;
   std::unique_ptr<State> state_;
@@ -46,6 +53,8 @@ class ExtentReader {
   // nullopt at the end. No extent is empty, and their sum fits a signed 64-bit number. After a
   // failure every call fails.
   Result<std::optional<Extent>> next();
+  // Starts over with another content.
+  void begin(Content content);
 
  private:
   struct List {  // encoded extents of one level, as far as they were read
@@ -56,7 +65,8 @@ class ExtentReader {
   Result<void> fill(std::size_t level);
 
   ChunkReader& chunks_;
-  ChunkNames names_;
+  const VaultAccess& access_;
+  std::optional<ChunkNames> names_;  // once there is a list to read
   Content content_;
   std::size_t at_ = 0;       // in content_.extents
   std::vector<List> lists_;  // by level, below content_.level
@@ -68,12 +78,18 @@ class ContentReader final : public ContentSource {
  public:
   ContentReader(ChunkReader& chunks, const VaultAccess& access, Content content, ChunkType type);
   Result<std::optional<Piece>> next() override;
+  // Starts over with another content, of the same type.
+  void begin(Content content);
 
  private:
+  void look_ahead();
+
   ChunkReader& chunks_;
   ChunkNames names_;
   ExtentReader extents_;
   const ChunkType type_;
+  std::deque<Extent> ahead_;
+  std::optional<Result<void>> end_;  // what comes after those ahead: the end or a failure
   ChunkData current_;
 };
 

@@ -3,6 +3,7 @@
 #include <deque>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 
 #include "base/queue.h"
 
@@ -10,7 +11,13 @@ namespace holdfast::archive {
 namespace {
 
 constexpr std::size_t kRestorers = 2;
-constexpr std::size_t kQueuedJobs = 256;  // jobs that wait for a worker
+// Jobs are given to the workers by batches: so many, or of so many bytes. Neighbours mostly lie in
+// one directory and one frame, and two workers in the same ones wait for each other.
+constexpr std::size_t kBatchJobs = 64;
+constexpr std::uint64_t kBatchBytes = 1024 * 1024;
+constexpr std::size_t kQueuedBatches = 2;  // each job holds a handle of its directory open
+// What was written is on its way to the disk while more is written.
+constexpr std::uint64_t kFlushBytes = 192 * 1024 * 1024;
 
 void move_into(Findings& to, Findings from) {
   std::move(from.problems.begin(), from.problems.end(), std::back_inserter(to.problems));
@@ -95,7 +102,9 @@ class Restorer {
         input_(input),
         target_(target),
         progress_(progress),
-        chunks_(cache, access, catalog, &progress) {}
+        chunks_(cache, access, catalog, &progress) {
+    chunks_.fetch_ahead();
+  }
 
   Result<RestoreReport> run(Findings& findings);
 
@@ -107,8 +116,10 @@ class Restorer {
   Result<void> place(const Entry& entry, std::uint64_t number);
   Result<void> link(const Entry& entry, std::uint64_t number);
   Result<void> finish(const Entry& entry, std::uint64_t number);
+  void hand_out();
   void work();
-  void run_job(PlaceJob& job);
+  void run_job(PlaceJob& job, ContentReader& content);
+  void flush();
   void problem(std::string path, const Error& error);
   void add(Findings some) HF_REQUIRES(mutex_) { move_into(findings_, std::move(some)); }
 
@@ -118,7 +129,9 @@ class Restorer {
   Target& target_;
   Progress& progress_;
   ChunkReader chunks_;
-  BoundedQueue<PlaceJob> jobs_{kQueuedJobs};
+  BoundedQueue<std::vector<PlaceJob>> batches_{kQueuedBatches};
+  std::vector<PlaceJob> batch_;  // that is being filled
+  std::uint64_t batch_bytes_ = 0;
   std::vector<Bytes> path_;                  // below the target, for messages
   std::unordered_set<std::uint64_t> later_;  // entries to link in the second pass
   bool damaged_ = false;                     // the manifest, at some place
@@ -126,6 +139,10 @@ class Restorer {
   Mutex mutex_;
   RestoreReport report_ HF_GUARDED_BY(mutex_);
   Findings findings_ HF_GUARDED_BY(mutex_);
+  Condition flush_now_;
+  std::uint64_t unflushed_ HF_GUARDED_BY(mutex_) = 0;
+  bool placed_ HF_GUARDED_BY(mutex_) = false;
+  Result<void> flushed_ HF_GUARDED_BY(mutex_) = Ok{};
 };
 
 void Restorer::problem(std::string path, const Error& error) {
@@ -170,6 +187,7 @@ Result<RestoreReport> Restorer::run(Findings& findings) {
     TRY(target_.sync());
   }
   const Lock lock(mutex_);
+  TRY(std::move(flushed_));
   add(std::move(last));
   move_into(findings, std::move(findings_));
   return report_;
@@ -178,18 +196,42 @@ Result<RestoreReport> Restorer::run(Findings& findings) {
 Result<void> Restorer::place_all() {
   target_.begin_pass();
   Result<void> done;
+  const std::jthread flusher([this] { flush(); });
   {
     std::vector<std::jthread> workers;
     workers.reserve(kRestorers);
     for (std::size_t i = 0; i < kRestorers; ++i) workers.emplace_back([this] { work(); });
     done = each(&Restorer::place);
-    jobs_.close();
+    hand_out();
+    batches_.close();
   }
   Findings last;
   if (done.ok()) done = target_.end_pass(last);
   const Lock lock(mutex_);
+  placed_ = true;
+  flush_now_.notify_all();
   add(std::move(last));
   return done;
+}
+
+void Restorer::hand_out() {
+  HF_CHECK(batches_.push(std::exchange(batch_, {})));
+  batch_bytes_ = 0;
+}
+
+// The system tells an error of writing once, so it is kept for the end.
+void Restorer::flush() {
+  for (;;) {
+    {
+      const Lock lock(mutex_);
+      while (!placed_ && unflushed_ < kFlushBytes) flush_now_.wait(mutex_);
+      if (placed_) return;
+      unflushed_ = 0;
+    }
+    auto done = target_.sync();
+    const Lock lock(mutex_);
+    if (!done.ok()) flushed_ = std::move(done);
+  }
 }
 
 Result<void> Restorer::place(const Entry& entry, std::uint64_t number) {
@@ -199,7 +241,11 @@ Result<void> Restorer::place(const Entry& entry, std::uint64_t number) {
     return Ok{};
   }
   if (auto* job = std::get_if<PlaceJob>(&*placed)) {
-    HF_CHECK(jobs_.push(std::move(*job)));
+    if (!entry.content.extents.empty() && entry.content.extents.front().chunk)
+      chunks_.will_need(*entry.content.extents.front().chunk);
+    batch_.push_back(std::move(*job));
+    batch_bytes_ += entry.size;
+    if (batch_.size() >= kBatchJobs || batch_bytes_ >= kBatchBytes) hand_out();
   } else if (std::holds_alternative<Later>(*placed)) {
     later_.insert(number);
   } else if (auto* skipped = std::get_if<Skipped>(&*placed)) {
@@ -211,12 +257,14 @@ Result<void> Restorer::place(const Entry& entry, std::uint64_t number) {
 }
 
 void Restorer::work() {
-  while (auto job = jobs_.pop()) run_job(*job);
+  ContentReader content(chunks_, access_, {}, ChunkType::kData);
+  while (auto batch = batches_.pop())
+    for (PlaceJob& job : *batch) run_job(job, content);
 }
 
-void Restorer::run_job(PlaceJob& job) {
+void Restorer::run_job(PlaceJob& job, ContentReader& content) {
   const Entry& entry = job.entry();
-  ContentReader content(chunks_, access_, entry.content, ChunkType::kData);
+  content.begin(entry.content);
   Findings own;
   const auto done = job.run(content, own);
   const bool file = entry.kind == EntryKind::kFile;
@@ -228,6 +276,8 @@ void Restorer::run_job(PlaceJob& job) {
   if (done.ok() && file) {
     ++report_.files;
     report_.bytes += entry.size;
+    unflushed_ += entry.size;
+    if (unflushed_ >= kFlushBytes) flush_now_.notify_all();
   }
   if (!done.ok())
     findings_.problems.push_back(
