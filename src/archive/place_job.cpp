@@ -106,7 +106,7 @@ Result<void> PlaceJob::State::make_file(ContentSource& content, Findings& findin
   });
   if (error != 0) return io_error("create", spot.path, error);
   TRY(write_content(fd.get(), entry.size, content, spot.path));
-  struct stat now {};
+  struct stat now{};
   if (::fstat(fd.get(), &now) != 0) return io_error("stat", spot.path, errno);
   return give(fd.get(), now, temporary, findings);
 }
@@ -132,7 +132,7 @@ Result<void> PlaceJob::State::make_other(Findings& findings) {
   const Fd fd(
       ::openat(spot.parent->get(), temporary.name().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return io_error("open", spot.path, errno);
-  struct stat now {};
+  struct stat now{};
   if (::fstat(fd.get(), &now) != 0 || !is_as_made(now, entry))
     return Error{Code::kConflict, spot.path + " was replaced while it was being made"};
   return give(fd.get(), now, temporary, findings);

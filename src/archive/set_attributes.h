@@ -40,9 +40,9 @@ enum class Inherited { kPerhaps, kNothing };
 
 // Owner, xattrs, mode, time, in this order: changing the owner drops set-id bits and capabilities,
 // and an ACL changes the mode. What is as it should be already is not set again. A set-id bit is
-// not given to a file that could not be given its owner. `fd` is open for a file, may be O_PATH for a
-// directory, and must be for the other kinds. `now`: what it is before.
-// ACLs inherited from the directory above are taken away unless the entry has them.
+// not given to a file that could not be given its owner. `fd` is open for a file, may be O_PATH for
+// a directory, and must be for the other kinds. `now`: what it is before. ACLs inherited from the
+// directory above are taken away unless the entry has them.
 void set_attributes(int fd, const struct stat& now, const Entry& entry, Owner owner,
                     Inherited inherited, const std::string& path, Losses& losses,
                     Findings& findings);

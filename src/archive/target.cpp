@@ -38,7 +38,7 @@ bool has_several_names(const Entry& entry) {
 
 struct OpenDirectory {
   DirStack::Handle handle;
-  struct stat status {};
+  struct stat status{};
   FileIdentity identity() const { return {status.st_dev, status.st_ino}; }
 };
 
@@ -144,7 +144,7 @@ void Target::State::leave(Findings* findings) {
   // Opened to read where that is allowed, because O_PATH needs /proc.
   const Fd fd(::openat(handle->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const int at = fd.valid() ? fd.get() : handle->get();
-  struct stat now {};
+  struct stat now{};
   if (::fstat(at, &now) != 0) {
     findings->problems.push_back({left, io_error("stat", left, errno).message});
     return;
