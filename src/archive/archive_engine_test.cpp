@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 
 #include "archive/backup.h"
 #include "archive/check.h"
@@ -641,6 +642,46 @@ TEST(Archive, FindsPacksThatAreGone) {
   ASSERT_TRUE(packs.ok());
   EXPECT_EQ(packs->damaged.size(), 1U);
   EXPECT_EQ(packs->read, 0U);
+}
+
+TEST(Archive, RestoresWhatIsWholeWhereAPackIsGone) {
+  auto random = seeded();
+  const TemporaryFolder folder;
+  const std::string source = folder / "source";
+  fs::create_directory(source);
+  for (int i = 0; i < 12; ++i)
+    write_text(source + "/" + std::to_string(i), random_bytes(random, 4U << 20));
+  Vault vault;
+  const auto report = vault.backup({source}, nullptr);
+  ASSERT_TRUE(report.ok());
+  int packs_of_files = 0;
+  for (const PackId& pack : vault.session.ids()) {
+    const auto number = vault.catalog.pack_number(pack);
+    if (!number || !vault.catalog.pack_at(*number).may_be(PackKind::kData)) continue;
+    ++packs_of_files;
+    const Bytes kept = *vault.session.get_pack(pack);
+    vault.session.drop(pack);
+    vault.findings = {};
+    const std::string target = folder / ("without" + std::to_string(packs_of_files));
+    const auto back = vault.restore(report->root, source, target);
+    ASSERT_TRUE(back.ok());
+    std::set<std::string> listed;
+    for (const Problem& problem : vault.findings.problems) {
+      EXPECT_TRUE(problem.store_damaged);
+      listed.insert(problem.path);
+    }
+    EXPECT_FALSE(listed.empty());
+    EXPECT_EQ(back->files + listed.size(), 12U);
+    for (int i = 0; i < 12; ++i) {
+      const std::string name = "/" + std::to_string(i);
+      EXPECT_EQ(fs::exists(target + name), !listed.contains(name)) << name;
+      if (!listed.contains(name))
+        EXPECT_EQ(look(target).at(name.substr(1)), look(source).at(name.substr(1)));
+    }
+    fs::remove_all(target);
+    ASSERT_TRUE(vault.session.put_pack(pack, kept).ok());
+  }
+  EXPECT_GE(packs_of_files, 3);
 }
 
 TEST(Archive, RestoresPartOfATree) {
