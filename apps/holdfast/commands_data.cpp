@@ -180,16 +180,6 @@ void report_backup(const Account::BackupReport& report, double seconds, Console&
                     .flag("dry_run", !report.snapshot));
 }
 
-// `path` is at or below `top`; `levels` counts the components between.
-bool below(std::string_view top, std::string_view path, unsigned depth) {
-  if (top == "/") top = "";
-  if (!path.starts_with(top)) return false;
-  const std::string_view rest = path.substr(top.size());
-  if (rest.empty()) return true;
-  if (rest.front() != '/') return false;
-  return depth == 0 || static_cast<unsigned>(std::ranges::count(rest, '/')) <= depth;
-}
-
 // Manifest order: a directory before what is in it, siblings by the bytes of their names.
 bool earlier(std::string_view a, std::string_view b) {
   return std::ranges::lexicographical_compare(a, b, [](char x, char y) {
@@ -350,11 +340,10 @@ Result<int> run_ls(const Common& common, const LsArgs& args, Console& console) {
   const Where where = split_where(args.where);
   const auto opened = TRY(open_account(common, console));
   const auto snapshot = TRY(opened->account().find_snapshot(args.vault, where.snapshot));
-  const auto listing = TRY(opened->account().list(args.vault, snapshot));
   const std::string top = where.path.empty() ? "/" : where.path;
+  const auto listing = TRY(opened->account().list(args.vault, snapshot, top, args.depth));
   std::uint64_t shown = 0;
   while (const std::optional<Account::PathEntry> found = TRY(listing->next())) {
-    if (!below(top, found->path, args.depth)) continue;
     JsonObject object("entry");
     add_entry(object, *found);
     console.event(object);
@@ -409,8 +398,7 @@ Result<int> run_find(const Common& common, const FindArgs& args, Console& consol
   std::map<std::string, Match> matches;
   for (const auto& snapshot : TRY(opened->account().snapshots(args.vault, findings))) {
     const auto listing = TRY(opened->account().list(args.vault, snapshot));
-    while (std::optional<Account::PathEntry> found = TRY(listing->next())) {
-      if (!glob->matches_itself(found->path)) continue;
+    while (std::optional<Account::PathEntry> found = TRY(listing->next_match(*glob))) {
       Match& match = matches[found->path];
       if (match.snapshots++ == 0) match.first_id = snapshot.id.hex();
       match.last_id = snapshot.id.hex();

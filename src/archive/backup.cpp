@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <map>
 
-#include "archive/reader.h"
+#include "archive/entries.h"
 
 namespace holdfast::archive {
 namespace {
@@ -141,6 +141,7 @@ class TreeWriter {
   Result<Fate> read_content(const Found& found, Entry& entry);
   Result<Copied> copy(int fd, const struct stat& status);
   bool whole(const Entry& known);
+  Result<void> write_entry(BytesView encoded);
   void count(const Entry& entry);
   Fate leave_out(const Found& found, const Error& error);
 
@@ -154,6 +155,8 @@ class TreeWriter {
   Packer packer_;
   ContentWriter content_;
   ContentWriter manifest_;
+  std::uint64_t manifest_size_ = 0;
+  GuideWriter guide_;
   Findings findings_;
   Accounts accounts_;
   Snapshot root_;
@@ -179,6 +182,9 @@ Result<TreeReport> TreeWriter::run() {
                                previous_.error()->message + "; files after that were read anew"});
   TreeReport report;
   root_.tree = TRY(manifest_.finish());
+  ContentWriter guide(packer_, chunker_, ChunkType::kGuide);
+  TRY(guide.write(guide_.bytes()));
+  root_.guide = TRY(guide.finish());
   report.new_packs = TRY(packer_.finish());
   report.new_bytes = packer_.new_bytes();
   report.stored_bytes = packer_.stored_bytes();
@@ -189,7 +195,7 @@ Result<TreeReport> TreeWriter::run() {
   root_.started_ms = input_.started_ms;
   root_.device = input_.device;
   root_.problems = findings_.problems.size();
-  if (input_.dry_run) root_.tree = {};
+  if (input_.dry_run) root_.tree = root_.guide = {};
   report.root = std::move(root_);
   return report;
 }
@@ -210,7 +216,7 @@ Result<void> TreeWriter::add(const Found& found) {
     findings_.problems.push_back({found.path, "its extended attributes are too large to be saved"});
   }
   count(*entry);
-  return manifest_.write(encoded);
+  return write_entry(encoded);
 }
 
 // Writes once more what the previous snapshot says of it, where nothing of it has changed; false:
@@ -224,8 +230,14 @@ Result<bool> TreeWriter::repeat(const Entry& known, const Found& found) {
     progress_.bytes += known.size;
   }
   count(known);
-  TRY(manifest_.write(previous_.raw()));
+  TRY(write_entry(previous_.raw()));
   return true;
+}
+
+Result<void> TreeWriter::write_entry(BytesView encoded) {
+  guide_.note(manifest_size_, path_);
+  manifest_size_ += encoded.size();
+  return manifest_.write(encoded);
 }
 
 void TreeWriter::count(const Entry& entry) {
@@ -269,8 +281,8 @@ bool TreeWriter::whole(const Entry& known) {
     if (!*extent) return size == known.size;
     size += (*extent)->length;
     if (!(*extent)->chunk) continue;
-    const ChunkPlace* const place = catalog_.find(*(*extent)->chunk);
-    if (place == nullptr || place->type != ChunkType::kData || place->length != (*extent)->length)
+    const auto place = catalog_.find(*(*extent)->chunk);
+    if (!place || place->type != ChunkType::kData || place->length != (*extent)->length)
       return false;
   }
 }

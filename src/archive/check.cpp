@@ -49,21 +49,47 @@ Result<void> check_frame(const OpenPack& pack, std::size_t number, const std::st
 }
 
 // One sound object is enough; why the first is not, where none is.
-Result<void> check_pack(PackCache& cache, const VaultAccess& access, const PackEntry& entry,
-                        Progress& progress) {
+Result<void> check_pack(PackCache& cache, const VaultAccess& access, const Catalog& catalog,
+                        std::uint32_t number, Progress& progress) {
+  const PackEntry& entry = catalog.pack_at(number);
+  const auto header = TRY(catalog.header(number));
   std::optional<Error> why;
   for (const PackObject& object : entry.objects) {
-    const auto sound = check_object(cache, access, entry, object, progress);
+    const auto sound = check_object(cache, access, entry, header, object, progress);
     if (sound.ok() || sound.error().code == Code::kUnavailable) return sound;
     if (!why) why = sound.error();
   }
   return *why;
 }
 
+// Whether each point of a guide is where an entry of that path begins.
+class GuideCheck {
+ public:
+  GuideCheck(ChunkReader& chunks, const VaultAccess& access, const Snapshot& snapshot) {
+    auto guide = Guide::read(chunks, access, snapshot);
+    sound_ = guide.ok();
+    if (sound_) guide_ = std::move(guide).value();
+  }
+  void pass(const EntryReader& entry) {
+    if (next_ == guide_.points().size()) return;
+    const GuidePoint& point = guide_.points()[next_];
+    if (entry.offset() < point.offset) return;
+    sound_ = sound_ && entry.offset() == point.offset && joined(entry.path()) == point.path;
+    ++next_;
+  }
+  bool is_sound() const { return sound_ && next_ == guide_.points().size(); }
+
+ private:
+  Guide guide_;
+  std::size_t next_ = 0;
+  bool sound_ = false;
+};
+
 }  // namespace
 
 Result<void> check_object(PackCache& cache, const VaultAccess& access, const PackEntry& entry,
-                          const PackObject& object, Progress& progress) {
+                          const std::optional<PackHeader>& indexed, const PackObject& object,
+                          Progress& progress) {
   const std::string name = shown(entry.id);
   const SealedBytes inner =
       TRY(read_object(cache, access, entry.id, object, Fetch::kSealed, &progress));
@@ -72,7 +98,7 @@ Result<void> check_object(PackCache& cache, const VaultAccess& access, const Pac
                  name + " in the store is damaged: its bytes are not what its name says"};
   const OpenPack pack = TRY(
       OpenPack::open(access.circle, access.vault, entry.id, inner.key, object.kind, inner.bytes));
-  if (entry.header && wire::encode(pack.header()) != wire::encode(*entry.header))
+  if (indexed && wire::encode(pack.header()) != wire::encode(*indexed))
     return Error{Code::kCorrupt, name + " does not hold what the index says"};
   ChunkNames names(access);
   for (std::size_t i = 0; i < pack.header().frames.size(); ++i)
@@ -87,7 +113,7 @@ Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const
   for (const std::uint32_t number : missing) {
     check.damaged.insert(number);
     const std::string name = shown(catalog.pack_at(number).id);
-    if (catalog.is_replaced(number)) {
+    if (TRY(catalog.is_replaced(number))) {
       findings.notes.push_back({name, "the store lost it; a later backup sent its content again"});
     } else {
       findings.problems.push_back({name, "it is missing from the store"});
@@ -97,7 +123,7 @@ Result<PackCheck> check_packs(PackCache& cache, const VaultAccess& access, const
     if (check.damaged.contains(i)) continue;
     const PackEntry& entry = catalog.pack_at(i);
     const std::uint64_t before = progress.stored_bytes;
-    const auto sound = check_pack(cache, access, entry, progress);
+    const auto sound = check_pack(cache, access, catalog, i, progress);
     if (!sound.ok() && sound.error().code == Code::kUnavailable) return sound.error();
     check.bytes += progress.stored_bytes - before;
     if (progress.stored_bytes > before) ++check.read;
@@ -115,8 +141,9 @@ Result<void> check_content(ChunkReader& chunks, const VaultAccess& access, const
   while (const auto extent = TRY(extents.next())) {
     size += extent->length;
     if (!extent->chunk) continue;
-    const ChunkPlace* const place = catalog.find(*extent->chunk);
-    if (place == nullptr)
+    const auto place = catalog.find(*extent->chunk);
+    TRY(catalog.check_local_index());
+    if (!place)
       return Error{Code::kCorrupt, "a part of its content is missing from the vault"};
     if (damaged.contains(place->pack))
       return Error{Code::kCorrupt, "a part of its content lies in " +
@@ -134,13 +161,19 @@ Result<void> check_tree(PackCache& cache, const VaultAccess& access, const Catal
                         Findings& findings) {
   ChunkReader chunks(cache, access, catalog);
   EntryReader entries(chunks, access, snapshot.tree);
+  GuideCheck guide(chunks, access, snapshot);
   while (const auto entry = TRY(entries.next())) {
+    guide.pass(entries);
     if (entry->kind != EntryKind::kFile) continue;
     const auto sound = check_content(chunks, access, catalog, *entry, damaged);
     if (sound.ok()) continue;
     if (sound.error().code == Code::kUnavailable) return sound;
     findings.problems.push_back({path_text(entries.path()), sound.error().message});
   }
+  if (!guide.is_sound())
+    findings.problems.push_back(
+        {"the guide to the list of files",
+         "it is damaged or lies: files are found by reading all of the list"});
   return Ok{};
 }
 

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "archive/reader.h"
+#include "archive/entries.h"
 
 namespace holdfast::archive {
 
@@ -13,10 +13,11 @@ struct PackCheck {
   std::uint64_t bytes = 0;
 };
 
-// Why an object is not the pack that the entry, with its index, says: name, seal, header, every
-// frame, the id of every chunk. kUnavailable, kNotFound: as the store says.
+// Why an object is not the pack that the entry and its index (Catalog::header) say: name, seal,
+// header, every frame, the id of every chunk. kUnavailable, kNotFound: as the store says.
 Result<void> check_object(PackCache& cache, const VaultAccess& access, const PackEntry& entry,
-                          const PackObject& object, Progress& progress);
+                          const std::optional<PackHeader>& indexed, const PackObject& object,
+                          Progress& progress);
 
 // Asks the store for every pack, and reads as many of them, chosen at random, as have `percent` of
 // the bytes, as check_object() does. A damaged pack is a problem in `findings`.

@@ -71,7 +71,7 @@ class Envelope : public ::testing::Test {
             static_cast<std::uint32_t>(envelope.bytes.size()), 2};
   }
   static PackEntry entry(const PackId& id, std::vector<PackObject> objects) {
-    return {id, std::move(objects), std::nullopt};
+    return {id, std::move(objects), false};
   }
   Result<std::string> text_of(const PackEntry& pack) {
     const Bytes plain = TRY(read_single_pack(cache_, access_, pack));
@@ -189,7 +189,7 @@ TEST_F(Envelope, TheObjectThatIsThereAndOpensCounts) {
     EXPECT_EQ(text_of(other).value(), "alpha");
     session_.objects[gone] = Bytes(kept.size());
     Progress progress;
-    EXPECT_EQ(check_object(cache_, access_, either, either.objects[0], progress).ok(),
+    EXPECT_EQ(check_object(cache_, access_, either, std::nullopt, either.objects[0], progress).ok(),
               gone == again.name);
     session_.objects[gone] = kept;
   }
@@ -229,7 +229,7 @@ TEST_F(Envelope, APackIsOfTheKindOfTheObjectThatOpens) {
   other.kind = PackKind::kIndex;
   catalog.add(object.name, std::move(other), std::nullopt);
   catalog.add(object.name, copy_of(object), data.header);
-  EXPECT_EQ(make_index_packs(access_, catalog, {1}).size(), 1U);
+  EXPECT_EQ(make_index_packs(access_, catalog, {1}).value().size(), 1U);
 }
 
 // A record lists at most 1024 of them: 10 million chunks, of a MiB each in packs of 16, must fit.

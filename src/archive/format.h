@@ -30,7 +30,8 @@ enum class ChunkType : std::uint8_t {
   kList,
   kIndex,
   kSnapshot,
-  kLast = kSnapshot
+  kGuide,
+  kLast = kGuide
 };
 
 // A pack holds chunks of one group, so that reading names does not fetch contents.
@@ -182,6 +183,14 @@ struct Entry {
 
 constexpr std::size_t kMaxTags = 64;
 
+// Where an entry begins in the manifest, so that a path is found without reading what lies before
+// it. Points come in the order of the manifest.
+struct GuidePoint {
+  std::uint64_t offset = 0;
+  Bytes path;  // the entry's names from the root down, a NUL between each two
+  static constexpr auto kFields = wire::fields(&GuidePoint::offset, &GuidePoint::path);
+};
+
 // The one chunk of a pack of kind kSnapshot, which a record of the vault names.
 struct Snapshot {
   wire::Fixed<"holdfast/v1/snapshot"> label;
@@ -197,10 +206,12 @@ struct Snapshot {
   Content tree;                // the manifest: encoded entries one after another
   Bytes log_seen;              // the log's newest checkpoint that the device had seen; or empty
   wire::Bounded<std::string, kMaxTags> tags;  // the person's own words for it
+  Content guide;               // to the manifest: encoded points one after another; or empty
   static constexpr auto kFields = wire::fields(
       &Snapshot::label, &Snapshot::started_ms, &Snapshot::finished_ms, &Snapshot::device,
       &Snapshot::roots, &Snapshot::files, &Snapshot::directories, &Snapshot::others,
-      &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree, &Snapshot::log_seen, &Snapshot::tags);
+      &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree, &Snapshot::log_seen, &Snapshot::tags,
+      &Snapshot::guide);
 };
 
 }  // namespace holdfast::archive

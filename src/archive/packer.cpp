@@ -64,6 +64,12 @@ struct OpenBuilder {
   }
 };
 
+struct SentPack {
+  PackId id;
+  PackObject object;
+  PackHeader header;
+};
+
 PackKind kind_for(ChunkType type) {
   return type == ChunkType::kData ? PackKind::kData : PackKind::kMeta;
 }
@@ -127,7 +133,7 @@ struct Packer::State {
   Mutex mutex;
   std::vector<OpenBuilder> data HF_GUARDED_BY(mutex);
   std::vector<OpenBuilder> meta HF_GUARDED_BY(mutex);
-  std::vector<PackEntry> sent HF_GUARDED_BY(mutex);
+  std::vector<SentPack> sent HF_GUARDED_BY(mutex);
   std::uint64_t stored_bytes HF_GUARDED_BY(mutex) = 0;
   std::optional<Error> error HF_GUARDED_BY(mutex);
 
@@ -187,15 +193,13 @@ SealedPack Packer::State::seal(PackBuilder builder) {
 Result<void> Packer::State::send(SealedPack pack) {
   const PackKind kind = pack.header.kind;
   PackObject object = object_of(pack, access.epoch);
-  PackEntry entry{pack.id, {}, std::move(pack.header)};
-  entry.objects.push_back(std::move(object));
-  TRY(note_pack(journal, pack.id, entry.objects.front(), *entry.header));
-  TRY(cache.session().put_pack(entry.id, pack.bytes));
-  if (kind == PackKind::kMeta) cache.keep(entry.id, pack.bytes);
+  TRY(note_pack(journal, pack.id, object, pack.header));
+  TRY(cache.session().put_pack(pack.id, pack.bytes));
+  if (kind == PackKind::kMeta) cache.keep(pack.id, pack.bytes);
   progress.stored_bytes += pack.bytes.size();
   const Lock lock(mutex);
   stored_bytes += pack.bytes.size();
-  sent.push_back(std::move(entry));
+  sent.push_back({pack.id, std::move(object), std::move(pack.header)});
   return Ok{};
 }
 
@@ -246,7 +250,7 @@ Result<ChunkId> Packer::put(ChunkType type, BytesView plain) {
   HF_CHECK(!plain.empty() && plain.size() <= kMaxChunk);
   if (auto error = state_->failure()) return *std::move(error);
   const ChunkId id(state_->mac.compute(static_cast<std::uint8_t>(type), plain).bytes);
-  if (state_->catalog.find(id) != nullptr || !state_->pending.insert(id).second) return id;
+  if (state_->catalog.find(id) || !state_->pending.insert(id).second) return id;
   state_->new_bytes += plain.size();
   const auto length = static_cast<std::uint32_t>(plain.size());
   const bool names = kind_for(type) == PackKind::kMeta;
@@ -267,9 +271,9 @@ Result<std::vector<PackId>> Packer::finish() {
   const Lock lock(state_->mutex);
   if (state_->error) return *state_->error;
   std::vector<PackId> ids;
-  for (PackEntry& entry : state_->sent) {
-    ids.push_back(entry.id);
-    state_->catalog.add(entry.id, std::move(entry.objects.front()), std::move(entry.header));
+  for (SentPack& pack : state_->sent) {
+    ids.push_back(pack.id);
+    state_->catalog.add(pack.id, std::move(pack.object), std::move(pack.header));
   }
   state_->sent.clear();
   return ids;

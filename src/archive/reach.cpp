@@ -18,8 +18,13 @@ Reached::Share Reached::share_of(const PackHeader& header) const {
   return share;
 }
 
-Result<void> Reached::add(const Content& tree) {
+Result<void> Reached::add(const Snapshot& snapshot) {
+  const Content& tree = snapshot.tree;
   TRY(add_content(tree));
+  // Without its guide a snapshot is whole: a list of its chunks that is gone stops nobody.
+  if (const auto added = add_content(snapshot.guide);
+      !added.ok() && added.error().code != Code::kCorrupt)
+    return added;
   ExtentReader extents(chunks_, access_, tree);
   Bytes rest;
   while (const auto extent = TRY(extents.next())) TRY(add_piece(*extent, rest));

@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "archive/reader.h"
+#include "archive/entries.h"
 
 namespace holdfast::archive {
 
@@ -14,9 +14,9 @@ class Reached {
   Reached(ChunkReader& chunks, const VaultAccess& access)
       : chunks_(chunks), access_(access), names_(access) {}
 
-  // Everything a restore of this tree could ask for. Fails where the manifest, or a list of chunks,
-  // cannot be read whole; what was reached by then stays.
-  Result<void> add(const Content& tree);
+  // Everything a restore of this snapshot could ask for, and its guide. Fails where the manifest, or
+  // a list of chunks, cannot be read whole; what was reached by then stays.
+  Result<void> add(const Snapshot& snapshot);
 
   bool has(const ChunkId& id) const { return ids_.contains(id); }
   bool has_one_of(const PackHeader& header) const;

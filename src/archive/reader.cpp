@@ -14,8 +14,7 @@ constexpr std::size_t kFrameBudget = 24 * 1024 * 1024;
 constexpr std::size_t kAhead = 16;       // extents of one content
 constexpr std::size_t kWantedPacks = 1;  // besides the one that is being fetched
 constexpr std::size_t kMaxLevel = 4;
-constexpr std::size_t kExtentRoom = 64;        // an encoded extent is never longer
-constexpr std::size_t kEntryRoom = 64 * 1024;  // most entries are shorter
+constexpr std::size_t kExtentRoom = 64;  // an encoded extent is never longer
 constexpr std::uint64_t kMaxLength = INT64_MAX;
 
 // Values by key, those used last, up to a budget of bytes. Whoever comes first makes a value while
@@ -189,8 +188,9 @@ void ChunkReader::will_need(const ChunkId& id) {
 }
 
 Result<ChunkData> ChunkReader::get(const ChunkId& id, ChunkType type, ChunkNames& names) {
-  const ChunkPlace* const place = state_->catalog.find(id);
-  if (place == nullptr) return Error{Code::kCorrupt, "a part of it is missing from the vault"};
+  const auto place = state_->catalog.find(id);
+  TRY(state_->catalog.check_local_index());
+  if (!place) return Error{Code::kCorrupt, "a part of it is missing from the vault"};
   const PackId& pack = state_->catalog.pack_at(place->pack).id;
   const auto wrong = [&] {
     return Error{Code::kCorrupt, "pack " + short_name(pack) + " does not hold what the index says"};
@@ -312,103 +312,6 @@ Result<std::optional<ContentSource::Piece>> ContentReader::next() {
   if (current_.length != extent.length)
     return Error{Code::kCorrupt, "a part of it has another length than its list of chunks says"};
   return std::optional<Piece>{Piece{current_.view(), 0}};
-}
-
-// ---- entries ----
-
-namespace {
-
-bool valid_name(const Bytes& name) {
-  const std::string_view text = as_text(name);
-  return !text.empty() && text.size() <= 255 && text != "." && text != ".." &&
-         text.find('/') == std::string_view::npos && text.find('\0') == std::string_view::npos;
-}
-
-bool valid_time(const FileTime& time) { return time.nanoseconds < 1'000'000'000; }
-
-Error bad_list(std::string_view what) {
-  return {Code::kCorrupt, "the list of files is damaged: " + std::string(what)};
-}
-
-}  // namespace
-
-std::string path_text(const std::vector<Bytes>& path) {
-  if (path.empty()) return "/";
-  std::string text;
-  for (const Bytes& name : path) {
-    text += '/';
-    text += as_text(name);
-  }
-  return text;
-}
-
-EntryReader::EntryReader(ChunkReader& chunks, const VaultAccess& access, Content tree)
-    : content_(chunks, access, std::move(tree), ChunkType::kManifest) {}
-
-Result<std::optional<Entry>> EntryReader::next() {
-  if (error_) return *error_;
-  auto entry = decode_next();
-  if (entry.ok() && *entry) {
-    auto fits = enter(**entry);
-    if (!fits.ok()) entry = std::move(fits).error();
-  }
-  if (!entry.ok()) {
-    entry = std::move(entry).error().in("the list of files after " + path_text(path_));
-    error_ = entry.error();
-  }
-  return entry;
-}
-
-Result<std::optional<Entry>> EntryReader::decode_next() {
-  std::size_t wanted = kEntryRoom;
-  for (;;) {
-    TRY(fill(wanted));
-    const BytesView rest = BytesView(bytes_).subspan(at_);
-    if (rest.empty()) return std::optional<Entry>{};
-    wire::Decoder from(rest.first(std::min(rest.size(), kMaxEntry)));
-    const std::size_t before = from.remaining();
-    Entry entry;
-    auto done = wire::get(from, entry);
-    if (done.ok()) {
-      size_ = before - from.remaining();
-      at_ += size_;
-      return std::optional<Entry>{std::move(entry)};
-    }
-    // Damaged, or only longer than what was read so far.
-    if (ended_ || before == kMaxEntry || done.error().code != Code::kCorrupt)
-      return std::move(done).error();
-    wanted = 2 * before;
-  }
-}
-
-Result<void> EntryReader::fill(std::size_t wanted) {
-  if (ended_ || bytes_.size() - at_ >= wanted) return Ok{};
-  bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(at_));
-  at_ = 0;
-  while (bytes_.size() < wanted) {
-    const auto piece = TRY(content_.next());
-    if (!piece) {
-      ended_ = true;
-      return Ok{};
-    }
-    if (piece->hole != 0) return bad_list("it has a hole");
-    append(bytes_, piece->data);
-  }
-  return Ok{};
-}
-
-Result<void> EntryReader::enter(const Entry& entry) {
-  if (entry.depth > path_.size() || (entry.depth == path_.size() && !in_directory_))
-    return bad_list("an entry lies in no directory");
-  if (!valid_name(entry.name)) return bad_list("an entry has an impossible name");
-  if (entry.depth < path_.size() && !(path_[entry.depth] < entry.name))
-    return bad_list("its entries are out of order");
-  if (entry.mode > 07777 || !valid_time(entry.mtime) || !valid_time(entry.ctime))
-    return bad_list("an entry has impossible attributes");
-  path_.resize(entry.depth);
-  path_.push_back(entry.name);
-  in_directory_ = entry.kind == EntryKind::kDirectory;
-  return Ok{};
 }
 
 }  // namespace holdfast::archive

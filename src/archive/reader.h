@@ -93,34 +93,4 @@ class ContentReader final : public ContentSource {
   ChunkData current_;
 };
 
-// The entries of a manifest, checked to be a tree in order. After a failure every call fails.
-class EntryReader {
- public:
-  EntryReader(ChunkReader& chunks, const VaultAccess& access, Content tree);
-  Result<std::optional<Entry>> next();
-  // Of the entry that next() gave last: its names from the root down.
-  const std::vector<Bytes>& path() const { return path_; }
-  // And its bytes, until the next call.
-  BytesView raw() const { return BytesView(bytes_).subspan(at_ - size_, size_); }
-
- private:
-  Result<std::optional<Entry>> decode_next();
-  Result<void> fill(std::size_t wanted);
-  Result<void> enter(const Entry& entry);
-
-  ContentReader content_;
-  Bytes bytes_;
-  std::size_t at_ = 0;    // after the entry that was given last
-  std::size_t size_ = 0;  // of that entry
-  bool ended_ = false;
-  bool in_directory_ = true;  // the entry before this one is a directory, or there is none
-  std::vector<Bytes> path_;
-  std::optional<Error> error_;
-};
-
-constexpr std::size_t kMaxEntry = 16 * 1024 * 1024;  // encoded
-
-// "/a/b" for messages.
-std::string path_text(const std::vector<Bytes>& path);
-
 }  // namespace holdfast::archive

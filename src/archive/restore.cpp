@@ -27,9 +27,9 @@ void move_into(Findings& to, Findings from) {
 // The entries to restore, in manifest order, their depths counted from the target.
 class Selection {
  public:
-  Selection(ChunkReader& chunks, const VaultAccess& access, const Content& tree,
-            const RestoreInput& input)
-      : reader_(chunks, access, tree), input_(input) {}
+  // The reader is at the beginning.
+  Selection(EntryReader reader, const RestoreInput& input)
+      : reader_(std::move(reader)), input_(input) {}
 
   Result<std::optional<Entry>> next();
   bool found() const { return input_.path.empty() || found_; }
@@ -65,7 +65,7 @@ std::optional<Entry> Selection::inside(Entry entry) {
   if (above == 0) return entry;
   const bool below =
       path.size() >= above && std::equal(input_.path.begin(), input_.path.end(), path.begin());
-  left_ = found_ && !below;
+  left_ = !below && path > input_.path;
   if (!below) return std::nullopt;
   found_ = true;
   const auto shift = static_cast<std::uint32_t>(above);
@@ -152,7 +152,9 @@ void Restorer::problem(std::string path, const Error& error) {
 
 // One pass over the entries, up to the end or to where the manifest is damaged.
 Result<void> Restorer::each(Step step) {
-  Selection selection(chunks_, access_, snapshot_.tree, input_);
+  EntryReader reader = TRY(EntryReader::of(chunks_, access_, snapshot_));
+  if (!input_.path.empty()) TRY(reader.seek(input_.path));
+  Selection selection(std::move(reader), input_);
   path_.clear();
   for (std::uint64_t number = 0;; ++number) {
     auto entry = selection.next();

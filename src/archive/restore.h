@@ -1,8 +1,8 @@
 // Restores a snapshot, or part of it, into a directory.
 #pragma once
 
+#include "archive/entries.h"
 #include "archive/filter.h"
-#include "archive/reader.h"
 
 namespace holdfast::archive {
 

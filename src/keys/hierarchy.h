@@ -11,6 +11,7 @@
 //   (random)              └─ segment key: seals key segments
 //   naming key (random, per vault): chunk ids     cutting key (random, per vault): boundaries
 //   pack key (random, per pack)                   lookup key (random, per account)
+//   local index key (random, per file on a device's own disk; sealed under a segment key)
 //   admission code (10 bytes) ── one key per message
 #pragma once
 
@@ -39,6 +40,7 @@ struct CutBlockPurpose {
   static constexpr std::size_t kSize = 16;
 };
 struct PackPurpose {};
+struct LocalIndexPurpose {};
 struct LookupPurpose {};
 struct CodePurpose {
   static constexpr std::size_t kSize = 10;
@@ -84,6 +86,7 @@ using VaultKey = crypto::Key<VaultPurpose>;
 using NamingKey = crypto::Key<NamingPurpose>;
 using CuttingKey = crypto::Key<CuttingPurpose>;
 using PackKey = crypto::Key<PackPurpose>;
+using LocalIndexKey = crypto::Key<LocalIndexPurpose>;
 using LookupKey = crypto::Key<LookupPurpose>;
 using DeviceKey = crypto::Key<DevicePurpose>;
 using RecoveryKey = crypto::Key<RecoveryPurpose>;

@@ -7,6 +7,10 @@ namespace {
 
 // So many segments make reading a vault slow; they are then written anew as few.
 constexpr std::size_t kManySegments = 48;
+// Not counted are those that a vault of its size has in any case: so many keys or chunks, at least,
+// of each two segments that were written full.
+constexpr std::uint64_t kKeysOfSegment = 8192;
+constexpr std::uint64_t kChunksOfSegment = 32768;
 
 Result<PackId> store_pack(VaultData& data, archive::SealedPack pack, Addition& addition,
                           std::uint64_t& stored) {
@@ -29,7 +33,8 @@ std::vector<PackId> dropped_of(const std::vector<PackId>& packs, const std::set<
 
 bool must_write_anew(const VaultData& data, const std::vector<archive::SegmentRef>& refs,
                      const std::set<PackId>& dropped) {
-  return refs.size() >= kManySegments || std::ranges::any_of(refs, [&](const auto& ref) {
+  return refs.size() >= kManySegments + data.catalog.pack_count() / kKeysOfSegment ||
+         std::ranges::any_of(refs, [&](const auto& ref) {
            return ref.epoch != data.access.epoch || dropped.contains(ref.object);
          });
 }
@@ -91,7 +96,7 @@ Result<Addition> prepare(VaultData& data, const Footing& base, const archive::Sn
   std::ranges::copy_if(base.index_segments, std::back_inserter(read),
                        [&](const PackId& id) { return data.catalog.has_read(id); });
   addition.replaced_index = dropped_of(base.index_segments, base.dropped);
-  if (read.size() >= kManySegments)
+  if (read.size() >= kManySegments + data.catalog.chunk_count() / kChunksOfSegment)
     addition.replaced_index.insert(addition.replaced_index.end(), read.begin(), read.end());
   if (!addition.replaced_index.empty()) {
     for (std::uint32_t i = 0; i < data.catalog.pack_count(); ++i) to_index.push_back(i);
@@ -99,7 +104,7 @@ Result<Addition> prepare(VaultData& data, const Footing& base, const archive::Sn
     for (const PackId& id : new_packs) to_index.push_back(*data.catalog.pack_number(id));
   }
   addition.packs = std::move(new_packs);
-  auto index_packs = archive::make_index_packs(data.access, data.catalog, to_index);
+  auto index_packs = TRY(archive::make_index_packs(data.access, data.catalog, to_index));
   for (archive::SealedPack& pack : index_packs) {
     const PackId id = TRY(store_pack(data, std::move(pack), addition, stored));
     addition.index_segments.push_back(id);

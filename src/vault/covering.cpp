@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kSampled = 4;
 
 // An entry of other lists for the same object, which opens as much.
-bool has_one_of(const archive::PackEntry& pack, const std::vector<archive::PackObject>& objects) {
+bool has_one_of(const archive::PackEntry& pack, const archive::PackObjects& objects) {
   return std::ranges::any_of(objects, [&](const archive::PackObject& object) {
     return std::ranges::any_of(pack.objects, [&](const archive::PackObject& one) {
       return archive::same_object(one, object);
@@ -42,7 +42,7 @@ class ListComparison {
       const archive::PackEntry& pack = before_.pack_at(i);
       if (archive::is_index(pack)) continue;
       const auto number = after_.pack_number(pack.id);
-      const bool listed = number && (!pack.header || after_.pack_at(*number).header);
+      const bool listed = number && (!pack.indexed || after_.pack_at(*number).indexed);
       if (listed && has_one_of(after_.pack_at(*number), pack.objects)) continue;
       if (listed && moved(pack, after_.pack_at(*number)))
         out_.moved.push_back(*number);
@@ -94,7 +94,8 @@ Result<bool> MovedPacks::are_there(archive::PackCache& cache, const archive::Vau
   for (std::size_t i = 0; i < kSampled && !left.empty(); ++i) {
     std::swap(left[random_below(left.size())], left.back());
     const archive::PackEntry& pack = after.pack_at(left.back());
-    const auto sound = archive::check_object(cache, access, pack, pack.objects.front(), ignored);
+    const auto sound = archive::check_object(cache, access, pack, TRY(after.header(left.back())),
+                                             pack.objects.front(), ignored);
     if (!sound.ok() && sound.error().code == Code::kUnavailable) return sound.error();
     if (!sound.ok()) return false;
     read_.insert(left.back());

@@ -20,7 +20,7 @@ bool lists_known(const archive::Catalog& known, const archive::Catalog& listed,
     if (!holds_content(pack) || known.is_left_out(i) || sent.contains(pack.id)) continue;
     const auto number = listed.pack_number(pack.id);
     if (!number || std::ranges::binary_search(going, *number)) return false;
-    if (pack.header && !listed.pack_at(*number).header) return false;
+    if (pack.indexed && !listed.pack_at(*number).indexed) return false;
   }
   return true;
 }

@@ -28,8 +28,8 @@ Result<void> Moving::resume() {
   return Ok{};
 }
 
-Result<void> Moving::move(const archive::PackEntry& pack) {
-  if (has_moved(*pack.header)) return Ok{};
+Result<void> Moving::move(const archive::PackEntry& pack, const archive::PackHeader& header) {
+  if (has_moved(header)) return Ok{};
   const auto open = TRY(
       archive::open_pack(data_.cache, data_.access, pack, archive::Fetch::kSealed, &progress_));
   for (std::size_t i = 0; i < open.header().frames.size(); ++i) TRY(move_frame(open, i));
@@ -63,7 +63,7 @@ Result<archive::Catalog> Moving::finish() {
 bool Moving::has_moved(const archive::PackHeader& header) const {
   return std::ranges::all_of(header.frames, [&](const archive::FrameInfo& frame) {
     return std::ranges::all_of(frame.chunks, [&](const archive::ChunkInfo& chunk) {
-      return !reached_.has(chunk.id) || moved_.find(chunk.id) != nullptr;
+      return !reached_.has(chunk.id) || moved_.find(chunk.id);
     });
   });
 }

@@ -19,7 +19,7 @@ class Moving {
   Result<void> resume();
   // Sends every chunk of it that is needed and not moved yet, wherever else an index says that it
   // lies. The caller found the pack to be what the vault's lists say.
-  Result<void> move(const archive::PackEntry& pack);
+  Result<void> move(const archive::PackEntry& pack, const archive::PackHeader& header);
   // The new packs, which are in the store by then. Once.
   Result<archive::Catalog> finish();
   std::uint64_t stored_bytes() const { return stored_bytes_; }

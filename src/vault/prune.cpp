@@ -54,7 +54,7 @@ class Attempt {
       const archive::PackEntry& index = data_.catalog.pack_at(number);
       --report.kept_packs;
       report.kept_bytes -= index.size();
-      if (TRY(opens(index, report)))
+      if (TRY(opens(number, report)))
         for (const archive::PackObject& object : index.objects) drop(object.name);
     }
     for (const PackId& list : unused) drop(list);
@@ -78,7 +78,7 @@ class Attempt {
       const std::string name = "snapshot " + taken.record->tip.head.hex().substr(0, 12);
       const auto info = read_snapshot(data_, account_.circle(), taken);
       if (!info.ok()) return damaged(info.error(), name);
-      const auto added = reached_.add(info->root.tree);
+      const auto added = reached_.add(info->root);
       if (!added.ok()) return damaged(added.error(), name);
       roots_.insert(taken.root);
     }
@@ -93,16 +93,18 @@ class Attempt {
   }
 
   enum class Fate { kStays, kMoves, kGoes };
-  Fate fate_of(const archive::PackEntry& pack) const {
+  Result<Fate> fate_of(std::uint32_t number) const {
+    const archive::PackEntry& pack = data_.catalog.pack_at(number);
     const auto& listed = data_.newest()->index_segments;
     if (roots_.contains(pack.id) || std::ranges::find(listed, pack.id) != listed.end())
       return Fate::kStays;
     const bool contents =
         pack.may_be(archive::PackKind::kData) || pack.may_be(archive::PackKind::kMeta);
     // Where there is no header nobody says what is in it.
-    if (!pack.header) return contents ? Fate::kStays : Fate::kGoes;
-    if (!reached_.has_one_of(*pack.header)) return Fate::kGoes;
-    const auto share = reached_.share_of(*pack.header);
+    const auto header = TRY(data_.catalog.header(number));
+    if (!header) return contents ? Fate::kStays : Fate::kGoes;
+    if (!reached_.has_one_of(*header)) return Fate::kGoes;
+    const auto share = reached_.share_of(*header);
     const bool wasteful = share.others * 100 > (share.reached + share.others) * options_.max_waste;
     return contents && wasteful ? Fate::kMoves : Fate::kStays;
   }
@@ -112,12 +114,12 @@ class Attempt {
     report.findings = {};
     for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i) {
       const archive::PackEntry& pack = data_.catalog.pack_at(i);
-      const Fate fate = fate_of(pack);
+      const Fate fate = TRY(fate_of(i));
       full_ = full_ || (fate != Fate::kStays && drop_.size() >= kPacksAtOnce);
-      if (fate != Fate::kStays && !full_ && TRY(opens(pack, report))) {
+      if (fate != Fate::kStays && !full_ && TRY(opens(i, report))) {
         gone_.insert(i);
         found_bytes_ += pack.size();
-        if (fate == Fate::kMoves) TRY(move(pack));
+        if (fate == Fate::kMoves) TRY(move(i));
         for (const archive::PackObject& object : pack.objects) drop(object.name);
       } else {
         ++report.kept_packs;
@@ -126,18 +128,22 @@ class Attempt {
     }
     return Ok{};
   }
-  Result<void> move(const archive::PackEntry& pack) {
+  Result<void> move(std::uint32_t number) {
+    const auto header = TRY(data_.catalog.header(number));
     ++moved_packs_;
-    moved_bytes_ += reached_.share_of(*pack.header).reached;
+    moved_bytes_ += reached_.share_of(*header).reached;
     if (options_.dry_run) return Ok{};
-    return moving_.move(pack);
+    return moving_.move(data_.catalog.pack_at(number), *header);
   }
   // An index may say of a pack what is not so, and a table name another vault's: what is dropped is
   // what this device opened, and found to hold what the index says.
-  Result<bool> opens(const archive::PackEntry& pack, Account::PruneReport& report) {
+  Result<bool> opens(std::uint32_t number, Account::PruneReport& report) {
+    const archive::PackEntry& pack = data_.catalog.pack_at(number);
+    const auto header = TRY(data_.catalog.header(number));
     for (const archive::PackObject& object : pack.objects) {
       if (opened_.contains({pack.id, object.name})) continue;
-      const auto sound = archive::check_object(data_.cache, data_.access, pack, object, progress_);
+      const auto sound =
+          archive::check_object(data_.cache, data_.access, pack, header, object, progress_);
       if (!sound.ok() && sound.error().code == Code::kUnavailable) return sound.error();
       if (!sound.ok()) {
         ++report.skipped;

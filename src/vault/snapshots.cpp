@@ -38,7 +38,7 @@ Error no_snapshot(const std::string& vault, const Chain& chain) {
 
 Result<std::vector<Account::SnapshotInfo>> Account::snapshots(const std::string& vault,
                                                               archive::Findings& findings) {
-  VaultData data = TRY(open_vault(*state_, vault, findings));
+  VaultData data = TRY(open_vault(*state_, vault, findings, Places::kNone));
   std::vector<SnapshotInfo> all;
   for (const TakenRecord& taken : shown_records(*data.chain)) {
     auto info = read_snapshot(data, circle(), taken);
@@ -55,7 +55,7 @@ Result<std::vector<Account::SnapshotInfo>> Account::snapshots(const std::string&
 Result<Account::SnapshotInfo> Account::find_snapshot(const std::string& vault,
                                                      const std::string& which) {
   archive::Findings findings;
-  VaultData data = TRY(open_vault(*state_, vault, findings));
+  VaultData data = TRY(open_vault(*state_, vault, findings, Places::kNone));
   const auto shown = shown_records(*data.chain);
   if (shown.empty()) return no_snapshot(vault, *data.chain);
   if (which == "latest") return read_snapshot(data, circle(), shown.back());

@@ -53,7 +53,8 @@ Result<std::optional<std::vector<std::uint32_t>>> Trimming::what_is_left(std::ui
 Result<void> Trimming::write_index(const archive::Catalog& catalog,
                                    const std::vector<std::uint32_t>& packs,
                                    circle::Record& record) {
-  for (auto& pack : archive::make_index_packs(data_.access, catalog, packs)) {
+  auto made = TRY(archive::make_index_packs(data_.access, catalog, packs));
+  for (archive::SealedPack& pack : made) {
     TRY(data_.cache.session().put_pack(pack.id, pack.bytes));
     data_.cache.keep(pack.id, pack.bytes);
     stored_bytes_ += pack.bytes.size();

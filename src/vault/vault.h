@@ -310,8 +310,12 @@ class Account {
    public:
     virtual ~Listing() = default;
     virtual Result<std::optional<PathEntry>> next() = 0;
+    // The next one that the glob itself matches; the others cost little.
+    virtual Result<std::optional<PathEntry>> next_match(const archive::Glob& glob) = 0;
   };
-  Result<std::unique_ptr<Listing>> list(const std::string& vault, const SnapshotInfo& snapshot);
+  // What is at and below `top`, so many levels of it; 0: all.
+  Result<std::unique_ptr<Listing>> list(const std::string& vault, const SnapshotInfo& snapshot,
+                                        const std::string& top = "/", unsigned depth = 0);
   // Writes a file's content to a descriptor.
   Result<void> cat(const std::string& vault, const SnapshotInfo& snapshot, const std::string& path,
                    int fd);

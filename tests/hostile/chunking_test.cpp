@@ -126,7 +126,7 @@ Sizes holdfast_sends(const std::vector<Bytes>& files, Random& random) {
   root.tree = must(names.finish());
   std::vector<std::uint32_t> numbers;
   for (const PackId& id : must(packer.finish())) numbers.push_back(*catalog.pack_number(id));
-  for (const archive::SealedPack& pack : archive::make_index_packs(access, catalog, numbers))
+  for (const archive::SealedPack& pack : must(archive::make_index_packs(access, catalog, numbers)))
     must_do(session.put_pack(pack.id, pack.bytes));
   const auto snapshot = archive::make_single_pack(
       access, archive::PackKind::kSnapshot, archive::ChunkType::kSnapshot, wire::encode(root));

@@ -166,7 +166,7 @@ class HostileMember {
     circle::KeySegmentRef key;
   };
   IndexAgain index_again() {
-    auto made = archive::make_index_packs(access(), data_.catalog, all_packs());
+    auto made = must(archive::make_index_packs(access(), data_.catalog, all_packs()));
     const PackId id = store(std::move(made.at(0)));
     return {id, write_keys({*data_.catalog.pack_number(id)})};
   }
@@ -241,7 +241,7 @@ class HostileMember {
     for (std::uint32_t i = 0; i < data_.catalog.pack_count(); ++i) {
       const archive::PackEntry& pack = data_.catalog.pack_at(i);
       if (!pack.may_be(archive::PackKind::kData)) continue;
-      archive::PackHeader header = *pack.header;
+      archive::PackHeader header = *must(data_.catalog.header(i));
       for (archive::FrameInfo& frame : header.frames)
         for (archive::ChunkInfo& chunk : frame.chunks) crypto::random_fill(chunk.id.bytes);
       segment.packs.push_back({pack.id, std::move(header)});
@@ -367,7 +367,7 @@ class HostileMember {
                                                archive::ChunkType::kIndex, wire::encode(segment)));
     std::vector<std::uint32_t> numbers;
     for (const PackId& id : packs_) numbers.push_back(*data_.catalog.pack_number(id));
-    for (auto& pack : archive::make_index_packs(access(), data_.catalog, numbers))
+    for (auto& pack : must(archive::make_index_packs(access(), data_.catalog, numbers)))
       made.push_back(std::move(pack));
     return made;
   }
