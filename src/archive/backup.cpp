@@ -9,6 +9,7 @@
 #include <map>
 
 #include "archive/entries.h"
+#include "archive/manifest.h"
 
 namespace holdfast::archive {
 namespace {
@@ -122,7 +123,7 @@ class TreeWriter {
         packer_(cache, access, catalog, journal, progress,
                 input_.dry_run ? Storing::kNo : Storing::kYes),
         content_(packer_, chunker_, ChunkType::kData),
-        manifest_(packer_, chunker_, ChunkType::kManifest) {}
+        manifest_(packer_, chunker_) {}
 
   Result<TreeReport> run();
   Findings& findings() { return findings_; }
@@ -141,7 +142,6 @@ class TreeWriter {
   Result<Fate> read_content(const Found& found, Entry& entry);
   Result<Copied> copy(int fd, const struct stat& status);
   bool whole(const Entry& known);
-  Result<void> write_entry(BytesView encoded);
   void count(const Entry& entry);
   Fate leave_out(const Found& found, const Error& error);
 
@@ -154,9 +154,7 @@ class TreeWriter {
   Chunker chunker_;
   Packer packer_;
   ContentWriter content_;
-  ContentWriter manifest_;
-  std::uint64_t manifest_size_ = 0;
-  GuideWriter guide_;
+  ManifestWriter manifest_;
   Findings findings_;
   Accounts accounts_;
   Snapshot root_;
@@ -181,10 +179,7 @@ Result<TreeReport> TreeWriter::run() {
     findings_.notes.push_back({"the snapshot before this one",
                                previous_.error()->message + "; files after that were read anew"});
   TreeReport report;
-  root_.tree = TRY(manifest_.finish());
-  ContentWriter guide(packer_, chunker_, ChunkType::kGuide);
-  TRY(guide.write(guide_.bytes()));
-  root_.guide = TRY(guide.finish());
+  TRY(manifest_.finish(root_));
   report.new_packs = TRY(packer_.finish());
   report.new_bytes = packer_.new_bytes();
   report.stored_bytes = packer_.stored_bytes();
@@ -216,7 +211,7 @@ Result<void> TreeWriter::add(const Found& found) {
     findings_.problems.push_back({found.path, "its extended attributes are too large to be saved"});
   }
   count(*entry);
-  return write_entry(encoded);
+  return manifest_.write(path_, encoded);
 }
 
 // Writes once more what the previous snapshot says of it, where nothing of it has changed; false:
@@ -230,14 +225,8 @@ Result<bool> TreeWriter::repeat(const Entry& known, const Found& found) {
     progress_.bytes += known.size;
   }
   count(known);
-  TRY(write_entry(previous_.raw()));
+  TRY(manifest_.write(path_, previous_.raw()));
   return true;
-}
-
-Result<void> TreeWriter::write_entry(BytesView encoded) {
-  guide_.note(manifest_size_, path_);
-  manifest_size_ += encoded.size();
-  return manifest_.write(encoded);
 }
 
 void TreeWriter::count(const Entry& entry) {

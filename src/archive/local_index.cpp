@@ -19,7 +19,7 @@ using namespace local_index;
 namespace {
 
 constexpr std::uint64_t kResident = 16 * 1024 * 1024;  // rows up to this size are read at once
-constexpr std::size_t kBatch = 256;                    // blocks in one read, where all are read
+constexpr std::size_t kBlocksAtOnce = 256;             // blocks in one read, where all are read
 
 Error damaged() { return {Code::kCorrupt, "the local index is damaged"}; }
 
@@ -76,8 +76,8 @@ struct LocalIndex::State {
     const std::size_t in_block = kPlainBlock / size;
     const std::uint64_t blocks = blocks_for(items, in_block);
     Bytes plain;
-    for (std::uint64_t at = 0; at < blocks; at += kBatch) {
-      plain.resize(std::min<std::uint64_t>(kBatch, blocks - at) * kPlainBlock);
+    for (std::uint64_t at = 0; at < blocks; at += kBlocksAtOnce) {
+      plain.resize(std::min<std::uint64_t>(kBlocksAtOnce, blocks - at) * kPlainBlock);
       TRY(read_blocks(from + at, plain));
       for (std::size_t b = 0; b < plain.size(); b += kPlainBlock)
         for (std::size_t i = 0; i < in_block && items > 0; ++i, --items)

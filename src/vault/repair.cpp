@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "archive/check.h"
-#include "archive/packer.h"
+#include "archive/manifest.h"
 #include "crypto/hash.h"
 #include "vault/committing.h"
 #include "vault/journal.h"
@@ -52,7 +52,7 @@ class Salvage {
         chunks_(data.cache, data.access, data.catalog),
         packer_(data.cache, data.access, data.catalog, journal_, progress),
         chunker_(*data.access.cutting),
-        names_(packer_, chunker_, archive::ChunkType::kManifest),
+        names_(packer_, chunker_),
         data_(data) {}
 
   // `root` becomes that of what is left.
@@ -65,12 +65,12 @@ class Salvage {
       // What the list has after this nobody can tell.
       if (!entry.ok() || !*entry) break;
       if (TRY(is_whole(**entry)))
-        TRY(keep(**entry, root));
+        TRY(keep(entries.path(), **entry, root));
       else
         ++left_out_;
     }
     root.problems += left_out_;
-    root.tree = TRY(names_.finish());
+    TRY(names_.finish(root));
     packs_ = TRY(packer_.finish());
     return Ok{};
   }
@@ -84,19 +84,20 @@ class Salvage {
     if (!sound.ok() && sound.error().code == Code::kUnavailable) return sound.error();
     return sound.ok();
   }
-  Result<void> keep(const archive::Entry& entry, archive::Snapshot& root) {
+  Result<void> keep(const std::vector<Bytes>& path, const archive::Entry& entry,
+                    archive::Snapshot& root) {
     ++(entry.kind == archive::EntryKind::kFile        ? root.files
        : entry.kind == archive::EntryKind::kDirectory ? root.directories
                                                       : root.others);
     if (entry.kind == archive::EntryKind::kFile) root.bytes += entry.size;
-    return names_.write(wire::encode(entry));
+    return names_.write(path, wire::encode(entry));
   }
 
   HomeJournal journal_;
   archive::ChunkReader chunks_;
   archive::Packer packer_;
   archive::Chunker chunker_;
-  archive::ContentWriter names_;
+  archive::ManifestWriter names_;
   VaultData& data_;
   std::vector<PackId> packs_;
   std::uint64_t left_out_ = 0;
