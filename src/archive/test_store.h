@@ -34,6 +34,9 @@ class ObjectStore final : public api::Session {
   Result<std::vector<RequestId>> list_joins() override { return none(); }
   Result<void> drop_join(const RequestId&) override { return none(); }
   Result<std::vector<Bytes>> read_records(const VaultId&, std::uint64_t) override { return none(); }
+  Result<std::vector<std::int64_t>> received(const VaultId&, std::uint64_t) override {
+    return none();
+  }
   Result<api::Receipt> append_record(const VaultId&, BytesView) override { return none(); }
 
   std::map<PackId, Bytes> objects;
