@@ -25,8 +25,8 @@ namespace {
 // How far a walk on its own thread is ahead. Each hand-over may wake a thread, which costs more
 // than to walk a directory. What is queued holds directories open: five batches, a third of the
 // descriptors that a process may have.
-constexpr std::size_t kBatch = 2048;
-constexpr std::size_t kBatches = 3;
+constexpr std::size_t kAhead = 2048;
+constexpr std::size_t kAheadBatches = 3;
 std::size_t directories_in_batch() {
   struct rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 4;
@@ -314,7 +314,7 @@ std::optional<Entry> describe(const Found& found, Accounts& accounts, Findings& 
 }
 
 WalkAhead::WalkAhead(Walker& walker)
-    : queue_(kBatches), thread_([this, &walker] { walk(walker); }) {}
+    : queue_(kAheadBatches), thread_([this, &walker] { walk(walker); }) {}
 
 WalkAhead::~WalkAhead() { queue_.close(); }
 
@@ -325,7 +325,7 @@ void WalkAhead::walk(Walker& walker) {
   while (auto found = walker.next()) {
     if (found->self != nullptr) ++directories;
     batch.push_back(std::move(*found));
-    if (batch.size() < kBatch && directories < most) continue;
+    if (batch.size() < kAhead && directories < most) continue;
     if (!queue_.push(std::exchange(batch, {}))) return;
     directories = 0;
   }

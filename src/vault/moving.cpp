@@ -21,7 +21,8 @@ Result<void> Moving::resume() {
     const bool there = std::ranges::find(absent, entry.pack) == absent.end();
     // A backup's on its way has chunks that no snapshot needs yet: that is the next one's.
     if (!there || data_.catalog.pack_number(entry.pack) ||
-        data_.chain->state.dropped.contains(entry.object.name) || reached_.share_of(entry.header).others > 0)
+        data_.chain->state.dropped.contains(entry.object.name) ||
+        reached_.share_of(entry.header).others > 0)
       continue;
     moved_.add(entry.pack, std::move(entry.object), std::move(entry.header));
   }
@@ -30,8 +31,8 @@ Result<void> Moving::resume() {
 
 Result<void> Moving::move(const archive::PackEntry& pack, const archive::PackHeader& header) {
   if (has_moved(header)) return Ok{};
-  const auto open = TRY(
-      archive::open_pack(data_.cache, data_.access, pack, archive::Fetch::kSealed, &progress_));
+  const auto open =
+      TRY(archive::open_pack(data_.cache, data_.access, pack, archive::Fetch::kSealed, &progress_));
   for (std::size_t i = 0; i < open.header().frames.size(); ++i) TRY(move_frame(open, i));
   return Ok{};
 }
@@ -69,8 +70,7 @@ bool Moving::has_moved(const archive::PackHeader& header) const {
 }
 
 archive::Packer& Moving::packer() {
-  if (!packer_)
-    packer_.emplace(data_.cache, data_.access, moved_, journal_, progress_);
+  if (!packer_) packer_.emplace(data_.cache, data_.access, moved_, journal_, progress_);
   return *packer_;
 }
 

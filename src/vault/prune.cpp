@@ -200,7 +200,7 @@ class Attempt {
   Moving moving_;
   std::set<PackId> roots_;        // of snapshots that are shown
   std::set<std::uint32_t> gone_;  // numbers in the catalog
-  std::vector<PackId> moved_;  // objects that are new
+  std::vector<PackId> moved_;     // objects that are new
   std::uint64_t found_bytes_ = 0;
   std::uint64_t moved_packs_ = 0;
   std::uint64_t moved_bytes_ = 0;
