@@ -176,8 +176,8 @@ void ChunkReader::fetch_ahead() {
 }
 
 void ChunkReader::will_need(const ChunkId& id) {
-  const ChunkPlace* const place = state_->catalog.find(id);
-  if (place == nullptr) return;
+  const auto place = state_->catalog.find(id);
+  if (!place) return;
   const std::uint32_t number = place->pack;
   const Lock lock(state_->mutex);
   if (state_->closed || state_->wanted.size() >= kWantedPacks || state_->packs.has(number) ||
