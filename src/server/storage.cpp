@@ -62,8 +62,8 @@ std::string Storage::schema() { return SqlFiles::kSchema + PackFiles::kSchema; }
 Result<std::unique_ptr<Storage>> Storage::open(const std::string& data, Writer& writer,
                                                std::shared_ptr<const Clock> clock, Grown grown) {
   auto packs = TRY(PackFiles::start(data, writer));
-  return std::unique_ptr<Storage>(std::make_unique<FileStorage>(writer, std::move(packs),
-                                                                std::move(clock), std::move(grown)));
+  return std::unique_ptr<Storage>(
+      std::make_unique<FileStorage>(writer, std::move(packs), std::move(clock), std::move(grown)));
 }
 
 }  // namespace holdfast::server

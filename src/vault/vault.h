@@ -225,8 +225,8 @@ class Account {
   struct PruneOptions {
     std::string vault = "main";
     bool dry_run = false;
-    // What is needed of a pack moves into a new one, where more than this percentage of its bytes is
-    // garbage.
+    // What is needed of a pack moves into a new one, where more than this percentage of its bytes
+    // is garbage.
     unsigned max_waste = 50;
   };
   struct PruneReport {
@@ -353,8 +353,8 @@ class Account {
                             archive::Progress& progress);
 
   struct RepairReport {
-    std::uint64_t given_back = 0;  // objects that the store had lost and this device had
-    std::uint64_t damaged = 0;     // packs that no snapshot will rest on any more
+    std::uint64_t given_back = 0;   // objects that the store had lost and this device had
+    std::uint64_t damaged = 0;      // packs that no snapshot will rest on any more
     std::uint64_t lost_tables = 0;  // of keys; what they alone held cannot be opened any more
     struct Salvaged {
       SnapshotInfo from;

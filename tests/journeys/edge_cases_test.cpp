@@ -35,7 +35,7 @@ TEST_F(EdgeCases, AnEditThatKeepsTimeAndSizeIsSaved) {
   const auto store = store::open_memory();
   auto account = begin(*store);
   write(data() + "/a", "before");
-  struct stat was {};
+  struct stat was{};
   ASSERT_EQ(::stat((data() + "/a").c_str(), &was), 0);
   backup_id(account, data());
   write(data() + "/a", "after!");

@@ -512,7 +512,8 @@ TEST_P(Prune, FailsAtEveryStepAndLosesNothing) {
   }
 }
 
-// The pack with what was saved last is lost; of a repair every write fails once. Done again, it ends.
+// The pack with what was saved last is lost; of a repair every write fails once. Done again, it
+// ends.
 TEST_P(Prune, ARepairThatFailsAtAnyStepIsDoneAgain) {
   if (GetParam() != Place::kDirect) GTEST_SKIP() << "the store does not matter";
   std::set<PackId> known;
