@@ -13,8 +13,7 @@ namespace {
 
 Result<std::vector<Bytes>> bytes_list(const Json& json, const char* name) {
   std::vector<Bytes> out;
-  if (!json.is_object() || !json.contains(name) || !json.at(name).is_array())
-    return misread();
+  if (!json.is_object() || !json.contains(name) || !json.at(name).is_array()) return misread();
   for (const Json& one : json.at(name)) {
     auto bytes = from_hex(one.is_string() ? one.get<std::string>() : "-");
     if (!bytes) return misread();

@@ -252,8 +252,8 @@ ReportTable kinds_table(const Period& period, const std::vector<Counted>& all) {
        "Only Non-Content Data Provided", "Content Provided"},
       {}};
   for (const auto& [key, c] : counts)
-    out.rows.push_back({period.label, key.first, key.second, spelled(c.received), spelled(c.rejected),
-                        spelled(c.non_content), spelled(c.content)});
+    out.rows.push_back({period.label, key.first, key.second, spelled(c.received),
+                        spelled(c.rejected), spelled(c.non_content), spelled(c.content)});
   return out;
 }
 

@@ -17,8 +17,8 @@ namespace holdfast::server {
 // How far a case has come.
 struct CaseTurn {
   bool whole = false;
-  std::string waits_for;     // in plain words; empty once it is whole
-  std::uint64_t packs = 0;   // written by now
+  std::string waits_for;    // in plain words; empty once it is whole
+  std::uint64_t packs = 0;  // written by now
   std::uint64_t bytes = 0;
 };
 
@@ -30,20 +30,20 @@ struct CaseFrom {
   api::Custodian* custodian;  // null: there is none
   Storage& storage;
   circle::OperatorKeys operators;  // those of now
-  std::vector<Bytes> receipts;      // of the account's former custodians
+  std::vector<Bytes> receipts;     // of the account's former custodians
 };
 
-// Brings a signed order (lawful/order.h) as far as it goes, and the case in `folder`, which is made.
-// To be called until it is whole: the releases must first stand in a batch that the log shows, which
-// takes up to the time between two batches. A kill at any point repeats. kDenied: the custodian
-// gives nothing out for this order, and why; kUnavailable: it is away.
+// Brings a signed order (lawful/order.h) as far as it goes, and the case in `folder`, which is
+// made. To be called until it is whole: the releases must first stand in a batch that the log
+// shows, which takes up to the time between two batches. A kill at any point repeats. kDenied: the
+// custodian gives nothing out for this order, and why; kUnavailable: it is away.
 Result<CaseTurn> gather_case(const CaseFrom& from, BytesView signed_order,
                              const std::string& folder);
 
 // What shows an outsider that no key exists: statements, the log's proof that they are the newest,
-// and the receipt of each former custodian with its place in the log. kDenied: the account is at the
-// standard level, and has a vault that is not always end-to-end encrypted. kUnavailable: a receipt
-// is not in the log yet.
+// and the receipt of each former custodian with its place in the log. kDenied: the account is at
+// the standard level, and has a vault that is not always end-to-end encrypted. kUnavailable: a
+// receipt is not in the log yet.
 Result<void> state_no_key(const CaseFrom& from, const std::string& folder);
 
 }  // namespace holdfast::server

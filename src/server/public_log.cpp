@@ -229,7 +229,8 @@ Result<lawful::StateProof> PublicLog::prove_state(const std::string& account,
   const std::uint64_t from = out.epoch.index + 1;
   out.after = TRY(tables_.leaves(from, shown_.head.size, kViewBytes));
   if (out.after.size() != shown_.head.size - from || out.after.size() > lawful::kMaxLeavesAfter)
-    return Error{Code::kUnavailable, "too many entries of the log follow its newest map; try again"};
+    return Error{Code::kUnavailable,
+                 "too many entries of the log follow its newest map; try again"};
   tlog::SeriesProof series;
   if (next > 0) series.last = map_.prove(tlog::circle_label(key, next - 1));
   series.next = map_.prove(tlog::circle_label(key, next));
