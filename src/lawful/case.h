@@ -26,11 +26,11 @@ constexpr std::size_t kMaxLeavesAfter = 4096;
 // checkpoint, all entries after it (none of which is a newer generation), and in that map the
 // account's last statement and the absence of the next.
 struct StateProof {
-  Bytes roots;           // encoded circle::TrustRoots, as the genesis has their hash
-  Bytes lookup;          // the account's lookup key: with it its labels in the map are told
+  Bytes roots;   // encoded circle::TrustRoots, as the genesis has their hash
+  Bytes lookup;  // the account's lookup key: with it its labels in the map are told
   tlog::LeafProof epoch;
   wire::Bounded<Bytes, kMaxLeavesAfter> after;
-  Bytes circle_proof;    // tlog::SeriesProof
+  Bytes circle_proof;  // tlog::SeriesProof
   static constexpr auto kFields =
       wire::fields(&StateProof::roots, &StateProof::lookup, &StateProof::epoch, &StateProof::after,
                    &StateProof::circle_proof);
@@ -39,8 +39,8 @@ struct StateProof {
 // What the custodian gave out, and that the log had it.
 struct Released {
   tlog::LeafProof batch;
-  Bytes opening;   // tlog::BatchOpening
-  Bytes position;  // tlog::PositionProof
+  Bytes opening;                               // tlog::BatchOpening
+  Bytes position;                              // tlog::PositionProof
   wire::Bounded<Bytes, kMaxOrderedKeys> keys;  // sealed, in the order's order
   static constexpr auto kFields =
       wire::fields(&Released::batch, &Released::opening, &Released::position, &Released::keys);
@@ -69,8 +69,8 @@ struct ReceivedRecord {
   wire::Fixed<"holdfast/v1/received-record"> label;
   std::int64_t received_ms = 0;
   Bytes record;  // circle::SignedRecord
-  static constexpr auto kFields = wire::fields(
-      &ReceivedRecord::label, &ReceivedRecord::received_ms, &ReceivedRecord::record);
+  static constexpr auto kFields =
+      wire::fields(&ReceivedRecord::label, &ReceivedRecord::received_ms, &ReceivedRecord::record);
 };
 
 // ---- names within a case ----
@@ -89,8 +89,8 @@ struct ShownState {
   tlog::TrustedLog log;  // as the genesis names it
   tlog::Checkpoint checkpoint;
 };
-// kUnsafe unless the statements are all that the log has of this account. As strong as the quorum of
-// witnesses that its genesis names; where that names none, as honest as the log's own key.
+// kUnsafe unless the statements are all that the log has of this account. As strong as the quorum
+// of witnesses that its genesis names; where that names none, as honest as the log's own key.
 Result<ShownState> verify_state(const CircleId& circle, const StateProof& proof,
                                 const std::vector<Bytes>& statements);
 
@@ -102,8 +102,8 @@ Result<tlog::ReleaseBatch> verify_released(const ShownState& state, const Verifi
 // Of what no key exists outside the owner's own devices, by the account's statements and the
 // provider's receipts.
 struct NoKey {
-  bool whole = false;                  // of nothing in the account: it is at the advanced level
-  std::vector<circle::Vault> vaults;   // of these
+  bool whole = false;                 // of nothing in the account: it is at the advanced level
+  std::vector<circle::Vault> vaults;  // of these
   std::vector<circle::DeletionReceipt> receipts;
 };
 // kDenied: a custodian reads all of it. kUnsafe: the receipt of a former custodian is missing or is

@@ -30,11 +30,13 @@ struct OrderedKey {
   auto operator<=>(const OrderedKey&) const = default;
 };
 
-// The machine that opens: one seed, made for one order, is behind both (`holdfast-disclose keygen`).
+// The machine that opens: one seed, made for one order, is behind both (`holdfast-disclose
+// keygen`).
 struct DisclosureKey {
   std::array<std::uint8_t, crypto::WrapPublicKey::kSize> wrap_key{};
   std::array<std::uint8_t, crypto::VerifyKey::kSize> verify_key{};
-  static constexpr auto kFields = wire::fields(&DisclosureKey::wrap_key, &DisclosureKey::verify_key);
+  static constexpr auto kFields =
+      wire::fields(&DisclosureKey::wrap_key, &DisclosureKey::verify_key);
   bool operator==(const DisclosureKey&) const = default;
 };
 
@@ -45,15 +47,15 @@ struct DisclosureOrder {
   wire::Bounded<OrderedKey, kMaxOrderedKeys> keys;  // strictly ascending, at least one
   DisclosureKey discloser;
   DisclosureKey requester;
-  std::int64_t from_ms = 0;   // of the service's receipt of a snapshot: not before,
-  std::int64_t until_ms = 0;  // and before this
+  std::int64_t from_ms = 0;    // of the service's receipt of a snapshot: not before,
+  std::int64_t until_ms = 0;   // and before this
   std::uint8_t open_days = 0;  // until the account is told: what the custodian's batches say
   std::int64_t made_ms = 0;    // by the clock of whoever wrote it
-  static constexpr auto kFields = wire::fields(
-      &DisclosureOrder::label, &DisclosureOrder::instrument, &DisclosureOrder::circle,
-      &DisclosureOrder::keys, &DisclosureOrder::discloser, &DisclosureOrder::requester,
-      &DisclosureOrder::from_ms, &DisclosureOrder::until_ms, &DisclosureOrder::open_days,
-      &DisclosureOrder::made_ms);
+  static constexpr auto kFields =
+      wire::fields(&DisclosureOrder::label, &DisclosureOrder::instrument, &DisclosureOrder::circle,
+                   &DisclosureOrder::keys, &DisclosureOrder::discloser, &DisclosureOrder::requester,
+                   &DisclosureOrder::from_ms, &DisclosureOrder::until_ms,
+                   &DisclosureOrder::open_days, &DisclosureOrder::made_ms);
 };
 
 struct OrderSignature {
@@ -87,7 +89,7 @@ Result<void> verify_signature(BytesView order, const OrderSignature& signature);
 // read_order() too.
 struct VerifiedOrder {
   DisclosureOrder order;
-  Digest hash;                                // of the order without its signatures
+  Digest hash;                               // of the order without its signatures
   std::vector<crypto::VerifyKey> signed_by;  // of `operators`
 };
 Result<VerifiedOrder> verify_order(BytesView signed_order, const circle::OperatorKeys& operators);

@@ -1,5 +1,5 @@
-// An account's circle from statements that a service showed: for a custodian, and for whoever opens or
-// checks a case. Pure; nothing is trusted.
+// An account's circle from statements that a service showed: for a custodian, and for whoever opens
+// or checks a case. Pure; nothing is trusted.
 #pragma once
 
 #include <memory>
