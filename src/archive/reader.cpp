@@ -9,7 +9,7 @@
 namespace holdfast::archive {
 namespace {
 
-constexpr std::size_t kPackBudget = 80 * 1024 * 1024;
+constexpr std::size_t kPackBudget = 64 * 1024 * 1024;
 constexpr std::size_t kFrameBudget = 24 * 1024 * 1024;
 constexpr std::size_t kAhead = 16;       // extents of one content
 constexpr std::size_t kWantedPacks = 1;  // besides the one that is being fetched

@@ -21,7 +21,7 @@ struct ChunkData {
 };
 
 // Safe from several threads, each with its own Mac, as long as nobody adds to the catalog. Keeps
-// opened packs (80 MiB) and frames (24 MiB) that were used last; a pack is fetched by one thread
+// opened packs (64 MiB) and frames (24 MiB) that were used last; a pack is fetched by one thread
 // while the others that need it wait.
 class ChunkReader {
  public:
