@@ -61,6 +61,7 @@ class CaseSession final : public api::Session {
   Result<std::vector<RequestId>> list_joins() override { return none(); }
   Result<void> drop_join(const RequestId&) override { return none(); }
   Result<std::vector<Bytes>> read_records(const VaultId&, std::uint64_t) override { return none(); }
+  Result<std::vector<TimeMs>> received(const VaultId&, std::uint64_t) override { return none(); }
   Result<api::Receipt> append_record(const VaultId&, BytesView) override { return none(); }
   Result<void> put_pack(const PackId&, BytesView) override { return none(); }
   Result<api::Usage> usage() override { return none(); }

@@ -24,10 +24,10 @@
 #include "crypto/ed25519.h"
 #include "custody/follower.h"
 #include "custody/releases.h"
-#include "lawful/order.h"
-#include "lawful/replay.h"
 #include "custody/tables.h"
 #include "custody/token.h"
+#include "lawful/order.h"
+#include "lawful/replay.h"
 
 namespace holdfast::custody {
 
@@ -50,10 +50,10 @@ Bytes envelope_info(const CircleId& circle, std::uint32_t epoch, const VaultId& 
 struct CustodianOptions {
   std::string data;
   TokenPlace token;
-  tlog::LogRoots log;                // whose word counts on what is newest
+  tlog::LogRoots log;  // whose word counts on what is newest
   // Any two of whom grant help and order a disclosure; none: there is neither.
   circle::OperatorKeys operators{};
-  std::uint8_t open_days = 0;        // until an account is told what was given out; 90 at most
+  std::uint8_t open_days = 0;  // until an account is told what was given out; 90 at most
 };
 
 // Safe from several threads: it answers one after the other.

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "crypto/hash.h"
 #include "server/evidence.h"
-#include "store/layout.h"
 
 namespace holdfast::server {
 namespace {
@@ -39,19 +38,17 @@ Result<std::vector<Bytes>> statements_of(store::Account& in, std::uint64_t count
 }
 
 Result<void> write_records(const CaseFrom& from, const VaultId& vault, const std::string& folder) {
-  const auto files = from.storage.files();
-  const std::string base = store::account_folder(from.account) + "/vaults/" + vault.hex() + "/";
   for (std::uint64_t n = 1;;) {
     auto page = TRY(from.in.read_records(vault, n));
     if (page.empty()) return Ok{};
-    for (Bytes& record : page) {
-      const auto info = TRY(files->info(base + store::numbered(n)));
+    const auto times = TRY(from.in.received(vault, n));
+    for (std::size_t i = 0; i < page.size() && i < times.size(); ++i, ++n) {
       lawful::ReceivedRecord out;
-      out.received_ms = info.modified_ms;
-      out.record = std::move(record);
+      out.received_ms = times[i];
+      out.record = std::move(page[i]);
       TRY(write(folder, lawful::record_name(vault, n), wire::encode(out)));
-      ++n;
     }
+    if (times.empty()) return changed_meanwhile();
   }
 }
 

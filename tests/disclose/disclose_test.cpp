@@ -166,11 +166,13 @@ TEST_F(Disclose, OpensWhatIsOrderedAndNothingElse) {
   backup_id(begun.account, folder_ / "others");
   backup("gone", "words before the time");
   fs::remove(folder_ / "data/gone");
-  const TimeMs from = SystemClock().now() + 1;
+  pass(60);
+  const TimeMs from = clock_.now();
   backup("wanted", "words that are ordered");
   backup("p", "words of another vault", "photos");
   backup("d", "words of a vault without a key", "diary");
-  const TimeMs until = SystemClock().now() + 1;
+  pass(60);
+  const TimeMs until = clock_.now();
   backup("late", "words after the time");
 
   gather(signed_by_both(order_of("main", from, until)));
