@@ -141,6 +141,9 @@ class TreeWriter {
   Result<Fate> take_content(const Found& found, Entry& entry, const Entry* known);
   Result<Fate> read_content(const Found& found, Entry& entry);
   Result<Copied> copy(int fd, const struct stat& status);
+  bool settled(const Entry& known) const {
+    return known.ctime.seconds < input_.previous_started_ms / 1000 - kSettledSeconds;
+  }
   bool whole(const Entry& known);
   void count(const Entry& entry);
   Fate leave_out(const Found& found, const Error& error);
@@ -162,6 +165,8 @@ class TreeWriter {
   struct Linked {
     Content content;
     std::uint64_t size = 0;
+    FileTime mtime, ctime;  // as the first of its names was found
+    std::uint64_t seen_size = 0;
   };
   std::map<std::pair<std::uint64_t, std::uint64_t>, Linked> linked_;  // by device and inode
 };
@@ -200,16 +205,21 @@ Result<void> TreeWriter::add(const Found& found) {
   path_.push_back(found.name);
   const Entry* const known = previous_.find(path_);
   if (known != nullptr && TRY(repeat(*known, found))) return Ok{};
+  const std::size_t told = findings_.notes.size();
   auto entry = describe(found, accounts_, findings_);
   if (!entry) return Ok{};
+  bool lost = findings_.notes.size() > told;
   if (found.kind == EntryKind::kFile && TRY(take_content(found, *entry, known)) == Fate::kLeftOut)
     return Ok{};
   Bytes encoded = wire::encode(*entry);
   if (encoded.size() > kMaxEntry) {
     entry->xattrs.clear();
-    encoded = wire::encode(*entry);
+    lost = true;
     findings_.problems.push_back({found.path, "its extended attributes are too large to be saved"});
   }
+  // So that no later backup repeats it: each tries again, and tells.
+  if (lost) entry->ctime = {};
+  if (lost) encoded = wire::encode(*entry);
   count(*entry);
   return manifest_.write(path_, encoded);
 }
@@ -218,7 +228,7 @@ Result<void> TreeWriter::add(const Found& found) {
 // it is to be read. A change in the same tick of the clock as the one before it leaves no trace in
 // the times: what was changed just before the previous snapshot, or during it, is read again.
 Result<bool> TreeWriter::repeat(const Entry& known, const Found& found) {
-  if (known.ctime.seconds + kSettledSeconds >= input_.previous_started_ms / 1000) return false;
+  if (!settled(known)) return false;
   if (!same_attributes(known, found, accounts_)) return false;
   if (known.kind == EntryKind::kFile) {
     if (known.links > 1 || !whole(known)) return false;
@@ -244,19 +254,30 @@ void TreeWriter::count(const Entry& entry) {
 Result<TreeWriter::Fate> TreeWriter::take_content(const Found& found, Entry& entry,
                                                   const Entry* known) {
   const std::pair file(entry.device, entry.inode);
-  if (const auto seen = linked_.find(file); entry.links > 1 && seen != linked_.end()) {
+  // The number of a file that is gone is soon another's.
+  if (const auto seen = linked_.find(file);
+      entry.links > 1 && seen != linked_.end() && seen->second.mtime == entry.mtime &&
+      seen->second.ctime == entry.ctime && seen->second.seen_size == entry.size) {
     entry.content = seen->second.content;
     entry.size = seen->second.size;
     progress_.bytes += entry.size;
     return Fate::kKept;
   }
-  if (known != nullptr && same_state(*known, entry) && whole(*known)) {
+  // Contents are read when a tick of nanoseconds is over. Where the file system's are seconds, two
+  // changes may look like one.
+  const bool told_apart = known != nullptr && (known->ctime.nanoseconds != 0 || settled(*known));
+  const Linked seen{{}, 0, entry.mtime, entry.ctime, entry.size};
+  if (told_apart && same_state(*known, entry) && whole(*known)) {
     entry.content = known->content;
     progress_.bytes += entry.size;
   } else if (TRY(read_content(found, entry)) == Fate::kLeftOut) {
     return Fate::kLeftOut;
   }
-  if (entry.links > 1) linked_[file] = {entry.content, entry.size};
+  if (entry.links > 1) {
+    Linked& linked = linked_[file] = seen;
+    linked.content = entry.content;
+    linked.size = entry.size;
+  }
   return Fate::kKept;
 }
 

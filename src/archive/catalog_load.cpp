@@ -1,6 +1,7 @@
 // How a catalog comes to be: keys from key segments, places from the local index, and from those
 // index segments that it does not cover.
 #include <algorithm>
+#include <numeric>
 
 #include "archive/catalog_base.h"
 
@@ -88,15 +89,16 @@ void CatalogLoader::open_base() {
   findings_.notes.push_back({path_, "the local index is damaged; it is made again"});
 }
 
-// Not where it covers a segment that the vault does not list any more, or has a pack without a key:
-// another pack that holds the same chunk may then be the one that counts.
+// Only where it covers the first segments of the vault's list, in its order: of what several say of
+// a pack, the first counts, and an undo puts honest ones before a thief's. Not where it has a pack
+// without a key either: another pack that holds the same chunk may then be the one that counts.
 Result<bool> CatalogLoader::adopt(LocalIndex index) {
-  std::vector<std::uint32_t> position_of;
-  for (const PackId& segment : index.segments()) {
-    const auto at = std::ranges::find(segments_, segment);
-    if (at == segments_.end()) return false;
-    position_of.push_back(static_cast<std::uint32_t>(at - segments_.begin()));
-  }
+  const std::vector<PackId>& covered = index.segments();
+  if (covered.size() > segments_.size() ||
+      !std::equal(covered.begin(), covered.end(), segments_.begin()))
+    return false;
+  std::vector<std::uint32_t> position_of(covered.size());
+  std::iota(position_of.begin(), position_of.end(), 0U);
   auto base = std::make_unique<Catalog::Base>(std::move(index));
   base->numbers.reserve(base->index.packs());
   std::vector<std::uint32_t> positions;
@@ -178,6 +180,7 @@ void CatalogLoader::load_indexes() {
     if (covered_[i]) continue;
     const auto done = read_index(i);
     if (!done.ok()) {
+      writes_ = false;  // what follows is no beginning of the list
       catalog_.unread_.push_back({SegmentRef{segments_[i]}, done.error().code});
       rebuild_needed = true;
       findings_.notes.push_back({"index " + short_name(segments_[i]),
@@ -198,11 +201,13 @@ Result<void> CatalogLoader::read_index(std::uint32_t position) {
     return Error{Code::kCorrupt, "no key segment has the key of index " + short_name(id)};
   const Bytes plain = TRY(read_single_pack(cache_, access_, catalog_.pack_at(*number)));
   IndexSegment segment = TRY(wire::decode<IndexSegment>(plain));
-  bool whole = true;
+  // A pack without a key cannot be read: its chunks count as missing.
+  const bool whole = std::ranges::all_of(segment.packs, [&](const PackIndex& pack) {
+    return catalog_.pack_number(pack.pack).has_value();
+  });
+  if (!whole) writes_ = false;
   for (PackIndex& pack : segment.packs) {
     const auto known = catalog_.pack_number(pack.pack);
-    // A pack without a key cannot be read: its chunks count as missing.
-    whole = whole && known.has_value();
     if (known && !catalog_.packs_[*known].indexed)
       catalog_.index(*known, std::move(pack.header), position);
   }

@@ -5,7 +5,9 @@
 namespace holdfast::archive {
 namespace {
 
-constexpr std::size_t kMaxGuide = 64 * 1024 * 1024;  // bytes; more is not read
+constexpr std::size_t kMaxGuide = 16 * 1024 * 1024;  // bytes; more is not read
+constexpr std::size_t kMaxPoints = 256 * 1024;
+constexpr std::size_t kMaxPath = 64 * 1024;  // of a point; what lies deeper is found from above
 
 Error bad_guide() { return {Code::kCorrupt, "the guide to the list of files is damaged"}; }
 
@@ -21,7 +23,9 @@ Bytes joined(const std::vector<Bytes>& path) {
 }
 
 void GuideWriter::add(std::uint64_t offset, const std::vector<Bytes>& path) {
-  append(bytes_, wire::encode(GuidePoint{offset, joined(path)}));
+  Bytes names = joined(path);
+  if (names.size() > kMaxPath) return;
+  append(bytes_, wire::encode(GuidePoint{offset, std::move(names)}));
   next_ = offset + kDistance;
 }
 
@@ -37,7 +41,9 @@ Result<Guide> Guide::read(ChunkReader& chunks, const VaultAccess& access,
   wire::Decoder from(bytes);
   while (from.remaining() > 0) {
     GuidePoint point;
-    if (!wire::get(from, point).ok() || point.path.empty()) return bad_guide();
+    if (!wire::get(from, point).ok() || point.path.empty() || point.path.size() > kMaxPath ||
+        guide.points_.size() == kMaxPoints)
+      return bad_guide();
     const bool later = guide.points_.empty() || (guide.points_.back().offset < point.offset &&
                                                  guide.points_.back().path < point.path);
     if (!later) return bad_guide();

@@ -1,5 +1,8 @@
 #include "archive/restore.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <deque>
 #include <thread>
 #include <unordered_set>
@@ -14,8 +17,14 @@ constexpr std::size_t kRestorers = 2;
 // Jobs are given to the workers by batches: so many, or of so many bytes. Neighbours mostly lie in
 // one directory and one frame, and two workers in the same ones wait for each other.
 constexpr std::size_t kBatchJobs = 64;
+// Each job holds a handle of its directory open: five batches, a third of what a process may have.
+std::size_t jobs_in_batch() {
+  struct rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 4;
+  return std::clamp<std::size_t>(limit.rlim_cur / 15, 1, kBatchJobs);
+}
 constexpr std::uint64_t kBatchBytes = 1024 * 1024;
-constexpr std::size_t kQueuedBatches = 2;  // each job holds a handle of its directory open
+constexpr std::size_t kQueuedBatches = 2;
 // What was written is on its way to the disk while more is written.
 constexpr std::uint64_t kFlushBytes = 192 * 1024 * 1024;
 
@@ -131,6 +140,7 @@ class Restorer {
   ChunkReader chunks_;
   BoundedQueue<std::vector<PlaceJob>> batches_{kQueuedBatches};
   std::vector<PlaceJob> batch_;  // that is being filled
+  const std::size_t most_jobs_ = jobs_in_batch();
   std::uint64_t batch_bytes_ = 0;
   std::vector<Bytes> path_;                  // below the target, for messages
   std::unordered_set<std::uint64_t> later_;  // entries to link in the second pass
@@ -247,7 +257,7 @@ Result<void> Restorer::place(const Entry& entry, std::uint64_t number) {
       chunks_.will_need(*entry.content.extents.front().chunk);
     batch_.push_back(std::move(*job));
     batch_bytes_ += entry.size;
-    if (batch_.size() >= kBatchJobs || batch_bytes_ >= kBatchBytes) hand_out();
+    if (batch_.size() >= most_jobs_ || batch_bytes_ >= kBatchBytes) hand_out();
   } else if (std::holds_alternative<Later>(*placed)) {
     later_.insert(number);
   } else if (auto* skipped = std::get_if<Skipped>(&*placed)) {

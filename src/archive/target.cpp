@@ -81,6 +81,7 @@ struct Target::State {
 
   TargetOptions options;
   std::optional<DirStack> stack;  // none: a dry run into a directory that does not exist
+  DirStack::Handle root;          // for sync(), beside another thread's walk on the stack
   std::vector<Level> levels;
   std::string path;        // of the last entry
   std::string refused_at;  // the directory of the lowest level kRefused
@@ -330,6 +331,7 @@ Result<Target> Target::open(TargetOptions options) {
   }
   const FileIdentity identity = TRY(identity_of(fd.get()));
   state->stack.emplace(std::move(fd), identity);
+  state->root = state->stack->root();
   return Target(std::move(state));
 }
 
@@ -402,8 +404,8 @@ Result<void> Target::end_pass(Findings& findings) {
 }
 
 Result<void> Target::sync() {
-  if (!state_->stack || state_->options.dry_run) return Ok{};
-  if (::syncfs(state_->stack->root()->get()) != 0)
+  if (!state_->root || state_->options.dry_run) return Ok{};
+  if (::syncfs(state_->root->get()) != 0)
     return io_error("write to the disk all of", state_->options.directory, errno);
   return Ok{};
 }

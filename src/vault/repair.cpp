@@ -58,12 +58,18 @@ class Salvage {
   // `root` becomes that of what is left.
   Result<void> run(archive::Snapshot& root) {
     archive::EntryReader entries(chunks_, data_.access, root.tree);
+    const std::uint64_t had = root.files + root.directories + root.others;
     root.files = root.directories = root.others = root.bytes = 0;
     for (;;) {
       const auto entry = entries.next();
       if (!entry.ok() && entry.error().code == Code::kUnavailable) return entry.error();
-      // What the list has after this nobody can tell.
-      if (!entry.ok() || !*entry) break;
+      if (!entry.ok()) {
+        // What the list has after this nobody can tell; how much, the snapshot says.
+        const std::uint64_t seen = root.files + root.directories + root.others + left_out_;
+        left_out_ += had > seen ? had - seen : 1;
+        break;
+      }
+      if (!*entry) break;
       if (TRY(is_whole(**entry)))
         TRY(keep(entries.path(), **entry, root));
       else
