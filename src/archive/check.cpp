@@ -143,8 +143,7 @@ Result<void> check_content(ChunkReader& chunks, const VaultAccess& access, const
     if (!extent->chunk) continue;
     const auto place = catalog.find(*extent->chunk);
     TRY(catalog.check_local_index());
-    if (!place)
-      return Error{Code::kCorrupt, "a part of its content is missing from the vault"};
+    if (!place) return Error{Code::kCorrupt, "a part of its content is missing from the vault"};
     if (damaged.contains(place->pack))
       return Error{Code::kCorrupt, "a part of its content lies in " +
                                        shown(catalog.pack_at(place->pack).id) +

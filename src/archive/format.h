@@ -206,12 +206,12 @@ struct Snapshot {
   Content tree;                // the manifest: encoded entries one after another
   Bytes log_seen;              // the log's newest checkpoint that the device had seen; or empty
   wire::Bounded<std::string, kMaxTags> tags;  // the person's own words for it
-  Content guide;               // to the manifest: encoded points one after another; or empty
-  static constexpr auto kFields = wire::fields(
-      &Snapshot::label, &Snapshot::started_ms, &Snapshot::finished_ms, &Snapshot::device,
-      &Snapshot::roots, &Snapshot::files, &Snapshot::directories, &Snapshot::others,
-      &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree, &Snapshot::log_seen, &Snapshot::tags,
-      &Snapshot::guide);
+  Content guide;  // to the manifest: encoded points one after another; or empty
+  static constexpr auto kFields =
+      wire::fields(&Snapshot::label, &Snapshot::started_ms, &Snapshot::finished_ms,
+                   &Snapshot::device, &Snapshot::roots, &Snapshot::files, &Snapshot::directories,
+                   &Snapshot::others, &Snapshot::bytes, &Snapshot::problems, &Snapshot::tree,
+                   &Snapshot::log_seen, &Snapshot::tags, &Snapshot::guide);
 };
 
 }  // namespace holdfast::archive

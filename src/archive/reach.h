@@ -14,8 +14,8 @@ class Reached {
   Reached(ChunkReader& chunks, const VaultAccess& access)
       : chunks_(chunks), access_(access), names_(access) {}
 
-  // Everything a restore of this snapshot could ask for, and its guide. Fails where the manifest, or
-  // a list of chunks, cannot be read whole; what was reached by then stays.
+  // Everything a restore of this snapshot could ask for, and its guide. Fails where the manifest,
+  // or a list of chunks, cannot be read whole; what was reached by then stays.
   Result<void> add(const Snapshot& snapshot);
 
   bool has(const ChunkId& id) const { return ids_.contains(id); }
