@@ -236,10 +236,43 @@ Result<void> take_step(const Options& options, const LawfulOptions& given, Desk&
   return Ok{};
 }
 
+namespace {
+
+// The order was written by one operator's program. Made anew from the demand and what the service
+// knows, for the same machine and moment, it must be the same.
+Result<void> check_order(const Json& facts, const lawful::Matter& matter,
+                         const lawful::CheckedDocument& again) {
+  const Bytes& order = matter.checked->order;
+  if (order.empty()) return Ok{};
+  const auto old = TRY(lawful::read_order(order));
+  const Bytes anew =
+      TRY(make_order(facts, matter.demand, again, lawful::spell(old.discloser), old.made_ms));
+  if (anew == order) return Ok{};
+  return Error{Code::kUnsafe, "the disclosure order of matter " + std::to_string(matter.n) +
+                                  " is not what its demand makes: check it again, and ask who "
+                                  "checked it"};
+}
+
+// Whoever approves says which machine is to open it, by what they have of it themselves.
+Result<void> check_machine(const lawful::Matter& matter, const LawfulOptions& given) {
+  if (!matter.checked || matter.checked->order.empty()) return Ok{};
+  const auto order = TRY(lawful::read_order(matter.checked->order));
+  if (given.discloser.empty())
+    return Error{Code::kInvalid,
+                 "content is to be opened: name the machine that may, by "
+                 "--discloser FILE, with the key that you have from whoever runs it"};
+  if (TRY(read_discloser(given.discloser)) == lawful::spell(order.discloser)) return Ok{};
+  return Error{Code::kUnsafe, "the order of matter " + std::to_string(matter.n) +
+                                  " is for another machine than that of " + given.discloser};
+}
+
+}  // namespace
+
 Result<void> check_still(const Options& options, const Desk& desk, const lawful::Matter& matter) {
   if (!matter.checked)
     return Error{Code::kConflict, "matter " + std::to_string(matter.n) + " was not checked yet"};
-  lawful::Facts facts = facts_in(TRY(ask_facts(options, matter.demand)));
+  const Json answer = TRY(ask_facts(options, matter.demand));
+  lawful::Facts facts = facts_in(answer);
   facts.discloser = !matter.checked->order.empty();
   const auto again = lawful::check(desk.law, matter.demand, facts, SystemClock().now());
   const auto same = [](const lawful::Item& a, const lawful::Item& b) {
@@ -248,7 +281,7 @@ Result<void> check_still(const Options& options, const Desk& desk, const lawful:
   if (again.document.passes == matter.checked->passes &&
       again.document.law == matter.checked->law &&
       std::ranges::equal(again.document.items, matter.checked->items, same))
-    return Ok{};
+    return check_order(answer, matter, again.document);
   return Error{Code::kConflict, "what was checked in matter " + std::to_string(matter.n) +
                                     " does not hold any more: check it again"};
 }
@@ -311,6 +344,7 @@ Result<void> lawful_close(const Options& options, const LawfulOptions& given) {
 Result<void> lawful_approve(const Options& options, const LawfulOptions& given) {
   Desk desk = TRY(open_desk(options, given));
   const lawful::Matter matter = TRY(desk.trail.matter(given.matter));
+  TRY(check_machine(matter, given));
   lawful::ApprovedDocument document;
   document.checked = matter.checked_digest;
   if (matter.checked && !matter.checked->order.empty()) {

@@ -35,7 +35,8 @@ lawful::Facts facts_in(const Json& answer);
 // Signs the next step with the acting operator's key and has the service keep it.
 Result<void> take_step(const Options& options, const LawfulOptions& given, Desk& desk,
                        lawful::Step step, std::uint64_t matter, Bytes document);
-// kConflict: what was checked does not hold any more.
+// kConflict: what was checked does not hold any more. kUnsafe: its order is not the one that its
+// demand makes.
 Result<void> check_still(const Options& options, const Desk& desk, const lawful::Matter& matter);
 // An answer that makes no sense.
 Error misread();

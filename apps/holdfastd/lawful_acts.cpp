@@ -9,6 +9,7 @@
 namespace holdfast::daemon {
 namespace {
 
+constexpr TimeMs kClocksApartMs = 10LL * 60 * 1000;
 constexpr TimeMs kMostPreservedMs = 400 * lawful::kDayMs;
 
 Result<Bytes> bytes_of(const Json& request, const char* name) {
@@ -59,6 +60,13 @@ Result<Json> append(server::Service& service, const Json& request) {
   lawful::SignedStep step;
   step.entry = TRY(bytes_of(request, "entry"));
   step.document = TRY(bytes_of(request, "document"));
+  // The next entry may not be dated before this one: one of the future would end the trail.
+  const auto outer = TRY(wire::decode<lawful::SignedEntry>(step.entry));
+  const auto entry = TRY(wire::decode<lawful::Entry>(outer.entry));
+  const TimeMs apart = entry.time_ms - SystemClock().now();
+  if (apart > kClocksApartMs || apart < -kClocksApartMs)
+    return Error{Code::kInvalid,
+                 "the step is dated more than ten minutes from the clock here: set the clock"};
   TRY(service.lawful().append(step));
   return Json{{"ok", true}};
 }

@@ -227,7 +227,9 @@ void add_lawful_steps(CLI::App& all, LawfulOptions& o) {
   check->add_option("--discloser", o.discloser,
                     "File with the public key of the machine that opens content");
   CLI::App* const challenge = step("challenge", "Ask it back, or contest it");
-  step("approve", "One of two approvals, by operators who did not receive it");
+  step("approve", "One of two approvals, by operators who did not receive it")
+      ->add_option("--discloser", o.discloser,
+                   "File with the public key of the machine that may open content, as you have it");
   CLI::App* const refuse = step("refuse", "Nothing is given");
   CLI::App* const produce = step("produce", "What it reaches, into a folder; repeat to go on");
   produce->add_option("--out", o.out, "The folder")->required();

@@ -25,7 +25,8 @@ struct Counts {
     if (matter.challenged || matter.refused) ++rejected;
     if (matter.content_produced()) {
       ++content;
-    } else if (!matter.produced.empty()) {
+    } else if (std::ranges::any_of(matter.produced,
+                                   [](const auto& one) { return one.items > 0; })) {
       ++non_content;
     }
     if (matter.preserved) ++preserved;

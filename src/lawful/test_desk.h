@@ -67,6 +67,7 @@ class TestDesk {
   Result<void> produce(const std::string& who, std::uint64_t n, bool content = false) {
     ProducedDocument document;
     document.content = content;
+    document.items = 1;
     return act(who, Step::kProduce, n, wire::encode(document));
   }
   Result<void> stage(const std::string& who, std::uint64_t n, const std::string& name) {

@@ -27,6 +27,7 @@ Result<Matter> receive(const Entry& entry, BytesView bytes) {
   matter.demand_bytes = document.demand;
   matter.received_ms = entry.time_ms;
   matter.receiver = entry.signer;
+  matter.operators_n = entry.operators_n;
   return matter;
 }
 
@@ -89,7 +90,9 @@ Result<void> take_signature(Matter& matter, const Entry& entry, BytesView bytes)
   return Ok{};
 }
 
-Result<Matter> approve(Matter matter, const Entry& entry, const std::string& by, BytesView bytes) {
+// `since`: the act by which the signer became an operator.
+Result<Matter> approve(Matter matter, const Entry& entry, const std::string& by,
+                       std::uint64_t since, BytesView bytes) {
   const auto document = TRY(wire::decode<ApprovedDocument>(bytes));
   if (matter.state != State::kChecked)
     return out_of_turn(matter, "only what was checked, and nothing else since, can be approved");
@@ -100,6 +103,9 @@ Result<Matter> approve(Matter matter, const Entry& entry, const std::string& by,
     return Error{Code::kDenied, "its check does not pass: challenge or refuse it"};
   if (document.checked != matter.checked_digest)
     return Error{Code::kConflict, "it was checked again since: read that first"};
+  if (since > matter.operators_n)
+    return Error{Code::kDenied, by + " became an operator after this demand was received: one who "
+                                     "makes others would approve alone"};
   if (entry.signer == matter.receiver)
     return Error{Code::kDenied, "whoever received a demand does not approve it: two others must"};
   if (!matter.approvers.insert(entry.signer).second)
@@ -235,11 +241,12 @@ std::optional<TimeMs> Trail::gag_of(const Matter& matter, TimeMs now) const {
 Result<Matter> Trail::after(const Entry& entry, BytesView document) const {
   if (entry.step == Step::kReceive) return receive(entry, document);
   Matter matter = TRY(this->matter(entry.matter));
-  const std::string& by = roster_.at(entry.operators_n, entry.signer)->name;
+  const Roster::Tenure& signer = *roster_.at(entry.operators_n, entry.signer);
   switch (entry.step) {
     case Step::kCheck: return check(std::move(matter), document);
     case Step::kChallenge: TRY(check_note(document)); return challenge(std::move(matter));
-    case Step::kApprove: return approve(std::move(matter), entry, by, document);
+    case Step::kApprove:
+      return approve(std::move(matter), entry, signer.name, signer.from, document);
     case Step::kRefuse: TRY(check_note(document)); return refuse(std::move(matter), entry.time_ms);
     case Step::kProduce: return produce(std::move(matter), document);
     case Step::kPreserve: return preserve(std::move(matter), document);

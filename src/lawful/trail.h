@@ -50,6 +50,7 @@ struct Matter {
   Bytes demand_bytes;
   TimeMs received_ms = 0;
   Digest receiver;
+  std::uint64_t operators_n = 0;  // of the trail of operators, when it was received
   std::optional<CheckedDocument> checked;
   Digest checked_digest;           // of that document
   std::set<Digest> approvers;      // of the check that stands

@@ -56,6 +56,20 @@ TEST(LawfulTrail, AnOperatorApprovesOnceAndNeverWhatItReceived) {
   EXPECT_NE(twice.error().message.find("approved it already"), std::string::npos);
 }
 
+// One operator can add others: they do not approve what was there before them.
+TEST(LawfulTrail, WhoCameLaterDoesNotApprove) {
+  TestDesk desk;
+  const std::uint64_t n = desk.receive("anna", subpoena("S-1")).value();
+  desk.hire("puppet");
+  desk.reopen();
+  ASSERT_TRUE(desk.check("anna", n, bob()).ok());
+  EXPECT_EQ(code_of(desk.approve("puppet", n)), Code::kDenied);
+  EXPECT_TRUE(desk.approve("ben", n).ok());
+  const std::uint64_t later = desk.receive("anna", subpoena("S-2")).value();
+  ASSERT_TRUE(desk.check("anna", later, bob()).ok());
+  EXPECT_TRUE(desk.approve("puppet", later).ok());
+}
+
 TEST(LawfulTrail, WhatDoesNotPassIsNotApproved) {
   TestDesk desk;
   const std::uint64_t n = desk.receive("anna", subpoena("S-1")).value();
