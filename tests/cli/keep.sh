@@ -82,7 +82,7 @@ expect 0 on laptop backup "$work/tree"
 expect 0 on laptop restore "latest:$work/tree" --target "$work/again"
 cmp "$work/again/changes" "$work/changes.3"
 expect 1 on laptop backup "$work/tree" --limit-upload 1M
-says "a rate is for a service"
+says "rate is for a service"
 
 # --- beside the backups of another device, killed at any moment, no needed pack goes
 admit nas laptop
