@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "archive/entries.h"
 #include "archive/reader.h"
 #include "manifest.h"
 #include "tar.h"
@@ -111,9 +112,8 @@ class Plan {
       const auto extent = TRY(extents.next());
       if (!extent) return Ok{};
       if (!extent->chunk) continue;
-      const archive::ChunkPlace* const place = source.catalog.find(*extent->chunk);
-      if (place == nullptr)
-        return Error{Code::kCorrupt, "no table says which pack holds part of " + path};
+      const auto place = source.catalog.find(*extent->chunk);
+      if (!place) return Error{Code::kCorrupt, "no table says which pack holds part of " + path};
       numbers.insert(place->pack);
     }
   }
