@@ -252,7 +252,7 @@ TEST_F(Envelope, AnIndexSegmentTakesManyPacks) {
                 std::move(header));
     numbers.push_back(i);
   }
-  EXPECT_EQ(make_index_packs(access_, catalog, numbers).size(), 1U);
+  EXPECT_EQ(make_index_packs(access_, catalog, numbers)->size(), 1U);
 }
 
 TEST_F(Envelope, TablesKeepEveryObject) {

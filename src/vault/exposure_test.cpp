@@ -55,7 +55,7 @@ TEST(Exposure, ACustodianCouldReadWhatItHadEnvelopesOf) {
 }
 
 TEST(Exposure, IsOfObjectsThatStay) {
-  archive::PackEntry pack{PackId{}, {}, std::nullopt};
+  archive::PackEntry pack{PackId{}, {}};
   PackId old;
   old.bytes[0] = 1;
   pack.objects.push_back({old, keys::PackKey::random(), archive::PackKind::kData, 1, 1});
