@@ -94,12 +94,12 @@ void replay(BytesView content) {
   tlog::LogRoots roots;
   roots.log = {"log.example", {}};
   const auto log = tlog::TrustedLog::open(roots);
-  const auto lookup = custody::lookup_of(shown->lookup);
+  const auto lookup = lawful::lookup_of(shown->lookup);
   if (!log.ok() || !lookup.ok()) return;
   const std::vector<Bytes> statements(shown->statements.begin(), shown->statements.end());
-  static_cast<void>(custody::replay_circle(
+  static_cast<void>(lawful::replay_circle(
       shown->circle, statements,
-      std::make_shared<const custody::LookupKey>(custody::LookupKey::from_bytes(shown->lookup)),
+      std::make_shared<const lawful::LookupKey>(lawful::LookupKey::from_bytes(shown->lookup)),
       shown->roots, *log));
 }
 
