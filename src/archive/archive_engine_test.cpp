@@ -672,11 +672,13 @@ TEST(Archive, RestoresWhatIsWholeWhereAPackIsGone) {
     }
     EXPECT_FALSE(listed.empty());
     EXPECT_EQ(back->files + listed.size(), 12U);
+    const auto restored = look(target);
+    const auto saved = look(source);
     for (int i = 0; i < 12; ++i) {
       const std::string name = "/" + std::to_string(i);
       EXPECT_EQ(fs::exists(target + name), !listed.contains(name)) << name;
       if (listed.contains(name)) continue;
-      EXPECT_EQ(look(target).at(name.substr(1)), look(source).at(name.substr(1)));
+      EXPECT_TRUE(restored.at(name.substr(1)) == saved.at(name.substr(1))) << name;
     }
     fs::remove_all(target);
     ASSERT_TRUE(vault.session.put_pack(pack, kept).ok());
