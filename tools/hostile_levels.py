@@ -8,10 +8,11 @@ import subprocess
 import time
 
 from hostile_provider import DAY, OFFERED, module
-from hostile_stage import BIN, DATA, Broken, Run
+from hostile_stage import BIN, DATA, HERE, Broken, Run
 
 LEVELS = "levels"  # this group's accounts have a custodian
 LOST = "the custodian's database"
+JURISDICTIONS = os.path.realpath(os.path.join(HERE, "../jurisdictions"))
 
 
 def said(by, began, code, text):
@@ -204,7 +205,31 @@ COMMANDS = [
     ["help", "grant", "CODE", "--as", "FOLDER/ben.key"],
     ["help", "refuse", "CODE", "--as", "FOLDER/ben.key"],
     ["account", "list"], ["account", "quota", "ann", "none"], ["invite"],
+    ["lawful", "receive", "FOLDER/demand.toml", "--as", "FOLDER/anna.key"],
+    ["lawful", "check", "1", "--as", "FOLDER/anna.key"],
+    ["lawful", "stage", "1", "given", "--as", "FOLDER/anna.key"],
+    ["lawful", "preserve", "1", "--as", "FOLDER/anna.key"],
+    ["lawful", "approve", "1", "--as", "FOLDER/ben.key"],
+    ["lawful", "approve", "1", "--as", "FOLDER/carl.key"],
+    ["lawful", "produce", "1", "--out", "FOLDER/given", "--as", "FOLDER/ben.key"],
+    ["lawful", "challenge", "1", "--because", "no key", "--as", "FOLDER/ben.key"],
+    ["lawful", "refuse", "1", "--because", "no key", "--as", "FOLDER/ben.key"],
+    ["lawful", "close", "1", "--because", "no key", "--as", "FOLDER/ben.key"],
+    ["lawful", "list"], ["lawful", "deadlines"], ["lawful", "verify"],
+    ["report", "--period", "2026H2", "--out", "FOLDER/report", "--as", "FOLDER/anna.key"],
 ]
+DEMAND = """instrument = "us-search-warrant"
+reference = "1"
+issuer = "A court"
+role = "court"
+issued = DATE
+attests = ["probable-cause"]
+classes = ["content"]
+
+[target]
+account = "ann"
+region = "US"
+"""
 # serve runs all the time; config prints; an older state of everything is a row of its own (rollback).
 APART = {"serve", "config", "policy sign", "backup", "restore", "check"}
 
@@ -231,6 +256,7 @@ def every_command(stage, _):
     stage.put("none.toml", 'in_effect_from = DATE\n[others]\nadvanced.enable = "withdrawn"\n'
               "advanced.existing = { leave_by = 2099-01-01 }\n".replace(
                   "DATE", time.strftime("%Y-%m-%d", time.gmtime(time.time() + 9 * DAY))))
+    stage.put("demand.toml", DEMAND.replace("DATE", time.strftime("%Y-%m-%d", time.gmtime())))
     with stage.real() as service:
         asked = stage.must(service, "stranger", "help-request", "--account", "ann", "--device-name",
                            "stranger", "--json").text
@@ -242,6 +268,8 @@ def every_command(stage, _):
                 "--data", stage.path("service")]
             if words[:2] == ["operator", "key"]:
                 own = []
+            if words[0] in ("lawful", "report"):
+                own += ["--jurisdictions", JURISDICTIONS]
             done = stage.operate(*spelled, *own)
             assert done.returncode in (0, 1), f"{spelled} was not understood: {done.stdout}"
         time.sleep(5)  # longer than its work for operators waits

@@ -120,7 +120,8 @@ TEST_F(Resend, LostStatementsComeBackWithTheirKeys) {
   must_do(desk.sync());
   must_do(laptop_->sync());
   archive::Findings findings;
-  must(laptop_->snapshots("main", findings));  // reads the keys of the others
+  must(laptop_->snapshots("main", findings));                 // reads the keys of the others
+  restore_to(*laptop_, folder_ / "data", folder_ / "first");  // and what they listed
   must_do(laptop_->remove_devices({"nas"}));
   const Digest head = laptop_->circle().head();
   put_back();
