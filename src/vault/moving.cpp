@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "archive/check.h"
+
 namespace holdfast::vault {
 
 Moving::Moving(Account::State& account, VaultData& data, const archive::Reached& reached,
@@ -24,6 +26,14 @@ Result<void> Moving::resume() {
         data_.chain->state.dropped.contains(entry.object.name) ||
         reached_.share_of(entry.header).others > 0)
       continue;
+    // What was moved is dropped where it was: this must be there to read, not only to be named.
+    archive::Catalog one;
+    one.add(entry.pack, archive::copy_of(entry.object), entry.header);
+    const archive::PackEntry& sent = one.pack_at(0);
+    const auto sound = archive::check_object(data_.cache, data_.access, sent, entry.header,
+                                             sent.objects.front(), progress_);
+    if (!sound.ok() && sound.error().code == Code::kUnavailable) return sound.error();
+    if (!sound.ok()) continue;
     moved_.add(entry.pack, std::move(entry.object), std::move(entry.header));
   }
   return Ok{};
